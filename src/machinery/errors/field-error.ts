@@ -1,0 +1,97 @@
+/** Kinds of field faults and the cause reasons that stand for them. Source: apimachinery `util/validation/field/errors.go`. */
+export type FieldErrorReason =
+  | 'FieldValueNotFound'
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueForbidden'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'FieldValueTypeInvalid'
+  | 'InternalError';
+
+const titles: Record<FieldErrorReason, string> = {
+  FieldValueNotFound: 'Not found',
+  FieldValueRequired: 'Required value',
+  FieldValueDuplicate: 'Duplicate value',
+  FieldValueInvalid: 'Invalid value',
+  FieldValueNotSupported: 'Unsupported value',
+  FieldValueForbidden: 'Forbidden',
+  FieldValueTooLong: 'Too long',
+  FieldValueTooMany: 'Too many',
+  FieldValueTypeInvalid: 'Invalid value',
+  InternalError: 'Internal error',
+};
+
+/** Reasons whose text does not show the value. */
+const silent = new Set<FieldErrorReason>([
+  'FieldValueRequired',
+  'FieldValueForbidden',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'InternalError',
+]);
+
+/** One fault of one field. Validation returns lists of these; it never throws. */
+export class FieldError {
+  readonly reason: FieldErrorReason;
+  readonly field: string;
+  readonly value: unknown;
+  readonly detail: string;
+
+  constructor(reason: FieldErrorReason, field: string, value: unknown, detail: string) {
+    this.reason = reason;
+    this.field = field;
+    this.value = value;
+    this.detail = detail;
+  }
+
+  /** The text without the path, as it stands in `details.causes`. */
+  text(): string {
+    const head = silent.has(this.reason) ? titles[this.reason] : `${titles[this.reason]}: ${toGoText(this.value)}`;
+    return this.detail === '' ? head : `${head}: ${this.detail}`;
+  }
+
+  toString(): string {
+    return `${this.field}: ${this.text()}`;
+  }
+}
+
+/** The value as Go's error text shows it: strings quoted, objects as JSON, nothing as `null`. */
+function toGoText(value: unknown): string {
+  if (value === undefined || value === null) return 'null';
+  if (typeof value === 'bigint') return value.toString();
+  return JSON.stringify(value);
+}
+
+export const fieldRequired = (field: string, detail = ''): FieldError =>
+  new FieldError('FieldValueRequired', field, '', detail);
+export const fieldInvalid = (field: string, value: unknown, detail: string): FieldError =>
+  new FieldError('FieldValueInvalid', field, value, detail);
+export const fieldTypeInvalid = (field: string, value: unknown, detail: string): FieldError =>
+  new FieldError('FieldValueTypeInvalid', field, value, detail);
+export const fieldForbidden = (field: string, detail: string): FieldError =>
+  new FieldError('FieldValueForbidden', field, '', detail);
+export const fieldDuplicate = (field: string, value: unknown): FieldError =>
+  new FieldError('FieldValueDuplicate', field, value, '');
+export const fieldNotFound = (field: string, value: unknown): FieldError =>
+  new FieldError('FieldValueNotFound', field, value, '');
+/** Upstream says "may not be more than N bytes" and leaves the value out. */
+export const fieldTooLong = (field: string, maxBytes: number): FieldError =>
+  new FieldError('FieldValueTooLong', field, '', `may not be more than ${maxBytes} bytes`);
+export const fieldTooMany = (field: string, actual: number, max: number): FieldError =>
+  new FieldError('FieldValueTooMany', field, actual, `must have at most ${max} item${max === 1 ? '' : 's'}`);
+
+/** An unsupported value with the supported ones, quoted, in the order given. */
+export function fieldNotSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
+  const list = supported.map((item) => JSON.stringify(item)).join(', ');
+  const detail = supported.length === 0 ? '' : `supported values: ${list}`;
+  return new FieldError('FieldValueNotSupported', field, value, detail);
+}
+
+/** One line for many faults, repeated ones once. Source: apimachinery `util/errors` (Aggregate). */
+export function toAggregateText(faults: readonly FieldError[]): string {
+  const texts = [...new Set(faults.map((fault) => fault.toString()))];
+  return texts.length === 1 ? (texts[0] as string) : `[${texts.join(', ')}]`;
+}
