@@ -1,0 +1,389 @@
+import type { CustomResourceDefinition, JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
+import { virtualClusters } from './virtual-cluster.ts';
+
+const ipv4Octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
+const CIDR_PATTERN = `^((${ipv4Octet}\\.){3}${ipv4Octet}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:]+/([0-9]{1,2}|1[01][0-9]|12[0-8]))$`;
+const HOST_PATTERN = '^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]+)$';
+
+const text = (description: string, more: JSONSchemaProps = {}): JSONSchemaProps => ({
+  type: 'string',
+  description,
+  ...more,
+});
+const flag = (description: string, more: JSONSchemaProps = {}): JSONSchemaProps => ({
+  type: 'boolean',
+  description,
+  ...more,
+});
+const count = (description: string, more: JSONSchemaProps = {}): JSONSchemaProps => ({
+  type: 'integer',
+  format: 'int32',
+  description,
+  ...more,
+});
+const fields = (
+  description: string,
+  properties: Record<string, JSONSchemaProps>,
+  more: JSONSchemaProps = {},
+): JSONSchemaProps => ({
+  type: 'object',
+  description,
+  properties,
+  ...more,
+});
+const strings = (description: string, items: JSONSchemaProps = {}, more: JSONSchemaProps = {}): JSONSchemaProps => ({
+  type: 'array',
+  description,
+  items: { type: 'string', ...items },
+  ...more,
+});
+const texts = (description: string): JSONSchemaProps => ({
+  type: 'object',
+  description,
+  additionalProperties: { type: 'string' },
+});
+const anything = (description: string): JSONSchemaProps => ({
+  type: 'object',
+  description,
+  'x-kubernetes-preserve-unknown-fields': true,
+});
+const reference = (description: string): JSONSchemaProps =>
+  fields(
+    description,
+    { name: text('Name of the object, in the same namespace.', { minLength: 1, maxLength: 253 }) },
+    { required: ['name'] },
+  );
+const immutable = (what: string) => [
+  { rule: 'self == oldSelf', message: `${what} cannot be changed: make a new VirtualCluster` },
+];
+
+const exposure = fields(
+  'How machines outside the host cluster reach the tenant.',
+  {
+    type: text(
+      'NodePort gives the tenant a port on every host node; LoadBalancer asks the cloud for an address; ClusterIP stays inside.',
+      {
+        enum: ['NodePort', 'LoadBalancer', 'ClusterIP'],
+        default: 'NodePort',
+      },
+    ),
+    hosts: strings(
+      'Addresses or names that machines dial. Left empty: all ready host nodes (ExternalIP before InternalIP), the load balancer, or the cluster IP.',
+      { pattern: HOST_PATTERN, maxLength: 253 },
+      { maxItems: 32, 'x-kubernetes-list-type': 'set' },
+    ),
+    nodePort: fields('Settings of the NodePort exposure.', {
+      port: count('The one port of the tenant. Left empty, a free one is chosen.', { minimum: 1024, maximum: 65535 }),
+    }),
+    annotations: texts("Annotations of the tenant's Service, such as those that a cloud's load balancer reads."),
+  },
+  {
+    default: {},
+    'x-kubernetes-validations': [
+      {
+        rule: "!has(self.nodePort) || self.type == 'NodePort'",
+        message: 'nodePort is only read where exposure.type is NodePort: remove it or change the type',
+      },
+    ],
+  },
+);
+
+const networking = fields(
+  "Address ranges inside the tenant; they need not be unique among tenants, but must not cover the machines' own network.",
+  {
+    podCIDRs: strings(
+      'Ranges that pods get their addresses from. Default 10.42.0.0/16.',
+      { pattern: CIDR_PATTERN },
+      {
+        minItems: 1,
+        maxItems: 2,
+        default: ['10.42.0.0/16'],
+        'x-kubernetes-list-type': 'atomic',
+      },
+    ),
+    serviceCIDRs: strings(
+      'Ranges that Services get their addresses from. Default 10.43.0.0/16.',
+      { pattern: CIDR_PATTERN },
+      {
+        minItems: 1,
+        maxItems: 2,
+        default: ['10.43.0.0/16'],
+        'x-kubernetes-list-type': 'atomic',
+      },
+    ),
+    dnsServiceIP: text('Address of the DNS Service. Default: the tenth address of the first Service range.', {
+      maxLength: 45,
+    }),
+    clusterDomain: text('DNS suffix of Services.', {
+      default: 'cluster.local',
+      maxLength: 253,
+      pattern: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$',
+    }),
+  },
+  {
+    default: {},
+    'x-kubernetes-validations': [
+      ...immutable('networking'),
+      {
+        rule: '!self.podCIDRs.exists(p, self.serviceCIDRs.exists(s, p == s))',
+        message: 'podCIDRs and serviceCIDRs overlap: give them separate ranges',
+      },
+    ],
+  },
+);
+
+const datastore = fields(
+  'Where the state of the tenant is kept.',
+  {
+    type: text('SQLite keeps one file on a volume; PostgreSQL allows several replicas.', {
+      enum: ['SQLite', 'PostgreSQL'],
+      default: 'SQLite',
+      'x-kubernetes-validations': immutable('datastore.type'),
+    }),
+    secretRef: fields(
+      'The Secret that holds the PostgreSQL DSN.',
+      {
+        name: text('Name of the Secret, in the same namespace.', { minLength: 1, maxLength: 253 }),
+        key: text('Key of the DSN.', { default: 'endpoint', minLength: 1, maxLength: 253 }),
+      },
+      { required: ['name'] },
+    ),
+    persistentVolumeClaim: fields('The volume of the SQLite file.', {
+      storageClassName: text('Storage class. Left empty: the default class of the host cluster.', { maxLength: 253 }),
+      size: {
+        'x-kubernetes-int-or-string': true,
+        description: 'Size of the volume. It cannot shrink.',
+        default: '1Gi',
+      },
+    }),
+  },
+  {
+    default: {},
+    'x-kubernetes-validations': [
+      {
+        rule: "self.type != 'PostgreSQL' || has(self.secretRef)",
+        message: 'PostgreSQL needs datastore.secretRef: name the Secret that holds the DSN',
+      },
+      {
+        rule: "self.type != 'SQLite' || !has(self.secretRef)",
+        message: 'datastore.secretRef is only read where datastore.type is PostgreSQL',
+      },
+    ],
+  },
+);
+
+const podPlacement = fields('Where and how the pod is scheduled.', {
+  nodeSelector: texts('Labels that the node must have.'),
+  tolerations: {
+    type: 'array',
+    description: 'Taints that the pod tolerates.',
+    items: anything('A toleration as in a pod.'),
+  },
+  affinity: anything('Affinity as in a pod.'),
+  topologySpreadConstraints: {
+    type: 'array',
+    description: 'Spread as in a pod.',
+    items: anything('A constraint as in a pod.'),
+  },
+  priorityClassName: text('Priority class of the pod.', { maxLength: 253 }),
+  imagePullSecrets: { type: 'array', description: 'Secrets for the registry.', items: reference('A Secret.') },
+  runtimeClassName: text('Runtime class of the pod.', { maxLength: 253 }),
+  terminationGracePeriodSeconds: {
+    type: 'integer',
+    format: 'int64',
+    description: 'Seconds to stop in. Default 30.',
+    minimum: 0,
+  },
+});
+
+const controlPlane = fields('The pod of the control plane.', {
+  extraArgs: strings(
+    'Further flags of `warren server`.',
+    { minLength: 1 },
+    { maxItems: 64, 'x-kubernetes-list-type': 'atomic' },
+  ),
+  resources: fields('Requests and limits of the container.', {
+    requests: {
+      type: 'object',
+      description: 'Requests.',
+      additionalProperties: { 'x-kubernetes-int-or-string': true },
+    },
+    limits: { type: 'object', description: 'Limits.', additionalProperties: { 'x-kubernetes-int-or-string': true } },
+  }),
+  podTemplate: fields('Additions to the pod.', {
+    metadata: fields('Labels and annotations to add.', {
+      labels: texts('Labels.'),
+      annotations: texts('Annotations.'),
+    }),
+    spec: podPlacement,
+  }),
+});
+
+const spec = fields(
+  'The tenant as it should be.',
+  {
+    version: text('Kubernetes version of the tenant, such as v1.36. Left empty: the newest that the operator serves.', {
+      pattern: '^v1\\.[0-9]+(\\.[0-9]+)?([+-][0-9A-Za-z.-]+)?$',
+      maxLength: 64,
+    }),
+    replicas: count('Server replicas.', { minimum: 0, maximum: 9, default: 1 }),
+    suspend: flag('Stops the control plane and keeps its data. Machines reconnect when it is resumed.', {
+      default: false,
+    }),
+    exposure,
+    networking,
+    tls: fields('Serving certificate of the tenant.', {
+      extraSANs: strings(
+        'Further names and addresses that the certificate is valid for.',
+        { pattern: HOST_PATTERN, maxLength: 253 },
+        {
+          maxItems: 64,
+          'x-kubernetes-list-type': 'set',
+        },
+      ),
+    }),
+    datastore,
+    controlPlane,
+    addons: fields('What is deployed into the tenant.', {
+      coredns: fields('Cluster DNS, deployed once the tenant has a node.', {
+        enabled: flag('Deploy it.', { default: true }),
+      }),
+    }),
+    deletionPolicy: text(
+      'Delete removes everything with the VirtualCluster; Retain keeps the volume, the CA and the token.',
+      {
+        enum: ['Delete', 'Retain'],
+        default: 'Delete',
+      },
+    ),
+  },
+  {
+    default: {},
+    'x-kubernetes-validations': [
+      {
+        rule: "self.replicas <= 1 || self.datastore.type == 'PostgreSQL'",
+        message: 'more than one replica needs datastore.type PostgreSQL: one SQLite file has one writer',
+      },
+    ],
+  },
+);
+
+const condition = fields(
+  'One aspect of the state.',
+  {
+    type: text('Name of the aspect.', { maxLength: 316 }),
+    status: text('Whether it holds.', { enum: ['True', 'False', 'Unknown'] }),
+    reason: text('Why, as one word.', { maxLength: 1024 }),
+    message: text('Why, as a sentence.', { maxLength: 32768 }),
+    lastTransitionTime: text('When the status changed last.', { format: 'date-time' }),
+    observedGeneration: { type: 'integer', format: 'int64', description: 'The generation that this was seen at.' },
+  },
+  { required: ['type', 'status', 'reason', 'message', 'lastTransitionTime'] },
+);
+
+const status = fields('The tenant as it is.', {
+  observedGeneration: {
+    type: 'integer',
+    format: 'int64',
+    description: 'The generation of the spec that was acted on last.',
+  },
+  phase: text('Short word for the whole.', {
+    enum: ['Pending', 'Provisioning', 'Ready', 'Degraded', 'Suspended', 'Deleting'],
+  }),
+  version: text('The version that runs.'),
+  conditions: {
+    type: 'array',
+    description: 'The aspects of the state.',
+    items: condition,
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+  },
+  endpoint: text('URL that machines and users dial.'),
+  caCertHash: text('SHA-256 of the CA certificate, as join tokens carry it.'),
+  nodes: fields('Machines that joined.', {
+    total: count('All of them.'),
+    ready: count('Those that are Ready.'),
+    summary: text('ready/total, for the table.'),
+  }),
+  kubeconfigSecretRef: reference('The Secret with the admin kubeconfig.'),
+  tokenSecretRef: reference('The Secret with the join token.'),
+  datastore: text('The datastore in use.'),
+  replicas: count('Server replicas that are ready.'),
+});
+
+/** The CRD of VirtualCluster; `npm run generate` writes it to `crds/`. */
+export function virtualClusterCrd(): CustomResourceDefinition {
+  const { group, version, kind, plural } = virtualClusters;
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: ['vc'],
+        categories: ['warren'],
+      },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: {
+            status: {},
+            scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+          },
+          additionalPrinterColumns: [
+            {
+              name: 'Version',
+              type: 'string',
+              jsonPath: '.status.version',
+              description: 'Kubernetes version that runs',
+            },
+            { name: 'Status', type: 'string', jsonPath: '.status.phase', description: 'Short word for the state' },
+            {
+              name: 'Nodes',
+              type: 'string',
+              jsonPath: '.status.nodes.summary',
+              description: 'Ready machines of all that joined',
+            },
+            { name: 'Endpoint', type: 'string', jsonPath: '.status.endpoint', description: 'URL to dial' },
+            {
+              name: 'Datastore',
+              type: 'string',
+              jsonPath: '.status.datastore',
+              description: 'Where the state is kept',
+              priority: 1,
+            },
+            { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+          ],
+          schema: {
+            openAPIV3Schema: {
+              type: 'object',
+              description:
+                'A nested Kubernetes cluster whose control plane runs as a pod and whose nodes are machines anywhere.',
+              'x-kubernetes-validations': [
+                {
+                  rule: 'self.metadata.name.size() <= 44',
+                  message: 'the name is part of the names of other objects and may have at most 44 characters',
+                },
+              ],
+              properties: {
+                apiVersion: { type: 'string' },
+                kind: { type: 'string' },
+                metadata: { type: 'object' },
+                spec,
+                status,
+              },
+            },
+          },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import type { Condition } from '../../generated/api/meta/v1.ts';
+import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
+
+/** How machines outside reach the tenant's one port. */
+export type ExposureType = 'NodePort' | 'LoadBalancer' | 'ClusterIP';
+
+export interface VirtualClusterSpec {
+  /** Kubernetes minor or patch version of the tenant, such as `v1.36`. Default: the operator's own. */
+  version?: string;
+  /** Server replicas; more than one needs PostgreSQL. Default 1. */
+  replicas?: number;
+  /** Stops the control plane and keeps its data. */
+  suspend?: boolean;
+  exposure?: {
+    type?: ExposureType;
+    /** Addresses or names that machines dial. Default: the ready host nodes (NodePort), the load balancer's addresses, or the cluster IP. */
+    hosts?: string[];
+    nodePort?: { port?: number };
+    /** Put on the Service as they are. */
+    annotations?: Record<string, string>;
+  };
+  networking?: {
+    podCIDRs?: string[];
+    serviceCIDRs?: string[];
+    dnsServiceIP?: string;
+    clusterDomain?: string;
+  };
+  tls?: { extraSANs?: string[] };
+  datastore?: {
+    type?: 'SQLite' | 'PostgreSQL';
+    /** Secret in the same namespace with the DSN; only for PostgreSQL. Default key `endpoint`. */
+    secretRef?: { name: string; key?: string };
+    /** Only for SQLite. Default 1Gi of the default storage class. */
+    persistentVolumeClaim?: { storageClassName?: string; size?: string };
+  };
+  controlPlane?: {
+    /** Further flags of `warren server`. */
+    extraArgs?: string[];
+    resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
+    podTemplate?: {
+      metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+      /** Scheduling fields of the pod; containers and security settings are not taken from here. */
+      spec?: PodPlacement;
+    };
+  };
+  addons?: Record<AddonName, { enabled?: boolean } | undefined>;
+  deletionPolicy?: 'Delete' | 'Retain';
+}
+
+export type AddonName = 'coredns';
+
+/** What a user may say of where a tenant's pod runs. */
+export interface PodPlacement {
+  nodeSelector?: Record<string, string>;
+  tolerations?: Record<string, unknown>[];
+  affinity?: Record<string, unknown>;
+  topologySpreadConstraints?: Record<string, unknown>[];
+  priorityClassName?: string;
+  imagePullSecrets?: { name: string }[];
+  runtimeClassName?: string;
+  terminationGracePeriodSeconds?: number;
+}
+
+export type Phase = 'Pending' | 'Provisioning' | 'Ready' | 'Degraded' | 'Suspended' | 'Deleting';
+
+export interface VirtualClusterStatus {
+  observedGeneration?: number;
+  phase?: Phase;
+  version?: string;
+  conditions?: Condition[];
+  /** `https://host:port` of the first advertised address. */
+  endpoint?: string;
+  /** SHA-256 of the CA, as it stands in join tokens. */
+  caCertHash?: string;
+  nodes?: { total: number; ready: number; summary: string };
+  kubeconfigSecretRef?: { name: string };
+  tokenSecretRef?: { name: string };
+  /** The datastore in use. */
+  datastore?: string;
+  /** Server replicas that are ready. */
+  replicas?: number;
+}
+
+/** A tenant: one nested cluster whose control plane runs as a pod of the host cluster. */
+export interface VirtualCluster extends KubeObject {
+  spec: VirtualClusterSpec;
+  status?: VirtualClusterStatus;
+}
+
+export const virtualClusters: ResourceType<VirtualCluster> = {
+  group: 'warren.dev',
+  version: 'v1alpha1',
+  kind: 'VirtualCluster',
+  plural: 'virtualclusters',
+  namespaced: true,
+};
+
+/** Stops the deletion of a VirtualCluster until what it owns outside of garbage collection is dealt with. */
+export const FINALIZER = 'warren.dev/virtualcluster';
+
+/** Spec values with every default in place; the CRD's defaults are the same, this serves objects stored before them. */
+export function withDefaults(spec: VirtualClusterSpec) {
+  return {
+    version: spec.version,
+    replicas: spec.replicas ?? 1,
+    suspend: spec.suspend ?? false,
+    exposure: {
+      type: spec.exposure?.type ?? ('NodePort' as const),
+      hosts: spec.exposure?.hosts ?? [],
+      port: spec.exposure?.nodePort?.port,
+      annotations: spec.exposure?.annotations ?? {},
+    },
+    networking: {
+      podCIDRs: spec.networking?.podCIDRs ?? ['10.42.0.0/16'],
+      serviceCIDRs: spec.networking?.serviceCIDRs ?? ['10.43.0.0/16'],
+      dnsServiceIP: spec.networking?.dnsServiceIP,
+      clusterDomain: spec.networking?.clusterDomain ?? 'cluster.local',
+    },
+    extraSANs: spec.tls?.extraSANs ?? [],
+    datastore: {
+      type: spec.datastore?.type ?? ('SQLite' as const),
+      secretRef: spec.datastore?.secretRef,
+      storageClassName: spec.datastore?.persistentVolumeClaim?.storageClassName,
+      size: spec.datastore?.persistentVolumeClaim?.size ?? '1Gi',
+    },
+    extraArgs: spec.controlPlane?.extraArgs ?? [],
+    resources: spec.controlPlane?.resources,
+    podTemplate: spec.controlPlane?.podTemplate,
+    coredns: spec.addons?.coredns?.enabled ?? true,
+    deletionPolicy: spec.deletionPolicy ?? ('Delete' as const),
+  };
+}
+
+export type EffectiveSpec = ReturnType<typeof withDefaults>;

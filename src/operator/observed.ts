@@ -1,0 +1,81 @@
+import type { Deployment } from '../generated/api/apps/v1.ts';
+import type { Node, PersistentVolumeClaim, Secret, Service } from '../generated/api/core/v1.ts';
+import type { NetworkPolicy } from '../generated/api/networking/v1.ts';
+import type { EffectiveSpec, VirtualCluster } from './api/virtual-cluster.ts';
+
+/** Settings of the operator that shape what it makes. */
+export interface OperatorSettings {
+  /** Image of tenant servers. */
+  readonly image: string;
+  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** Version that the image serves, such as `v1.36.2+warren1`. */
+  readonly serverVersion: string;
+  /** k3s release that `join.sh` installs. */
+  readonly agentVersion: string;
+  /** Ports that tenants may get. */
+  readonly nodePorts: { readonly first: number; readonly last: number };
+}
+
+/** What the tenant's own API said when asked last; undefined while it does not answer. */
+export interface TenantState {
+  readonly ready: boolean;
+  readonly nodes: { readonly total: number; readonly ready: number };
+}
+
+/** PEM files of a tenant, by file name; they live in the Secret `<name>-pki`. */
+export type PkiFiles = Readonly<Record<string, string>>;
+
+/** Everything that matters to one VirtualCluster, read at one time. Steps decide from it and from nothing else. */
+export interface Observed {
+  readonly cluster: VirtualCluster;
+  readonly spec: EffectiveSpec;
+  readonly settings: OperatorSettings;
+  readonly nowMs: number;
+  readonly service?: Service | undefined;
+  readonly pkiSecret?: Secret | undefined;
+  readonly tokenSecret?: Secret | undefined;
+  readonly kubeconfigSecret?: Secret | undefined;
+  readonly claim?: PersistentVolumeClaim | undefined;
+  readonly deployment?: Deployment | undefined;
+  readonly networkPolicy?: NetworkPolicy | undefined;
+  /** Nodes of the host cluster. */
+  readonly nodes: readonly Node[];
+  readonly tenant?: TenantState | undefined;
+}
+
+/** Names of what belongs to a tenant. */
+export function namesOf(cluster: VirtualCluster) {
+  const name = cluster.metadata.name ?? '';
+  return {
+    server: `${name}-server`,
+    pki: `${name}-pki`,
+    token: `${name}-token`,
+    kubeconfig: `${name}-kubeconfig`,
+    claim: `${name}-data`,
+  };
+}
+
+/** Labels by which a tenant's objects are found and its pods are selected. */
+export function labelsOf(cluster: VirtualCluster): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': 'warren-server',
+    'app.kubernetes.io/instance': cluster.metadata.name ?? '',
+    'app.kubernetes.io/managed-by': 'warren',
+    'warren.dev/virtualcluster': cluster.metadata.name ?? '',
+  };
+}
+
+/** The labels that never change, for selectors. */
+export function selectorOf(cluster: VirtualCluster): Record<string, string> {
+  return { 'warren.dev/virtualcluster': cluster.metadata.name ?? '' };
+}
+
+/** The text of one key of a Secret. */
+export function secretText(secret: Secret | undefined, key: string): string | undefined {
+  const encoded = secret?.data?.[key];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+}
+
+export function toSecretData(texts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
+}

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isSatisfied } from './satisfied.ts';
+
+const rows: Record<string, [wanted: unknown, actual: unknown, result: boolean]> = {
+  'holds for equal values': [{ a: 1 }, { a: 1 }, true],
+  'ignores what the wish does not name': [{ a: 1 }, { a: 1, b: 2 }, true],
+  'fails where a value differs': [{ a: { b: 1 } }, { a: { b: 2 } }, false],
+  'fails where a value is missing': [{ a: 1 }, {}, false],
+  'takes an empty wish for an absent object': [{ emptyDir: {} }, {}, true],
+  'fails where a list has another length': [{ a: [1] }, { a: [1, 2] }, false],
+  'compares list elements with the same leniency': [{ a: [{ n: 1 }] }, { a: [{ n: 1, defaulted: true }] }, true],
+};
+
+describe('isSatisfied', () => {
+  for (const [title, [wanted, actual, result]] of Object.entries(rows)) {
+    it(title, () => assert.equal(isSatisfied(wanted, actual), result));
+  }
+});

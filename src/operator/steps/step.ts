@@ -1,0 +1,41 @@
+import type { AnyObject, ResourceType } from '../../machinery/object/object.ts';
+import type { Observed } from '../observed.ts';
+
+/** An object as it should be on the host; fields that it does not name are left alone. */
+export interface Wanted {
+  readonly type: ResourceType;
+  readonly object: AnyObject;
+}
+
+/**
+ * What a step decides. `want`: these objects, and then the next step. `wait`: nothing can follow until something
+ * outside changes; the condition says what. `condition` names the aspect of status that the step stands for.
+ */
+export type StepOutcome =
+  | { readonly kind: 'want'; readonly objects: readonly Wanted[] }
+  | { readonly kind: 'wait'; readonly reason: string; readonly message: string };
+
+/** One part of a tenant, decided from what was observed. Pure, except that it may ask for new key material. */
+export interface Step {
+  readonly name: string;
+  /** Condition that tells of this step. */
+  readonly condition: string;
+  plan(observed: Observed, keys: KeySource): StepOutcome | Promise<StepOutcome>;
+}
+
+/** Where key material comes from; asked only when there is none yet or it runs out. */
+export interface KeySource {
+  /** PEM files of a new tenant, by file name as k3s calls them. */
+  newPki(): Promise<Readonly<Record<string, string>>>;
+  /** 32 hex digits. */
+  newPassword(): string;
+  /** A kubeconfig for the administrator of the tenant whose PKI this is. */
+  adminKubeconfig(pki: Readonly<Record<string, string>>, server: string, clusterName: string): Promise<string>;
+  /** When the client certificate in a kubeconfig ends, in milliseconds since the epoch; undefined where it has none. */
+  kubeconfigEndsMs(kubeconfig: string): number | undefined;
+  /** SHA-256 of the CA as join tokens carry it. */
+  caHash(caPem: string): string;
+}
+
+export const want = (...objects: Wanted[]): StepOutcome => ({ kind: 'want', objects });
+export const wait = (reason: string, message: string): StepOutcome => ({ kind: 'wait', reason, message });
