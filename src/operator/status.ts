@@ -1,6 +1,6 @@
 import type { Condition } from '../generated/api/meta/v1.ts';
-import type { Phase, VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { advertisedHosts, portOf, toUrl } from './addresses.ts';
+import type { Phase, VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { namesOf, type Observed, secretText } from './observed.ts';
 
 /** How far the steps came: the conditions of those that are done, and the one that waits or failed. */
@@ -12,7 +12,11 @@ export interface Progress {
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 /** The status that follows from what was observed. Pure, and the only place where status is made. */
-export function toStatus(observed: Observed, progress: Progress, caHash: (caPem: string) => string): VirtualClusterStatus {
+export function toStatus(
+  observed: Observed,
+  progress: Progress,
+  caHash: (caPem: string) => string,
+): VirtualClusterStatus {
   const { cluster, spec, settings, tenant } = observed;
   const names = namesOf(cluster);
   const host = advertisedHosts(observed)[0];
@@ -39,7 +43,8 @@ function judge(observed: Observed, { done, halted }: Progress): Verdict[] {
   const verdicts: Verdict[] = done
     .filter((type) => type !== 'ControlPlaneAvailable')
     .map((type) => ({ type, status: 'True', reason: 'AsExpected', message: '' }));
-  if (halted !== undefined) verdicts.push({ type: halted.condition, status: 'False', reason: halted.reason, message: halted.message });
+  if (halted !== undefined)
+    verdicts.push({ type: halted.condition, status: 'False', reason: halted.reason, message: halted.message });
   else verdicts.push(judgeServer(observed));
   verdicts.push(judgeReady(observed, verdicts));
   verdicts.push({
@@ -55,10 +60,16 @@ function judgeServer({ deployment, spec, tenant }: Observed): Verdict {
   const type = 'ControlPlaneAvailable';
   if (spec.suspend) return { type, status: 'False', reason: 'Suspended', message: 'the tenant is suspended' };
   if (tenant?.ready) return { type, status: 'True', reason: 'Serving', message: 'the tenant answers /readyz' };
-  const failed = deployment?.status?.conditions?.find((found) => found.type === 'ReplicaFailure' && found.status === 'True');
-  if (failed !== undefined) return { type, status: 'False', reason: failed.reason ?? 'ReplicaFailure', message: failed.message ?? '' };
-  const stuck = deployment?.status?.conditions?.find((found) => found.type === 'Progressing' && found.status === 'False');
-  if (stuck !== undefined) return { type, status: 'False', reason: stuck.reason ?? 'Stuck', message: stuck.message ?? '' };
+  const failed = deployment?.status?.conditions?.find(
+    (found) => found.type === 'ReplicaFailure' && found.status === 'True',
+  );
+  if (failed !== undefined)
+    return { type, status: 'False', reason: failed.reason ?? 'ReplicaFailure', message: failed.message ?? '' };
+  const stuck = deployment?.status?.conditions?.find(
+    (found) => found.type === 'Progressing' && found.status === 'False',
+  );
+  if (stuck !== undefined)
+    return { type, status: 'False', reason: stuck.reason ?? 'Stuck', message: stuck.message ?? '' };
   const ready = deployment?.status?.readyReplicas ?? 0;
   return {
     type,

@@ -93,7 +93,7 @@ const networking = fields(
   {
     podCIDRs: strings(
       'Ranges that pods get their addresses from. Default 10.42.0.0/16.',
-      { pattern: CIDR_PATTERN },
+      { pattern: CIDR_PATTERN, maxLength: 43 },
       {
         minItems: 1,
         maxItems: 2,
@@ -103,7 +103,7 @@ const networking = fields(
     ),
     serviceCIDRs: strings(
       'Ranges that Services get their addresses from. Default 10.43.0.0/16.',
-      { pattern: CIDR_PATTERN },
+      { pattern: CIDR_PATTERN, maxLength: 43 },
       {
         minItems: 1,
         maxItems: 2,

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** Where `warren up` keeps its state when not told otherwise. */
+export const DEFAULT_DATA_DIR = '.warren';
+
+/**
+ * The kubeconfig of the host cluster: the flag, then `$KUBECONFIG` (its first file that exists), then the one that
+ * `warren up` left in this folder, then kubectl's own place.
+ */
+export function kubeconfigPath(flag: string | undefined): string | undefined {
+  if (flag !== undefined) return flag;
+  const named = (process.env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
+  if (named.length > 0) return named.find((path) => existsSync(path)) ?? named[0];
+  return [join(DEFAULT_DATA_DIR, 'kubeconfig'), join(homedir(), '.kube', 'config')].find((path) => existsSync(path));
+}
+
+/** The operator's settings from its environment, as the chart sets them. */
+export function operatorEnvironment() {
+  const { env } = process;
+  return {
+    image: env['WARREN_SERVER_IMAGE'],
+    namespace: env['POD_NAMESPACE'],
+    podName: env['POD_NAME'],
+    watchNamespaces: (env['WATCH_NAMESPACES'] ?? '').split(',').filter((name) => name !== ''),
+  };
+}
+
+/** Whether the process runs in a pod that has an identity on its cluster. */
+export function runsInCluster(): boolean {
+  return process.env['KUBERNETES_SERVICE_HOST'] !== undefined;
+}
