@@ -1,0 +1,74 @@
+import { forbidden, type StatusError } from '../../machinery/errors/status-error.ts';
+import type { AnyObject, GroupVersionKind } from '../../machinery/object/object.ts';
+import type { User } from '../call.ts';
+
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+/** One try to change something, as admission sees it. */
+export interface AdmissionAttempt {
+  readonly operation: Operation;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  /** Of the object in the request, which a subresource may define otherwise than its resource. */
+  readonly kind: GroupVersionKind;
+  readonly namespace: string;
+  /** Empty while a name is still to be generated. */
+  readonly name: string;
+  readonly user: User;
+  readonly dryRun: boolean;
+  /** What is to be stored: a private copy for `mutate`, not to be changed by `validate`. Absent for deletions. */
+  readonly object: AnyObject | undefined;
+  /** What is stored now, frozen; absent for creations. */
+  readonly previous: AnyObject | undefined;
+  readonly signal: AbortSignal;
+  /** Adds a sentence to the answer's `Warning` headers. */
+  warn(text: string): void;
+}
+
+/** A rule about changes beyond what one kind knows of itself. A rule says no by throwing a `StatusError`. */
+export interface AdmissionPlugin {
+  /** Upstream's name, as `--enable-admission-plugins` spells it. */
+  readonly name: string;
+  readonly operations: readonly Operation[];
+  /** Changes `attempt.object` in place. */
+  mutate?(attempt: AdmissionAttempt): void | Promise<void>;
+  /** Judges the object as it will be stored. */
+  validate?(attempt: AdmissionAttempt): void | Promise<void>;
+}
+
+/** All plugins in order. */
+export interface AdmissionChain {
+  mutate(attempt: AdmissionAttempt): Promise<void>;
+  validate(attempt: AdmissionAttempt): Promise<void>;
+}
+
+export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
+  const mutating = plugins.filter((plugin) => plugin.mutate !== undefined);
+  const validating = plugins.filter((plugin) => plugin.validate !== undefined);
+  return {
+    async mutate(attempt) {
+      for (const plugin of mutating) {
+        if (plugin.operations.includes(attempt.operation)) await plugin.mutate?.(attempt);
+      }
+    },
+    async validate(attempt) {
+      for (const plugin of validating) {
+        if (plugin.operations.includes(attempt.operation)) await plugin.validate?.(attempt);
+      }
+    },
+  };
+}
+
+/** The refusal that plugins give. Source: apiserver `pkg/admission/errors.go` (NewForbidden). */
+export function refused(attempt: AdmissionAttempt, why: string): StatusError {
+  const meta = attempt.object?.metadata;
+  const name = attempt.name || meta?.name || meta?.generateName || 'Unknown!';
+  return forbidden({ group: attempt.group, resource: attempt.resource }, name, why);
+}
+
+/** Whether the attempt is about the resource itself or, where given, one of its subresources. */
+export function concerns(attempt: AdmissionAttempt, group: string, resource: string, subresource = ''): boolean {
+  return attempt.group === group && attempt.resource === resource && attempt.subresource === subresource;
+}

@@ -1,0 +1,103 @@
+import type { CertificateSigningRequest } from '../../../generated/api/certificates/v1.ts';
+import type { Authorizer } from '../../call.ts';
+import { isSame } from '../../registry/equality.ts';
+import { type AdmissionAttempt, type AdmissionPlugin, concerns, refused } from '../admission.ts';
+
+const GROUP = 'certificates.k8s.io';
+const RESOURCE = 'certificatesigningrequests';
+
+/** Approving needs the right to approve for that signer. Source: `plugin/pkg/admission/certificates/approval`. */
+export function certificateApproval(deps: { readonly authorizer: Authorizer }): AdmissionPlugin {
+  return {
+    name: 'CertificateApproval',
+    operations: ['UPDATE'],
+    async validate(attempt) {
+      if (!concerns(attempt, GROUP, RESOURCE, 'approval')) return;
+      const { signerName } = (attempt.previous as unknown as CertificateSigningRequest).spec;
+      if (await mayActFor(deps.authorizer, attempt, 'approve', signerName)) return;
+      throw refused(attempt, `user not permitted to approve requests with signerName ${JSON.stringify(signerName)}`);
+    },
+  };
+}
+
+/** Issuing needs the right to sign for that signer. Source: `plugin/pkg/admission/certificates/signing`. */
+export function certificateSigning(deps: { readonly authorizer: Authorizer }): AdmissionPlugin {
+  return {
+    name: 'CertificateSigning',
+    operations: ['UPDATE'],
+    async validate(attempt) {
+      if (!concerns(attempt, GROUP, RESOURCE, 'status')) return;
+      const previous = attempt.previous as unknown as CertificateSigningRequest;
+      const next = attempt.object as unknown as CertificateSigningRequest;
+      const unchanged =
+        (previous.status?.certificate ?? '') === (next.status?.certificate ?? '') &&
+        isSame(previous.status?.conditions, next.status?.conditions);
+      if (unchanged) return;
+      const { signerName } = previous.spec;
+      if (await mayActFor(deps.authorizer, attempt, 'sign', signerName)) return;
+      throw refused(attempt, `user not permitted to sign requests with signerName ${JSON.stringify(signerName)}`);
+    },
+  };
+}
+
+/** Who a certificate request is for. */
+export interface RequestSubject {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+}
+
+/** Reads the subject of a PKCS#10 request in PEM. @throws where it is none. */
+export type ReadRequestSubject = (pem: string) => RequestSubject;
+
+/**
+ * Nobody becomes `system:masters` by a certificate request.
+ * Source: `plugin/pkg/admission/certificates/subjectrestriction`.
+ */
+export function certificateSubjectRestriction(deps: { readonly readSubject: ReadRequestSubject }): AdmissionPlugin {
+  return {
+    name: 'CertificateSubjectRestriction',
+    operations: ['CREATE'],
+    validate(attempt) {
+      if (!concerns(attempt, GROUP, RESOURCE)) return;
+      const { signerName, request } = (attempt.object as unknown as CertificateSigningRequest).spec;
+      if (signerName !== 'kubernetes.io/kube-apiserver-client') return;
+      if (!subjectOf(attempt, request, deps.readSubject).organizations.includes('system:masters')) return;
+      throw refused(attempt, `use of ${signerName} signer with system:masters group is not allowed`);
+    },
+  };
+}
+
+/** The subject of a request in base64. @throws StatusError 403 where it cannot be read. */
+export function subjectOf(attempt: AdmissionAttempt, request: string, read: ReadRequestSubject): RequestSubject {
+  try {
+    return read(Buffer.from(request, 'base64').toString('utf8'));
+  } catch (error) {
+    throw refused(attempt, `failed to parse CSR: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The right on the signer itself, or on all signers of its domain. Source: `pkg/apis/certificates/...authorization`. */
+async function mayActFor(
+  authorizer: Authorizer,
+  attempt: AdmissionAttempt,
+  verb: string,
+  signerName: string,
+): Promise<boolean> {
+  const domain = signerName.split('/')[0] ?? '';
+  for (const name of [signerName, `${domain}/*`]) {
+    const attributes = {
+      isResourceRequest: true,
+      verb,
+      path: '',
+      group: GROUP,
+      version: '*',
+      namespace: '',
+      resource: 'signers',
+      subresource: '',
+      name,
+    };
+    const { verdict } = await authorizer.authorize(attempt.user, attributes, attempt.signal);
+    if (verdict === 'allow') return true;
+  }
+  return false;
+}
