@@ -87,9 +87,13 @@ function swaggerName(full: string): string {
     .replace(/^k8s\.io\./, 'io.k8s.');
 }
 
-/** The JSON name of a field; only the JSON Schema type spells some otherwise than its protobuf. */
-function jsonName(type: string, field: string): string {
-  if (type !== 'apiextensions/v1.JSONSchemaProps') return field;
+/** The JSON name of a field: a few differ in case from their protobuf, and the JSON Schema type spells some anew. */
+function jsonName(type: string, field: string, known: SwaggerType | undefined): string {
+  if (type !== 'apiextensions/v1.JSONSchemaProps') {
+    const names = Object.keys(known?.properties ?? {});
+    if (names.includes(field)) return field;
+    return names.find((name) => name.toLowerCase() === field.toLowerCase()) ?? field;
+  }
   if (field === 'ref' || field === 'schema') return `$${field}`;
   if (!field.startsWith('xKubernetes')) return field;
   return field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -104,7 +108,7 @@ type Row = [number, string, string, number] | [number, string, string, number, R
 
 function toRow(full: string, type: string, field: ProtoField): Row {
   const known = swagger[swaggerName(full)];
-  const name = jsonName(type, field.name);
+  const name = jsonName(type, field.name, known);
   const target = field.map?.[1] ?? field.type ?? 'string';
   const ref = leaves[target] ?? shortName(target) ?? target.replace(/^.*\./, '');
   const nested = proto[target];

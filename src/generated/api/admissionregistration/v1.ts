@@ -95,7 +95,7 @@ export interface MutatingWebhookConfiguration {
   apiVersion?: string;
   kind?: string;
   metadata: metaV1.ObjectMeta;
-  Webhooks?: MutatingWebhook[] | undefined;
+  webhooks?: MutatingWebhook[] | undefined;
 }
 
 export interface MutatingWebhookConfigurationList {
@@ -219,7 +219,7 @@ export interface ValidatingWebhookConfiguration {
   apiVersion?: string;
   kind?: string;
   metadata: metaV1.ObjectMeta;
-  Webhooks?: ValidatingWebhook[] | undefined;
+  webhooks?: ValidatingWebhook[] | undefined;
 }
 
 export interface ValidatingWebhookConfigurationList {
@@ -230,15 +230,15 @@ export interface ValidatingWebhookConfigurationList {
 }
 
 export interface Validation {
-  Expression?: string | undefined;
+  expression: string;
   message?: string | undefined;
   reason?: string | undefined;
   messageExpression?: string | undefined;
 }
 
 export interface Variable {
-  Name?: string | undefined;
-  Expression?: string | undefined;
+  name: string;
+  expression: string;
 }
 
 export interface WebhookClientConfig {

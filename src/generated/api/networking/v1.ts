@@ -63,7 +63,7 @@ export interface IngressClassList {
 }
 
 export interface IngressClassParametersReference {
-  aPIGroup?: string | undefined;
+  apiGroup?: string | undefined;
   kind: string;
   name: string;
   scope?: string | undefined;
