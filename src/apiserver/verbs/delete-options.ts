@@ -108,7 +108,6 @@ function optional<K extends keyof JsonTypes>(
   goType: string,
 ): JsonTypes[K] | undefined {
   if (value === undefined || value === null) return undefined;
-  // biome-ignore lint/suspicious/useValidTypeof: `type` is one of three names of types
   if (typeof value === type) return value as JsonTypes[K];
   throw badRequest(
     `json: cannot unmarshal ${goKindOf(value)} into Go struct field DeleteOptions.${field} of type ${goType}`,

@@ -11,7 +11,7 @@ export function priority(deps: { readonly reader: ObjectReader }): AdmissionPlug
     const all = await deps.reader.list(priorityclasses);
     const defaults = all.filter((item) => item.globalDefault === true);
     return defaults.reduce<PriorityClass | undefined>(
-      (least, item) => (least === undefined || least.value > item.value ? item : least),
+      (least, item) => (least === undefined || (least.value ?? 0) > (item.value ?? 0) ? item : least),
       undefined,
     );
   };
@@ -62,7 +62,7 @@ interface ClassFacts {
 }
 
 function factsOf(found: PriorityClass): ClassFacts {
-  return { name: found.metadata?.name ?? '', value: found.value, preemptionPolicy: found.preemptionPolicy };
+  return { name: found.metadata?.name ?? '', value: found.value ?? 0, preemptionPolicy: found.preemptionPolicy };
 }
 
 function keepPriority(pod: Pod, previous: Pod): void {

@@ -1,0 +1,366 @@
+import { randomUUID } from 'node:crypto';
+import { StorageError } from '../../datastore/storage-error.ts';
+import { type FieldError, fieldInvalid } from '../../machinery/errors/field-error.ts';
+import { conflict, invalid, isAlreadyExists, notFound, StatusError } from '../../machinery/errors/status-error.ts';
+import type { AnyObject, GroupResource, ObjectKey } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import type { Clock } from '../../std/clock.ts';
+import type { ServedItem } from '../pages.ts';
+import { type DeletionWish, planDeletion } from './deletion.ts';
+import { generateName } from './generate-name.ts';
+import { forgetIdleTimes } from './managed-times.ts';
+import { validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
+import { nameRuleOf, validatePathSegment } from './name-rules.ts';
+import type { ResourceStorage, StoredItem } from './resource-storage.ts';
+import { toApiError } from './storage-faults.ts';
+import { toTimestamp } from './timestamps.ts';
+import { mainRules, type UpdateRules } from './update-rules.ts';
+import { VersionView } from './version-view.ts';
+
+/** A store's answer; `json` is there when the object is stored and its bytes are known. */
+export type Written = Pick<ServedItem, 'object'> & { readonly json?: Buffer | undefined };
+
+export interface WriteContext {
+  readonly userName: string;
+  readonly dryRun: boolean;
+  readonly warn: (text: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CreateRequest extends WriteContext {
+  /** Judges the finished object, last before it is stored. */
+  validate(object: AnyObject): Promise<void>;
+}
+
+export interface UpdateRequest extends WriteContext {
+  /**
+   * Makes the next object, a private one, from the stored one (frozen; undefined where it does not exist and may be
+   * created). Called again, with fresh state, where another writer came first.
+   */
+  transform(previous: AnyObject | undefined): Promise<AnyObject>;
+  validate(next: AnyObject, previous: AnyObject): Promise<void>;
+  validateCreate(object: AnyObject): Promise<void>;
+  /** Creates what does not exist even where the kind does not allow it for PUT (server-side apply). */
+  readonly createsMissing: boolean;
+  /** The update is meant for this object only. */
+  readonly uid?: string | undefined;
+  /** Default: those of the resource itself. */
+  readonly rules?: UpdateRules | undefined;
+}
+
+export interface DeleteRequest extends WriteContext, DeletionWish {
+  validate(object: AnyObject): Promise<void>;
+}
+
+/** Undoes (`false`) or settles (`true`) what was reserved for a write. */
+export type Finish = (stored: boolean) => void | Promise<void>;
+
+/** Things outside of an object that come and go with it, such as addresses and ports. */
+export interface StoreHooks {
+  /** Reserves for a new object and writes what it got into it. */
+  beginCreate?(object: AnyObject, context: WriteContext): Promise<Finish>;
+  beginUpdate?(next: AnyObject, previous: AnyObject, context: WriteContext): Promise<Finish>;
+  afterDelete?(object: AnyObject, context: WriteContext): Promise<void>;
+  /** Whether an object without finalizers may go although an update emptied them. */
+  mayVanish?(object: AnyObject): boolean;
+}
+
+export interface StoreDeps {
+  readonly clock: Clock;
+  readonly hooks?: StoreHooks | undefined;
+}
+
+const NAME_ATTEMPTS = 8;
+
+/** Writes objects of one kind in one version by the rules of its record. Source: apiserver `pkg/registry/generic/registry`. */
+export class ResourceStore {
+  readonly definition: ResourceDefinition;
+  readonly #storage: ResourceStorage;
+  readonly #deps: StoreDeps;
+  readonly #view: VersionView;
+  readonly #resource: GroupResource;
+
+  constructor(definition: ResourceDefinition, storage: ResourceStorage, deps: StoreDeps) {
+    this.definition = definition;
+    this.#storage = storage;
+    this.#deps = deps;
+    this.#view = new VersionView(definition);
+    this.#resource = { group: definition.group, resource: definition.plural };
+  }
+
+  /** How stored objects look in this version. */
+  get view(): VersionView {
+    return this.#view;
+  }
+
+  /** @throws StatusError 404 */
+  async get(key: ObjectKey): Promise<ServedItem> {
+    const stored = await this.#storage.get(key);
+    if (stored === undefined) throw notFound(this.#resource, key.name);
+    return this.#view.toServed(stored);
+  }
+
+  /** Stores a new object; `object` is private to the call. @throws StatusError 409, 422 and what admission throws */
+  async create(object: AnyObject, request: CreateRequest): Promise<Written> {
+    const { generateName: prefix, name } = object.metadata;
+    if (!prefix || name) return this.#createOnce(object, request);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#createOnce(structuredClone(object), request);
+      } catch (error) {
+        if (!isAlreadyExists(error) || attempt >= NAME_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #createOnce(object: AnyObject, request: CreateRequest): Promise<Written> {
+    const finish = await this.#prepareCreate(object, request);
+    let stored = false;
+    try {
+      await request.validate(object);
+      const written = await this.#writeNew(object, request);
+      stored = true;
+      return written;
+    } finally {
+      await finish(stored);
+    }
+  }
+
+  /** Fills in what the server owns, reserves what the object needs and judges it. */
+  async #prepareCreate(object: AnyObject, request: WriteContext): Promise<Finish> {
+    const { definition } = this;
+    const { metadata } = object;
+    const nowMs = this.#deps.clock.nowMs();
+    metadata.uid = randomUUID();
+    metadata.creationTimestamp = toTimestamp(nowMs);
+    delete metadata.resourceVersion;
+    if (metadata.generateName && !metadata.name) metadata.name = generateName(metadata.generateName);
+    const finish = (await this.#deps.hooks?.beginCreate?.(object, request)) ?? (() => {});
+    try {
+      const { strategy } = definition;
+      if (strategy.prepareForCreate !== undefined) {
+        strategy.prepareForCreate(object, { nowMs, userName: request.userName });
+      } else if (definition.hasStatus && definition.origin === 'custom') {
+        delete object['status'];
+      }
+      if (definition.generation === 'spec') metadata.generation = 1;
+      const scope = { namespaced: definition.namespaced, nameRule: nameRuleOf(definition) };
+      this.#demand(object, [...validateMetadata(metadata, scope), ...(strategy.validateCreate?.(object) ?? [])]);
+      for (const text of strategy.warningsOnCreate?.(object) ?? []) request.warn(text);
+      return finish;
+    } catch (error) {
+      await finish(false);
+      throw error;
+    }
+  }
+
+  async #writeNew(object: AnyObject, request: WriteContext): Promise<Written> {
+    const key = this.#keyOf(object);
+    if (request.dryRun) {
+      const existing = await this.#storage.get(key);
+      if (existing !== undefined) throw this.#taken(existing, key);
+      return { object };
+    }
+    try {
+      return this.#view.toServed(await this.#storage.create(key, this.#view.toStorage(object)));
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.fault !== 'key-exists') throw this.#toApiError(error, key.name);
+      throw this.#taken(await this.#storage.get(key), key);
+    }
+  }
+
+  #taken(existing: StoredItem | undefined, key: ObjectKey): StatusError {
+    const error = toApiError(new StorageError('key-exists', key.name, 0n), this.#resource, key.name) as StatusError;
+    if (existing?.object.metadata.deletionTimestamp === undefined) return error;
+    const { code, reason, details } = error;
+    return new StatusError({ code, reason, details, message: `object is being deleted: ${error.message}` });
+  }
+
+  /** Updates an object, or creates it where that is allowed. @throws StatusError 404, 409, 422 and what admission throws */
+  async update(
+    key: ObjectKey,
+    request: UpdateRequest,
+  ): Promise<{ readonly written: Written; readonly created: boolean }> {
+    let stored = await this.#storage.get(key);
+    for (let fresh = false; ; fresh = true) {
+      request.signal?.throwIfAborted();
+      try {
+        if (stored === undefined) return { written: await this.#createMissing(key, request), created: true };
+        return { written: await this.#updateOnce(key, stored, request), created: false };
+      } catch (error) {
+        // What was decided on state that may be old is decided again on fresh state before anybody hears of it.
+        const newest = isRace(error) || !fresh ? await this.#storage.getNewest(key) : stored;
+        if (newest?.revision === stored?.revision && !isRace(error)) throw this.#toApiError(error, key.name);
+        stored = newest;
+      }
+    }
+  }
+
+  async #createMissing(key: ObjectKey, request: UpdateRequest): Promise<Written> {
+    if (!request.createsMissing && !this.definition.allowCreateOnUpdate) throw notFound(this.#resource, key.name);
+    if (request.uid !== undefined) throw this.#uidMismatch(key, request.uid, '');
+    const object = await request.transform(undefined);
+    const finish = await this.#prepareCreate(object, request);
+    let done = false;
+    try {
+      await request.validateCreate(object);
+      const item = request.dryRun ? undefined : await this.#storage.create(key, this.#view.toStorage(object));
+      done = true;
+      return item === undefined ? { object } : this.#view.toServed(item);
+    } finally {
+      await finish(done);
+    }
+  }
+
+  async #updateOnce(key: ObjectKey, stored: StoredItem, request: UpdateRequest): Promise<Written> {
+    const previous = this.#view.toServed(stored).object;
+    const uid = previous.metadata.uid ?? '';
+    if (request.uid !== undefined && request.uid !== uid) throw this.#uidMismatch(key, request.uid, uid);
+    const next = await request.transform(previous);
+    this.#checkRevision(next, previous, key);
+    const finish = (await this.#deps.hooks?.beginUpdate?.(next, previous, request)) ?? (() => {});
+    let done = false;
+    try {
+      this.#prepareUpdate(next, previous, request);
+      forgetIdleTimes(next, previous);
+      await request.validate(next, previous);
+      const written = await this.#writeChanged(stored, next, previous, request);
+      done = true;
+      return written;
+    } finally {
+      await finish(done);
+    }
+  }
+
+  #prepareUpdate(next: AnyObject, previous: AnyObject, request: UpdateRequest): void {
+    const rules = request.rules ?? mainRules(this.definition);
+    const { metadata: meta } = next;
+    const { metadata: old } = previous;
+    if (old.generation === undefined) delete meta.generation;
+    else meta.generation = old.generation;
+    rules.prepare(next, previous);
+    const after = next.metadata;
+    if (!after.uid && old.uid !== undefined) after.uid = old.uid;
+    if (old.creationTimestamp !== undefined) after.creationTimestamp = old.creationTimestamp;
+    if (old.deletionTimestamp !== undefined) after.deletionTimestamp = old.deletionTimestamp;
+    if (old.deletionGracePeriodSeconds !== undefined && after.deletionGracePeriodSeconds === undefined) {
+      after.deletionGracePeriodSeconds = old.deletionGracePeriodSeconds;
+    }
+    const scope = { namespaced: this.definition.namespaced, nameRule: validatePathSegment };
+    // Upstream's strategies judge the change of metadata once more; clients see each cause twice.
+    const changes = validateMetadataUpdate(after, old);
+    this.#demand(next, [...validateMetadata(after, scope), ...changes, ...changes, ...rules.validate(next, previous)]);
+    for (const text of rules.warnings(next, previous)) request.warn(text);
+  }
+
+  async #writeChanged(
+    stored: StoredItem,
+    next: AnyObject,
+    previous: AnyObject,
+    request: UpdateRequest,
+  ): Promise<Written> {
+    if (this.#isFinished(next, previous)) {
+      if (!request.dryRun) {
+        await this.#storage.delete(stored);
+        await this.#deps.hooks?.afterDelete?.(next, request);
+      }
+      return { object: next };
+    }
+    if (request.dryRun) return { object: next };
+    return this.#view.toServed(await this.#storage.update(stored, this.#view.toStorage(next)));
+  }
+
+  /** Whether this update took away the last thing that held a deleted object. */
+  #isFinished(next: AnyObject, previous: AnyObject): boolean {
+    if ((next.metadata.finalizers ?? []).length > 0 || previous.metadata.deletionTimestamp === undefined) return false;
+    if ((previous.metadata.deletionGracePeriodSeconds ?? 0) !== 0) return false;
+    return this.#deps.hooks?.mayVanish?.(next) ?? true;
+  }
+
+  #checkRevision(next: AnyObject, previous: AnyObject, key: ObjectKey): void {
+    const { resourceVersion: current = '' } = previous.metadata;
+    const given = next.metadata.resourceVersion;
+    if (given === undefined || given === '' || given === '0') {
+      if (!this.definition.allowUnconditionalUpdate) {
+        const fault = fieldInvalid('metadata.resourceVersion', 0, 'must be specified for an update');
+        throw invalid({ group: this.definition.group, kind: this.definition.plural }, key.name, [fault]);
+      }
+      next.metadata.resourceVersion = current;
+      return;
+    }
+    if (given !== current) throw conflict(this.#resource, key.name);
+  }
+
+  #uidMismatch(key: ObjectKey, wanted: string, found: string): StatusError {
+    const why = `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`;
+    return conflict(this.#resource, key.name, why);
+  }
+
+  /**
+   * Deletes an object or starts its deletion.
+   * @returns the object at its last state, and whether it is gone.
+   */
+  async delete(
+    key: ObjectKey,
+    request: DeleteRequest,
+  ): Promise<{ readonly written: Written; readonly deleted: boolean }> {
+    let stored = await this.#storage.get(key);
+    for (let fresh = false; ; fresh = true) {
+      request.signal?.throwIfAborted();
+      if (stored === undefined && !fresh) stored = await this.#storage.getNewest(key);
+      if (stored === undefined) throw notFound(this.#resource, key.name);
+      try {
+        return await this.#deleteOnce(stored, request);
+      } catch (error) {
+        const newest: StoredItem | undefined = await this.#storage.getNewest(key);
+        const moved = newest?.revision !== stored.revision;
+        if (!isRace(error) && (fresh || !moved)) throw this.#toApiError(error, key.name);
+        if (isRace(error) && newest === undefined) throw notFound(this.#resource, key.name);
+        stored = newest;
+      }
+    }
+  }
+
+  async #deleteOnce(
+    stored: StoredItem,
+    request: DeleteRequest,
+  ): Promise<{ readonly written: Written; readonly deleted: boolean }> {
+    const served = this.#view.toServed(stored);
+    const plan = planDeletion(served.object, this.definition, request, this.#deps.clock.nowMs());
+    if (plan.step === 'pending') return { written: served, deleted: false };
+    await request.validate(served.object);
+    if (plan.step === 'delete') return { written: await this.#remove(stored, request), deleted: true };
+    if (request.dryRun) return { written: { object: plan.next }, deleted: plan.thenDelete };
+    const marked = await this.#storage.update(stored, this.#view.toStorage(plan.next));
+    if (!plan.thenDelete) return { written: this.#view.toServed(marked), deleted: false };
+    return { written: await this.#remove(marked, request), deleted: true };
+  }
+
+  async #remove(stored: StoredItem, request: WriteContext): Promise<Written> {
+    if (request.dryRun) return this.#view.toServed(stored);
+    const removed = this.#view.toServed(await this.#storage.delete(stored));
+    await this.#deps.hooks?.afterDelete?.(removed.object, request);
+    return removed;
+  }
+
+  #keyOf(object: AnyObject): ObjectKey {
+    const { namespace, name = '' } = object.metadata;
+    return this.definition.namespaced ? { namespace, name } : { name };
+  }
+
+  #demand(object: AnyObject, faults: readonly FieldError[]): void {
+    if (faults.length === 0) return;
+    const { group, kind } = this.definition;
+    throw invalid({ group, kind }, object.metadata.name ?? '', faults);
+  }
+
+  #toApiError(error: unknown, name: string): unknown {
+    return toApiError(error, this.#resource, name);
+  }
+}
+
+/** Whether another writer came first, so that trying again is right. */
+function isRace(error: unknown): boolean {
+  if (!(error instanceof StorageError)) return false;
+  return error.fault === 'revision-moved' || error.fault === 'key-missing' || error.fault === 'key-exists';
+}
