@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { systemClock } from '../std/clock.ts';
+import { silentLogger } from '../telemetry/logger.ts';
+import { runController } from './controller.ts';
+import { Expectations } from './expectations.ts';
+import { WorkQueue } from './queue.ts';
+import { done, type Reconciler } from './reconciler.ts';
+import { manualSource } from './sources.ts';
+
+describe('WorkQueue', () => {
+  it('holds a key once, and gives a key that was added meanwhile again after it is done', () => {
+    const queue = new WorkQueue(systemClock);
+    queue.add('a');
+    queue.add('a');
+    assert.equal(queue.take(), 'a');
+    assert.equal(queue.take(), undefined);
+    queue.add('a');
+    assert.equal(queue.take(), undefined);
+    queue.done('a');
+    assert.equal(queue.take(), 'a');
+    queue.close();
+  });
+  it('counts failures until they are forgotten', () => {
+    const queue = new WorkQueue(systemClock);
+    queue.addRateLimited('a');
+    queue.addRateLimited('a');
+    assert.equal(queue.failuresOf('a'), 2);
+    queue.forget('a');
+    assert.equal(queue.failuresOf('a'), 0);
+    queue.close();
+  });
+});
+
+describe('runController', () => {
+  it('retries what fails, and ends only after the reconcile under way', async () => {
+    const source = manualSource();
+    const stop = new AbortController();
+    const seen: string[] = [];
+    let finished = false;
+    const reconciler: Reconciler = {
+      async reconcile(key) {
+        seen.push(key);
+        if (seen.length === 1) throw new Error('once');
+        if (key === 'last') {
+          stop.abort();
+          await new Promise((resolve) => setImmediate(resolve));
+          finished = true;
+        } else source.enqueue('last');
+        return done;
+      },
+    };
+    const running = runController(
+      {
+        name: 'test',
+        reconciler,
+        sources: [source],
+        clock: systemClock,
+        logger: silentLogger,
+        backoff: { firstMs: 1 },
+      },
+      stop.signal,
+    );
+    source.enqueue('a');
+    await running;
+    assert.deepEqual(seen, ['a', 'a', 'last']);
+    assert.equal(finished, true);
+  });
+});
+
+describe('Expectations', () => {
+  it('are met once all creations and deletions are seen', () => {
+    const expectations = new Expectations(systemClock);
+    assert.equal(expectations.isMet('rs'), true);
+    expectations.expect('rs', { creations: 2 });
+    expectations.creationSeen('rs');
+    assert.equal(expectations.isMet('rs'), false);
+    expectations.creationSeen('rs');
+    assert.equal(expectations.isMet('rs'), true);
+    expectations.expect('rs', { deletions: ['p1', 'p2'] });
+    expectations.deletionSeen('rs', 'p1');
+    expectations.deletionSeen('rs', 'p1');
+    assert.equal(expectations.isMet('rs'), false);
+    expectations.deletionSeen('rs', 'p2');
+    assert.equal(expectations.isMet('rs'), true);
+  });
+});

@@ -1,0 +1,89 @@
+import { orAborted, whenAborted } from '../std/abort.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type QueueBackoff, WorkQueue } from './queue.ts';
+import type { Reconciler } from './reconciler.ts';
+import type { Source } from './sources.ts';
+
+export interface ControllerMetrics {
+  /** After each reconcile. */
+  reconciled(controller: string, outcome: 'done' | 'requeued' | 'failed', durationMs: number): void;
+  /** After each change of the number of keys that wait. */
+  depth(controller: string, keys: number): void;
+}
+
+export interface ControllerOptions {
+  /** Such as `deployment`; names log lines and metrics. */
+  readonly name: string;
+  readonly reconciler: Reconciler;
+  readonly sources: readonly Source[];
+  /** Keys reconciled at the same time. Default 1. */
+  readonly workers?: number | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly backoff?: QueueBackoff | undefined;
+  readonly metrics?: ControllerMetrics | undefined;
+}
+
+/**
+ * Reconciles the keys that its sources yield, once all of them hold their first list. Resolves after the abort, when
+ * the reconciles under way have ended. Never rejects: a failing reconcile is logged and tried again.
+ */
+export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
+  const { name, reconciler, sources, workers = 1, clock, metrics } = options;
+  const logger = options.logger.with({ controller: name });
+  const queue = new WorkQueue(clock, options.backoff);
+  const running = new Set<Promise<void>>();
+  let started = false;
+
+  async function work(key: string): Promise<void> {
+    const startMs = clock.nowMs();
+    const observe = (outcome: 'done' | 'requeued' | 'failed'): void =>
+      metrics?.reconciled(name, outcome, clock.nowMs() - startMs);
+    try {
+      const { requeueAfterMs } = await reconciler.reconcile(key, signal);
+      queue.forget(key);
+      if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
+      observe(requeueAfterMs === undefined ? 'done' : 'requeued');
+    } catch (error) {
+      if (signal.aborted) return;
+      // Conflicts and the like are the daily life of a stale cache; only what stays is worth a line.
+      const failures = queue.failuresOf(key);
+      const level = failures < 5 ? 'debug' : 'warn';
+      logger[level]('reconcile failed, trying again', { key, error, failures });
+      queue.addRateLimited(key);
+      observe('failed');
+    } finally {
+      queue.done(key);
+    }
+  }
+
+  function pump(): void {
+    if (!started || signal.aborted) return;
+    while (running.size < workers) {
+      const key = queue.take();
+      if (key === undefined) break;
+      const task = work(key).finally(() => {
+        running.delete(task);
+        pump();
+      });
+      running.add(task);
+    }
+    metrics?.depth(name, queue.depth);
+  }
+
+  queue.onReady(pump);
+  const stops = sources.map((source) => source.start((key, delayMs = 0) => queue.addAfter(key, delayMs)));
+  try {
+    await orAborted(Promise.all(sources.map((source) => source.synced)), signal);
+    started = true;
+    pump();
+    await whenAborted(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    for (const stop of stops) stop();
+    queue.close();
+    await Promise.all(running);
+  }
+}

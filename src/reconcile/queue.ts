@@ -1,0 +1,122 @@
+import { type BackoffOptions, toBackoffMs } from '../std/backoff.ts';
+import type { Clock, Timer } from '../std/clock.ts';
+import { Queue } from '../std/queue.ts';
+
+/** Source: client-go `util/workqueue/default_rate_limiters.go` (DefaultTypedControllerRateLimiter). */
+const defaultBackoff: BackoffOptions = { firstMs: 5, maxMs: 1_000_000 };
+
+export interface QueueBackoff {
+  /** Delay after the first failure, in milliseconds. Default 5; doubles with every further one. */
+  readonly firstMs?: number | undefined;
+  /** The longest delay, in milliseconds. Default 1,000,000. */
+  readonly maxMs?: number | undefined;
+}
+
+interface Delayed {
+  readonly atMs: number;
+  readonly timer: Timer;
+}
+
+/**
+ * Keys to work on. A key waits at most once; one that is added while it is worked on waits again as soon as that is
+ * `done`, so no two workers ever hold the same key.
+ */
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #backoff: BackoffOptions;
+  readonly #ready = new Queue<string>();
+  /** Waiting or to wait again. */
+  readonly #dirty = new Set<string>();
+  readonly #processing = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #delayed = new Map<string, Delayed>();
+  #onReady: () => void = () => {};
+  #closed = false;
+
+  constructor(clock: Clock, backoff: QueueBackoff = {}) {
+    this.#clock = clock;
+    const { firstMs = defaultBackoff.firstMs, maxMs = defaultBackoff.maxMs } = backoff;
+    this.#backoff = { firstMs, maxMs };
+  }
+
+  /** Keys that wait for a worker now. */
+  get depth(): number {
+    return this.#ready.length;
+  }
+
+  /** Calls `run` whenever a key becomes ready to be taken. */
+  onReady(run: () => void): void {
+    this.#onReady = run;
+  }
+
+  add(key: string): void {
+    if (this.#closed || this.#dirty.has(key)) return;
+    this.#dirty.add(key);
+    if (this.#processing.has(key)) return;
+    this.#ready.push(key);
+    this.#onReady();
+  }
+
+  /** Adds the key after a while; where it waits for a time already, the earlier one counts. */
+  addAfter(key: string, delayMs: number): void {
+    if (this.#closed) return;
+    if (delayMs <= 0) {
+      this.add(key);
+      return;
+    }
+    const atMs = this.#clock.nowMs() + delayMs;
+    const waiting = this.#delayed.get(key);
+    if (waiting !== undefined && waiting.atMs <= atMs) return;
+    waiting?.timer.cancel();
+    const timer = this.#clock.after(delayMs, () => {
+      this.#delayed.delete(key);
+      // Longer than a timer may run: the clock capped it.
+      this.addAfter(key, atMs - this.#clock.nowMs());
+    });
+    this.#delayed.set(key, { atMs, timer });
+  }
+
+  /** Adds the key after its back-off and counts a failure. */
+  addRateLimited(key: string): void {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    this.addAfter(key, toBackoffMs(this.#backoff, failures));
+  }
+
+  /** Failures in a row that the back-off counts. */
+  failuresOf(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** Ends the count of failures: the next one starts small again. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** Takes the next key; undefined where none is ready. Each key taken must be given back with `done`. */
+  take(): string | undefined {
+    if (this.#closed) return undefined;
+    const key = this.#ready.shift();
+    if (key === undefined) return undefined;
+    this.#processing.add(key);
+    this.#dirty.delete(key);
+    return key;
+  }
+
+  done(key: string): void {
+    this.#processing.delete(key);
+    if (this.#closed || !this.#dirty.has(key)) return;
+    this.#ready.push(key);
+    this.#onReady();
+  }
+
+  /** Forgets all that waits; nothing is taken or added any more. */
+  close(): void {
+    this.#closed = true;
+    for (const { timer } of this.#delayed.values()) timer.cancel();
+    this.#delayed.clear();
+    this.#dirty.clear();
+    this.#ready.clear();
+    this.#failures.clear();
+  }
+}
