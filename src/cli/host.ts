@@ -40,7 +40,10 @@ export async function openHost(options: HostOptions): Promise<Host> {
   }
   try {
     const access = readKubeconfig(path, options.context);
-    return { client: new Client(createHttpTransport(access)), namespace: options.namespace ?? access.namespace };
+    return {
+      client: new Client(createHttpTransport({ ...access, serverName: access.tlsServerName })),
+      namespace: options.namespace ?? access.namespace,
+    };
   } catch (error) {
     if (error instanceof PluginCredentialsError) return await openWithPlugins(path, options);
     const { code } = error as NodeJS.ErrnoException;

@@ -37,7 +37,15 @@ interface KubeconfigFile {
  * @throws Error with the path and what is wrong, for anything missing.
  */
 export function readKubeconfig(path: string, contextName?: string): ServerAccess {
-  const file = (parse(readFileSync(path, 'utf8')) ?? {}) as KubeconfigFile;
+  return parseKubeconfig(readFileSync(path, 'utf8'), { path, contextName });
+}
+
+/** The same for a text; `path` names it in errors, and paths in the text are relative to its folder. */
+export function parseKubeconfig(
+  text: string,
+  { path, contextName }: { path: string; contextName?: string | undefined },
+): ServerAccess {
+  const file = (parse(text) ?? {}) as KubeconfigFile;
   const wanted = contextName ?? file['current-context'];
   if (!wanted) throw new Error(`${path} has no current-context: name one with --context`);
   const context = file.contexts?.find((entry) => entry.name === wanted)?.context;
@@ -58,21 +66,21 @@ export function readKubeconfig(path: string, contextName?: string): ServerAccess
     const named = from[key];
     return typeof named === 'string' ? readFileSync(resolve(folder, named), 'utf8') : undefined;
   };
-  const text = (from: Record<string, unknown>, key: string): string | undefined => {
+  const plain = (from: Record<string, unknown>, key: string): string | undefined => {
     const value = from[key];
     return typeof value === 'string' ? value : undefined;
   };
-  const tokenFile = text(user, 'tokenFile');
+  const tokenFile = plain(user, 'tokenFile');
   return {
     server: String(cluster['server'] ?? ''),
     ca: pem(cluster, 'certificate-authority'),
-    tlsServerName: text(cluster, 'tls-server-name'),
+    tlsServerName: plain(cluster, 'tls-server-name'),
     insecure: cluster['insecure-skip-tls-verify'] === true,
     clientCert: pem(user, 'client-certificate'),
     clientKey: pem(user, 'client-key'),
-    token: tokenFile === undefined ? text(user, 'token') : readFileSync(resolve(folder, tokenFile), 'utf8').trim(),
-    username: text(user, 'username'),
-    password: text(user, 'password'),
+    token: tokenFile === undefined ? plain(user, 'token') : readFileSync(resolve(folder, tokenFile), 'utf8').trim(),
+    username: plain(user, 'username'),
+    password: plain(user, 'password'),
     namespace: context.namespace ?? 'default',
   };
 }

@@ -26,10 +26,14 @@ export function advertisedHosts(observed: Observed): readonly string[] {
   }
 }
 
+export function isNodeReady(node: Node): boolean {
+  return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+}
+
 /** One address a ready node: the external one where it has one. All external addresses come before internal ones. */
 function readyNodeAddresses(nodes: readonly Node[]): readonly string[] {
   const ready = nodes
-    .filter((node) => node.status?.conditions?.some((found) => found.type === 'Ready' && found.status === 'True'))
+    .filter(isNodeReady)
     .filter((node) => node.metadata.deletionTimestamp === undefined)
     .sort((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
   const addressesOf = (type: string): string[] =>
