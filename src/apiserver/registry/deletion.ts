@@ -121,7 +121,11 @@ function raised(generation: number | undefined): { generation?: number } {
 }
 
 /** The finalizers after the propagation policy had its say. */
-function planFinalizers(meta: ObjectMeta, definition: ResourceDefinition, wish: DeletionWish): readonly string[] {
+export function planFinalizers(
+  meta: ObjectMeta,
+  definition: Pick<ResourceDefinition, 'plural' | 'defaultPropagation'>,
+  wish: DeletionWish,
+): readonly string[] {
   const given = meta.finalizers ?? [];
   const policy = policyOf(given, definition, wish);
   const kept = given.filter((name) => name !== 'orphan' && name !== 'foregroundDeletion');
@@ -133,7 +137,7 @@ function planFinalizers(meta: ObjectMeta, definition: ResourceDefinition, wish: 
 
 function policyOf(
   finalizers: readonly string[],
-  definition: ResourceDefinition,
+  definition: Pick<ResourceDefinition, 'plural' | 'defaultPropagation'>,
   wish: DeletionWish,
 ): 'Background' | 'Foreground' | 'Orphan' {
   // Events have no dependents.

@@ -1,5 +1,6 @@
 import type { ManagedFieldsEntry } from '../../generated/api/meta/v1.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { cloneJson } from './clone-json.ts';
 import { isSame } from './equality.ts';
 
 /**
@@ -16,7 +17,7 @@ export function forgetIdleTimes(next: AnyObject, previous: AnyObject): void {
   for (const field of new Set([...Object.keys(next), ...Object.keys(previous)])) {
     if (field !== 'metadata' && !isSame(next[field], previous[field])) return;
   }
-  next.metadata.managedFields = structuredClone(before);
+  next.metadata.managedFields = cloneJson(before);
 }
 
 function withoutTime(entry: ManagedFieldsEntry): ManagedFieldsEntry {

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { StorageError } from '../../datastore/storage-error.ts';
 import { type FieldError, fieldInvalid } from '../../machinery/errors/field-error.ts';
 import { conflict, invalid, isAlreadyExists, notFound, StatusError } from '../../machinery/errors/status-error.ts';
-import type { AnyObject, GroupResource, ObjectKey } from '../../machinery/object/object.ts';
+import { type AnyObject, type GroupResource, type ObjectKey, toKeyText } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ServedItem } from '../pages.ts';
-import { type DeletionWish, planDeletion } from './deletion.ts';
+import { cloneJson } from './clone-json.ts';
+import { type DeletionPlan, type DeletionWish, planDeletion } from './deletion.ts';
 import { generateName } from './generate-name.ts';
 import { forgetIdleTimes } from './managed-times.ts';
 import { validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
@@ -61,8 +62,10 @@ export interface StoreHooks {
   beginCreate?(object: AnyObject, context: WriteContext): Promise<Finish>;
   beginUpdate?(next: AnyObject, previous: AnyObject, context: WriteContext): Promise<Finish>;
   afterDelete?(object: AnyObject, context: WriteContext): Promise<void>;
-  /** Whether an object without finalizers may go although an update emptied them. */
+  /** Whether an object that is being deleted may go now that an update left it without finalizers. */
   mayVanish?(object: AnyObject): boolean;
+  /** Decides a deletion in place of the general rules; undefined leaves it to them. */
+  planDeletion?(object: AnyObject, wish: DeletionWish, nowMs: number): DeletionPlan | undefined;
 }
 
 export interface StoreDeps {
@@ -106,7 +109,7 @@ export class ResourceStore {
     if (!prefix || name) return this.#createOnce(object, request);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#createOnce(structuredClone(object), request);
+        return await this.#createOnce(cloneJson(object), request);
       } catch (error) {
         if (!isAlreadyExists(error) || attempt >= NAME_ATTEMPTS) throw error;
       }
@@ -277,6 +280,37 @@ export class ResourceStore {
     return this.#deps.hooks?.mayVanish?.(next) ?? true;
   }
 
+  /**
+   * Changes a stored object outside of its kind's rules, for subresources that own a part of it.
+   * @param change - Changes the private `draft`; called again where another writer came first.
+   */
+  async modify(
+    key: ObjectKey,
+    change: (draft: AnyObject, previous: AnyObject) => void,
+    options: { uid?: string | undefined; resourceVersion?: string | undefined; dryRun: boolean },
+  ): Promise<Written> {
+    for (let stored = await this.#storage.get(key); ; stored = await this.#storage.getNewest(key)) {
+      if (stored === undefined) throw notFound(this.#resource, key.name);
+      const previous = this.#view.toServed(stored).object;
+      const { uid = '', resourceVersion = '' } = previous.metadata;
+      if (options.uid && options.uid !== uid) throw this.#uidMismatch(key, options.uid, uid);
+      if (options.resourceVersion && options.resourceVersion !== resourceVersion) {
+        throw this.#preconditionFailed(
+          key,
+          `ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
+        );
+      }
+      const draft = cloneJson(previous);
+      change(draft, previous);
+      if (options.dryRun) return { object: draft };
+      try {
+        return this.#view.toServed(await this.#storage.update(stored, this.#view.toStorage(draft)));
+      } catch (error) {
+        if (!isRace(error)) throw this.#toApiError(error, key.name);
+      }
+    }
+  }
+
   #checkRevision(next: AnyObject, previous: AnyObject, key: ObjectKey): void {
     const { resourceVersion: current = '' } = previous.metadata;
     const given = next.metadata.resourceVersion;
@@ -292,7 +326,13 @@ export class ResourceStore {
   }
 
   #uidMismatch(key: ObjectKey, wanted: string, found: string): StatusError {
-    const why = `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`;
+    return this.#preconditionFailed(key, `UID in precondition: ${wanted}, UID in object meta: ${found}`);
+  }
+
+  /** Upstream shows its storage's own error here. Source: apiserver `pkg/storage/errors.go` (NewInvalidObjError). */
+  #preconditionFailed(key: ObjectKey, what: string): StatusError {
+    const path = `/registry/${this.definition.storagePrefix}/${toKeyText(key)}`;
+    const why = `StorageError: invalid object, Code: 4, Key: ${path}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${what}`;
     return conflict(this.#resource, key.name, why);
   }
 
@@ -326,7 +366,9 @@ export class ResourceStore {
     request: DeleteRequest,
   ): Promise<{ readonly written: Written; readonly deleted: boolean }> {
     const served = this.#view.toServed(stored);
-    const plan = planDeletion(served.object, this.definition, request, this.#deps.clock.nowMs());
+    const nowMs = this.#deps.clock.nowMs();
+    const general = planDeletion(served.object, this.definition, request, nowMs);
+    const plan = this.#deps.hooks?.planDeletion?.(served.object, request, nowMs) ?? general;
     if (plan.step === 'pending') return { written: served, deleted: false };
     await request.validate(served.object);
     if (plan.step === 'delete') return { written: await this.#remove(stored, request), deleted: true };

@@ -1,6 +1,7 @@
 import type { FieldError } from '../../machinery/errors/field-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { cloneJson } from './clone-json.ts';
 import { isSame } from './equality.ts';
 
 /** What an update of a resource, or of one of its subresources, keeps and demands. */
@@ -50,13 +51,13 @@ export function statusRules(definition: ResourceDefinition): UpdateRules {
 function keepMetadata(next: AnyObject, previous: AnyObject, definition: ResourceDefinition): void {
   const { managedFields, resourceVersion } = next.metadata;
   if (definition.origin === 'custom') {
-    next.metadata = structuredClone(previous.metadata);
+    next.metadata = cloneJson(previous.metadata);
     assign(next.metadata, 'managedFields', managedFields);
     assign(next.metadata, 'resourceVersion', resourceVersion);
     return;
   }
-  assign(next.metadata, 'labels', structuredClone(previous.metadata.labels));
-  assign(next.metadata, 'ownerReferences', structuredClone(previous.metadata.ownerReferences));
+  assign(next.metadata, 'labels', cloneJson(previous.metadata.labels));
+  assign(next.metadata, 'ownerReferences', cloneJson(previous.metadata.ownerReferences));
 }
 
 function assign(target: object, field: string, value: unknown): void {
@@ -67,7 +68,7 @@ function assign(target: object, field: string, value: unknown): void {
 
 /** Takes over one field, or its absence, from the stored object. */
 export function keepField(next: AnyObject, previous: AnyObject, field: string): void {
-  assign(next, field, field in previous ? structuredClone(previous[field]) : undefined);
+  assign(next, field, field in previous ? cloneJson(previous[field]) : undefined);
 }
 
 /** Kinds whose annotations count as part of what their controller must observe. Source: `pkg/registry/apps/deployment`. */
