@@ -1,7 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { RequestOptions as HttpRequestOptions, IncomingMessage } from 'node:http';
-import type { Agent } from 'node:https';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createHttpTransport } from '../client/http-transport.ts';
 import type { Transport } from '../client/transport.ts';

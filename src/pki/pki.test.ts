@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { createPublicKey, X509Certificate } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { createPkiFiles, loadPki } from './bundle.ts';
+import { certificatesOf, createAuthority, DAY_MS, issueCertificate, subjectOf } from './certificate.ts';
+import { createCertificateRequest, parseCertificateRequest } from './certificate-request.ts';
+import { caHash, formatJoinToken, parseJoinToken } from './join-token.ts';
+import { newKey } from './keys.ts';
+import { adminKubeconfig, kubeconfigEndsMs } from './kubeconfig.ts';
+
+const nowMs = Date.UTC(2030, 0, 1);
+
+describe('certificates', () => {
+  const authority = createAuthority('test-ca@1', { nowMs });
+
+  it('are signed by their authority and carry subject, usages and names', () => {
+    const names = ['node-a', 'localhost', '127.0.0.1', '::1', 'fd00::1:2'];
+    const subject = { commonName: 'node-a', organizations: ['one', 'two'], usages: ['server' as const], names };
+    const leaf = new X509Certificate(issueCertificate(authority, subject, { nowMs }).certPem);
+    assert.ok(leaf.checkIssued(new X509Certificate(authority.certPem)));
+    assert.ok(leaf.verify(createPublicKey(authority.key)));
+    assert.deepEqual(subjectOf(leaf.raw), { commonName: 'node-a', organizations: ['one', 'two'] });
+    assert.deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1']);
+    for (const name of ['node-a', 'localhost']) assert.equal(leaf.checkHost(name), name);
+    for (const ip of ['127.0.0.1', '::1', 'fd00::1:2']) assert.equal(leaf.checkIP(ip), ip);
+    assert.equal(leaf.ca, false);
+  });
+
+  it('end with their authority at the latest', () => {
+    const subject = { commonName: 'x', organizations: [], usages: ['client' as const] };
+    const leaf = new X509Certificate(issueCertificate(authority, subject, { nowMs, days: 99_999 }).certPem);
+    assert.equal(leaf.validTo, new X509Certificate(authority.certPem).validTo);
+  });
+
+  it('certify a key that the caller brings and then return none', () => {
+    const key = newKey();
+    const subject = { commonName: 'x', organizations: [], usages: ['client' as const] };
+    const issued = issueCertificate(authority, subject, { nowMs, publicKey: createPublicKey(key) });
+    assert.equal(issued.keyPem, undefined);
+    assert.ok(new X509Certificate(issued.certPem).checkPrivateKey(key));
+    assert.equal(certificatesOf(issued.chainPem).length, 2);
+  });
+});
+
+describe('certificate requests', () => {
+  it('are read back with their subject', () => {
+    const der = createCertificateRequest(newKey(), { commonName: 'system:node:a', organizations: ['system:nodes'] });
+    const request = parseCertificateRequest(der);
+    assert.equal(request.commonName, 'system:node:a');
+    assert.deepEqual(request.organizations, ['system:nodes']);
+  });
+
+  it('are refused where the signature does not fit', () => {
+    const der = createCertificateRequest(newKey(), { commonName: 'a', organizations: [] });
+    const forged = Buffer.from(der);
+    const at = forged.indexOf(Buffer.from('a'), 10);
+    forged[at] = 0x62;
+    assert.throws(() => parseCertificateRequest(forged));
+  });
+});
+
+describe('the identity of a cluster', () => {
+  it('is loaded from its files, and a missing one is named', async () => {
+    const files = await createPkiFiles(nowMs);
+    assert.equal(loadPki(files).serviceAccountKey.asymmetricKeyType, 'rsa');
+    assert.throws(() => loadPki({ ...files, 'client-ca.key': '' }), /client-ca.key is missing/);
+    assert.throws(() => loadPki({ ...files, 'client-ca.key': files['server-ca.key'] ?? '' }), /do not belong together/);
+  });
+
+  it('yields kubeconfigs whose end is known', async () => {
+    const pki = loadPki(await createPkiFiles(nowMs));
+    const text = adminKubeconfig(pki, { server: 'https://192.0.2.1:30443', nowMs });
+    assert.match(text, /server: https:\/\/192\.0\.2\.1:30443\n/);
+    assert.equal(kubeconfigEndsMs(text), nowMs + 365 * DAY_MS);
+  });
+});
+
+describe('join tokens', () => {
+  it('are read in every form', () => {
+    const full = formatJoinToken('ca', 'server', 'pass:word');
+    assert.deepEqual(parseJoinToken(`${full}\n`), {
+      caHash: caHash('ca'),
+      user: 'server',
+      password: 'pass:word',
+      bootstrap: false,
+    });
+    assert.deepEqual(parseJoinToken('plain'), { caHash: '', user: '', password: 'plain', bootstrap: false });
+    assert.equal(parseJoinToken('abcdef.0123456789abcdef').bootstrap, true);
+    assert.equal(parseJoinToken(`K10${caHash('ca')}::abcdef.0123456789abcdef`).bootstrap, true);
+  });
+
+  const wrong: Record<string, [text: string, message: RegExp]> = {
+    'an empty text': ['', /must not be empty/],
+    'a hash of another length': ['K10abc::server:x', /invalid token CA hash length/],
+    'a text without credentials': [`K10${'a'.repeat(64)}`, /invalid token format/],
+  };
+  for (const [title, [text, message]] of Object.entries(wrong)) {
+    it(`refuse ${title}`, () => assert.throws(() => parseJoinToken(text), message));
+  }
+});
