@@ -1,0 +1,35 @@
+import { unauthorized } from '../../machinery/errors/status-error.ts';
+import type { Answer, AuthenticatedCall, Authenticator, Call, Credentials, Handler, User } from '../call.ts';
+
+/** Finds out who calls; who brings no credentials is `system:anonymous`, whom the authorizer judges. */
+export function withAuthentication(
+  authenticator: Authenticator,
+  credentialsOf: (call: Call) => Credentials,
+  next: Handler<AuthenticatedCall>,
+): Handler {
+  return async (call): Promise<Answer> => {
+    const user = await authenticator.authenticate(credentialsOf(call), call.signal);
+    if (user === undefined && call.header('authorization') !== undefined) throw unauthorized();
+    return next(withUser(call, user ?? { name: 'system:anonymous', groups: ['system:unauthenticated'] }));
+  };
+}
+
+/** The same call with a user; it shares the body, the warnings and the annotations with the one it is made from. */
+export function withUser(call: Call, user: User, impersonator?: User): AuthenticatedCall {
+  return {
+    method: call.method,
+    path: call.path,
+    query: call.query,
+    header: (name) => call.header(name),
+    body: () => call.body(),
+    direct: call.direct,
+    info: call.info,
+    signal: call.signal,
+    warnings: call.warnings,
+    startedMs: call.startedMs,
+    annotations: call.annotations,
+    raw: call.raw,
+    user,
+    impersonator,
+  };
+}
