@@ -1,0 +1,71 @@
+import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/events.ts';
+import type { Informers } from '../client/informers.ts';
+import type { ControllerMetrics } from '../reconcile/controller.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** What is signed for an approved certificate request. */
+export interface CertificateOrder {
+  /** PEM of the PKCS #10 request. */
+  readonly requestPem: string;
+  /** Such as `kubernetes.io/kubelet-serving`. */
+  readonly signerName: string;
+  /** Key usages as the API spells them, such as `client auth`. */
+  readonly usages: readonly string[];
+  /** Lifetime of the certificate in seconds. */
+  readonly ttlSeconds: number;
+}
+
+/** Signs certificates of one cluster. @throws Error where the request cannot be read. */
+export type CertificateSigner = (order: CertificateOrder) => Promise<string>;
+
+export interface ControllerConfig {
+  /** Ranges that nodes get their pod ranges from: one, or one of each family. Empty: nodes get none from us. */
+  readonly clusterCIDRs: readonly string[];
+  /** Bits of a node's range. Default 24 for IPv4, 64 for IPv6. */
+  readonly nodeCIDRMaskSize?: { readonly ipv4?: number | undefined; readonly ipv6?: number | undefined } | undefined;
+  /** Ranges of service addresses; nodes' ranges keep clear of them. */
+  readonly serviceCIDRs: readonly string[];
+  /** PEM that pods trust the API server by. */
+  readonly rootCA: string;
+  /** PEM bundles in use that clients verify by; published for the kubelet-serving signer. */
+  readonly signCertificate?: CertificateSigner | undefined;
+  /** Longest lifetime of signed certificates, in seconds. Default one year. */
+  readonly certificateTtlSeconds?: number | undefined;
+  /** A node that is silent for so long is Unknown, in milliseconds. Default 40,000 (nodes with leases renew every 10 s). */
+  readonly nodeMonitorGracePeriodMs?: number | undefined;
+  /** Time between looks at all nodes, in milliseconds. Default 5,000. */
+  readonly nodeMonitorPeriodMs?: number | undefined;
+  /** Ended pods that are kept before pod GC removes the oldest. Default 12,500. */
+  readonly terminatedPodThreshold?: number | undefined;
+}
+
+/** What a controller is given; each takes its own parts of it. */
+export interface ControllerDeps {
+  /** A client under a user's name; RBAC decides what it may do. */
+  clientFor(userName: string): Client;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  events(component: string, client: Client): EventRecorder;
+  readonly config: ControllerConfig;
+  readonly metrics?: ControllerMetrics | undefined;
+  /** Random number in [0, 1): names and jitter. */
+  random(): number;
+}
+
+/** A controller as the process knows it. */
+export interface ControllerDefinition {
+  /** Such as `deployment-controller`, as upstream's `--controllers` spells it. */
+  readonly name: string;
+  /** The identity that it acts under. */
+  readonly user: string;
+  /** Runs until aborted and resolves once all work under way has ended. Loads its code when called. */
+  start(deps: ControllerDeps, signal: AbortSignal): Promise<void>;
+}
+
+/** The service account user of a controller. */
+export function controllerUser(name: string): string {
+  return `system:serviceaccount:kube-system:${name}`;
+}
