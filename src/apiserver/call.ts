@@ -32,6 +32,8 @@ export interface Call {
   readonly query: URLSearchParams;
   /** The value of a header by its lower-case name; repeated ones joined by `, ` as Node does. */
   header(name: string): string | undefined;
+  /** All headers as they came, name and value in turn, as Node's `rawHeaders`; absent for in-process calls. */
+  readonly rawHeaders?: readonly string[] | undefined;
   /**
    * Reads the body, once; later calls get the same bytes.
    * @throws StatusError 413 beyond 3 MiB, 408-like faults of the connection as they are.

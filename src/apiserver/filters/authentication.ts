@@ -21,6 +21,7 @@ export function withUser(call: Call, user: User, impersonator?: User): Authentic
     path: call.path,
     query: call.query,
     header: (name) => call.header(name),
+    rawHeaders: call.rawHeaders,
     body: () => call.body(),
     direct: call.direct,
     info: call.info,
