@@ -20,6 +20,8 @@ export interface LogEvent {
   readonly value: Buffer;
   /** The value before; undefined for a create. */
   readonly previousValue: Buffer | undefined;
+  /** As in {@link KeyValue}. */
+  readonly leaseSeconds: number;
 }
 
 export interface ListOptions {

@@ -12,9 +12,7 @@ import type {
 import { StorageError } from '../storage-error.ts';
 import { Subscribers } from '../subscribers.ts';
 
-interface Entry extends LogEvent {
-  readonly leaseSeconds: number;
-}
+type Entry = LogEvent;
 
 /** A backend that forgets everything with the process: for tests, and for clusters that live as long as one. */
 export async function openMemoryBackend(): Promise<Backend> {

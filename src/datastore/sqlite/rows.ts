@@ -32,6 +32,7 @@ export function toEvent(row: Row): LogEvent {
     revision,
     createRevision: row.created === 1 ? revision : BigInt(row.create_revision),
     value: row.deleted === 1 ? EMPTY : toBuffer(row.value),
+    leaseSeconds: row.deleted === 1 ? 0 : row.lease,
     previousValue: row.created === 1 || row.old_value === null ? undefined : toBuffer(row.old_value),
   };
 }

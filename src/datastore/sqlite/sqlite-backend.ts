@@ -289,6 +289,7 @@ class SqliteBackend implements Backend {
       key,
       revision,
       createRevision: kind === 'create' ? revision : BigInt(createRevision),
+      leaseSeconds,
       value: value === null ? Buffer.alloc(0) : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
       previousValue:
         oldValue === null ? undefined : Buffer.from(oldValue.buffer, oldValue.byteOffset, oldValue.byteLength),

@@ -1,0 +1,119 @@
+import type { Backend, LogEvent, Subscription } from '../../datastore/backend.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
+import type { Clock } from '../../std/clock.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { prefixesOf, toPrefix } from './keys.ts';
+import type { IndexOf } from './stored-object.ts';
+import { WatchCache } from './watch-cache.ts';
+
+/** How long a read waits for a revision that has not been seen. Source: apiserver `watch_cache.go` (blockTimeout). */
+const WAIT_MS = 3_000;
+
+export interface StorageDeps {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Reads a stored value: JSON or protobuf. */
+  decodeStored(value: Buffer): AnyObject;
+}
+
+/** All watch caches of a server over one subscription to the log. */
+export class Storage {
+  readonly #deps: StorageDeps;
+  readonly #caches = new Map<string, WatchCache>();
+  readonly #waiters = new Set<{ readonly revision: bigint; readonly wake: () => void }>();
+  #revision = 0n;
+  #subscription: Subscription | undefined;
+
+  constructor(deps: StorageDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins to follow the log. Call before anything else. */
+  async start(): Promise<void> {
+    const { backend, logger } = this.#deps;
+    this.#revision = await backend.currentRevision();
+    this.#subscription = await backend.subscribe(this.#revision, {
+      events: (events) => this.#dispatch(events),
+      failed: (error) => logger.error('the log is no longer followed', { error }),
+    });
+  }
+
+  /** The newest revision that was seen, of any key: the resourceVersion of lists and bookmarks. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** The cache of a storage prefix; made when first asked for. */
+  cache(storagePrefix: string, indexOf: IndexOf): WatchCache {
+    const known = this.#caches.get(storagePrefix);
+    if (known !== undefined) return known;
+    const { backend, clock, decodeStored } = this.#deps;
+    const cache = new WatchCache({
+      backend,
+      clock,
+      root: toPrefix(storagePrefix),
+      indexOf,
+      decode: decodeStored,
+      revision: () => this.#revision,
+    });
+    this.#caches.set(storagePrefix, cache);
+    return cache;
+  }
+
+  /** Ends the watches of a prefix and forgets its objects, for a custom kind that is gone or reads otherwise now. */
+  drop(storagePrefix: string): void {
+    this.#caches.get(storagePrefix)?.endWatches();
+    this.#caches.delete(storagePrefix);
+  }
+
+  /** Resolves to whether the revision was seen within three seconds. */
+  async seen(revision: bigint): Promise<boolean> {
+    if (this.#revision >= revision) return true;
+    return await new Promise((resolve) => {
+      const waiter = {
+        revision,
+        wake: () => {
+          timer.cancel();
+          this.#waiters.delete(waiter);
+          resolve(true);
+        },
+      };
+      const timer = this.#deps.clock.after(WAIT_MS, () => {
+        this.#waiters.delete(waiter);
+        resolve(this.#revision >= revision);
+      });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Ends every watch. */
+  close(): void {
+    this.#subscription?.close();
+    for (const cache of this.#caches.values()) cache.endWatches();
+  }
+
+  #dispatch(events: readonly LogEvent[]): void {
+    const last = events.at(-1);
+    // Raised first: whoever is told of an event may list at once and must not get an older revision.
+    if (last !== undefined && last.revision > this.#revision) this.#revision = last.revision;
+    const groups = new Map<WatchCache, LogEvent[]>();
+    for (const event of events) {
+      const cache = this.#cacheOf(event.key);
+      if (cache === undefined) continue;
+      const group = groups.get(cache);
+      if (group === undefined) groups.set(cache, [event]);
+      else group.push(event);
+    }
+    for (const [cache, group] of groups) cache.accept(group);
+    for (const waiter of [...this.#waiters]) if (waiter.revision <= this.#revision) waiter.wake();
+  }
+
+  #cacheOf(key: string): WatchCache | undefined {
+    for (const prefix of prefixesOf(key)) {
+      const cache = this.#caches.get(prefix);
+      if (cache !== undefined) return cache;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+import { deepFreeze } from '../../client/freeze.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
+import { type ObjectBytes, withRevision } from './object-bytes.ts';
+
+/** What selectors look at, taken from an object once. */
+export interface SelectorIndex {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** Judges by labels and selectable fields, without the object. */
+export interface Selector {
+  matches(labels: Readonly<Record<string, string>>, fields: Readonly<Record<string, string>>): boolean;
+}
+
+/** Reads the index of an object; one for each storage prefix. */
+export type IndexOf = (object: AnyObject) => SelectorIndex;
+
+/**
+ * One revision of one object. Its bytes are what GET writes, LIST joins and watchers get; the parsed form is made when
+ * first asked for, and is frozen and shared.
+ */
+export class StoredObject {
+  readonly key: string;
+  readonly revision: bigint;
+  /** JSON with resourceVersion in place. Never change it. */
+  readonly json: Buffer;
+  readonly #fieldStart: number;
+  readonly #fieldEnd: number;
+  readonly index: SelectorIndex;
+  #object: AnyObject | undefined;
+  /** Further encodings of this revision, kept by whoever makes them. */
+  readonly encodings = new Map<string, Buffer>();
+
+  private constructor(
+    key: string,
+    revision: bigint,
+    bytes: ObjectBytes,
+    index: SelectorIndex,
+    object: AnyObject | undefined,
+  ) {
+    const { json, start, end } = withRevision(bytes, revision);
+    this.key = key;
+    this.revision = revision;
+    this.json = json;
+    this.#fieldStart = start;
+    this.#fieldEnd = end;
+    this.index = index;
+    this.#object = object;
+  }
+
+  /** @param object - The parsed form where it is at hand; without resourceVersion, owned by the result from here on. */
+  static create(key: string, revision: bigint, bytes: ObjectBytes, object: AnyObject, indexOf: IndexOf): StoredObject {
+    return new StoredObject(key, revision, bytes, indexOf(object), undefined);
+  }
+
+  get object(): AnyObject {
+    this.#object ??= deepFreeze(JSON.parse(this.json.toString('utf8')) as AnyObject);
+    return this.#object;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.index.labels;
+  }
+
+  get fields(): Readonly<Record<string, string>> {
+    return this.index.fields;
+  }
+
+  /** The same state at another revision: how a deletion shows what was deleted. */
+  at(revision: bigint): StoredObject {
+    return new StoredObject(this.key, revision, this.#bytes(), this.index, undefined);
+  }
+
+  /** Whether writing these bytes would change nothing. */
+  hasBytes({ bytes }: ObjectBytes): boolean {
+    const { json } = this;
+    const start = this.#fieldStart;
+    const end = this.#fieldEnd;
+    if (bytes.length !== json.length - (end - start)) return false;
+    return (
+      json.compare(bytes, 0, start, 0, start) === 0 && json.compare(bytes, start, bytes.length, end, json.length) === 0
+    );
+  }
+
+  #bytes(): ObjectBytes {
+    const { json } = this;
+    return {
+      bytes: Buffer.concat([json.subarray(0, this.#fieldStart), json.subarray(this.#fieldEnd)]),
+      at: this.#fieldStart,
+    };
+  }
+}
