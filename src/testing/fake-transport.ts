@@ -97,6 +97,8 @@ export class FakeTransport implements Transport {
       const answer = react(request);
       if (answer !== undefined) return answer;
     }
+    const discovery = request.method === 'GET' ? this.#discover(request.path) : undefined;
+    if (discovery !== undefined) return discovery;
     const target = this.#parse(request.path);
     switch (request.method) {
       case 'GET':
@@ -150,6 +152,30 @@ export class FakeTransport implements Transport {
     return { type, namespace, name, subresource };
   }
 
+  /** Discovery answers of all kinds served. */
+  #discover(path: string): unknown {
+    const groups = new Map<string, Set<string>>();
+    for (const { group, version } of this.#types.values()) {
+      if (group === '') continue;
+      groups.set(group, (groups.get(group) ?? new Set()).add(version));
+    }
+    if (path === '/apis') {
+      const list = Array.from(groups, ([name, versions]) => ({
+        name,
+        versions: Array.from(versions, (version) => ({ version, groupVersion: `${name}/${version}` })),
+      }));
+      return { kind: 'APIGroupList', groups: list };
+    }
+    const match = /^(?:\/api\/(v1)|\/apis\/([^/]+\/[^/]+))$/.exec(path);
+    const groupVersion = match?.[1] ?? match?.[2];
+    if (groupVersion === undefined) return undefined;
+    const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+    const resources = [...this.#types.values()]
+      .filter((type) => toApiVersion(type) === groupVersion)
+      .map(({ plural, kind, namespaced }) => ({ name: plural, singularName: '', kind, namespaced, verbs }));
+    return { kind: 'APIResourceList', groupVersion, resources };
+  }
+
   #get(target: Target): AnyObject {
     const found = this.#objects.get(toStoreKey(target.type, target.namespace, target.name ?? ''));
     if (found === undefined) throw notFound(groupResource(target.type), target.name ?? '');
@@ -189,8 +215,11 @@ export class FakeTransport implements Transport {
     }
     const next = structuredClone(known) as AnyObject;
     const keeps = target.subresource === 'status' ? 'status' : undefined;
-    if (keeps !== undefined) next['status'] = body['status'];
-    else if (
+    if (keeps !== undefined) {
+      next['status'] = body['status'];
+      next.metadata.annotations = body.metadata.annotations;
+      next.metadata.finalizers = body.metadata.finalizers;
+    } else if (
       target.subresource === undefined ||
       target.subresource === 'finalize' ||
       target.subresource === 'approval'

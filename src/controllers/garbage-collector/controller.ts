@@ -247,7 +247,13 @@ export async function runGarbageCollector(deps: ControllerDeps, signal: AbortSig
       return done;
     },
   };
-  const resync: Source = { synced: Promise.resolve(), start: (enqueue) => (enqueue('all'), () => {}) };
+  const resync: Source = {
+    synced: Promise.resolve(),
+    start(enqueue) {
+      enqueue('all');
+      return () => {};
+    },
+  };
   const definitions = onChange(informers.for(customresourcedefinitions), ({ object, previous }) =>
     isConditionTrue(object.status?.conditions, 'Established') ===
       isConditionTrue(previous?.status?.conditions, 'Established') && previous !== undefined

@@ -1,0 +1,77 @@
+import type { Deployment, ReplicaSet } from '../../generated/api/apps/v1.ts';
+import type { PodTemplateSpec } from '../../generated/api/core/v1.ts';
+import { toStableText } from '../safe-hash.ts';
+import { parseTime } from '../timestamps.ts';
+import { maxSurgeOf } from './fenceposts.ts';
+
+/** Source: `pkg/controller/deployment/util/deployment_util.go`. */
+export const REVISION = 'deployment.kubernetes.io/revision';
+const HISTORY = 'deployment.kubernetes.io/revision-history';
+export const DESIRED = 'deployment.kubernetes.io/desired-replicas';
+export const MAX = 'deployment.kubernetes.io/max-replicas';
+export const HASH_LABEL = 'pod-template-hash';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+const ROLLBACK_TO = 'deprecated.deployment.rollback.to';
+const notCopied = new Set([LAST_APPLIED, REVISION, HISTORY, DESIRED, MAX, ROLLBACK_TO]);
+const MAX_HISTORY_LENGTH = 2000;
+
+type Annotations = Record<string, string>;
+
+/** Revision of a replica set; 0 where it has none. */
+export function revisionOf(replicaSet: ReplicaSet): number {
+  const value = Number(replicaSet.metadata.annotations?.[REVISION] ?? 0);
+  return Number.isInteger(value) ? value : 0;
+}
+
+export function byCreation(a: ReplicaSet, b: ReplicaSet): number {
+  const difference = (parseTime(a.metadata.creationTimestamp) ?? 0) - (parseTime(b.metadata.creationTimestamp) ?? 0);
+  return difference || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
+}
+
+/** The oldest replica set with the deployment's pod template, whatever its hash label says. */
+export function findNewReplicaSet(deployment: Deployment, all: readonly ReplicaSet[]): ReplicaSet | undefined {
+  const wanted = templateText(deployment.spec.template);
+  return [...all].sort(byCreation).find((each) => templateText(each.spec.template ?? {}) === wanted);
+}
+
+function templateText(template: PodTemplateSpec): string {
+  const { [HASH_LABEL]: _, ...labels } = template.metadata?.labels ?? {};
+  // Empty and absent labels are the same wish.
+  const metadata = { ...template.metadata, labels: Object.keys(labels).length > 0 ? labels : undefined };
+  return toStableText({ ...template, metadata });
+}
+
+/**
+ * Annotations of the new replica set: the deployment's own, its revision, and the revisions that it had before (after a
+ * roll-back an old replica set becomes the newest again). Undefined where nothing changes.
+ */
+export function planAnnotations(
+  deployment: Deployment,
+  replicaSet: ReplicaSet | undefined,
+  revision: number,
+): Annotations | undefined {
+  const current: Annotations = replicaSet?.metadata.annotations ?? {};
+  const next: Annotations = { ...current };
+  for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
+    if (!notCopied.has(key)) next[key] = value;
+  }
+  const old = current[REVISION];
+  if (Number(old ?? 0) < revision) {
+    next[REVISION] = String(revision);
+    if (old !== undefined) next[HISTORY] = appendRevision(current[HISTORY] ?? '', old);
+  }
+  if (replicaSet === undefined) Object.assign(next, replicaAnnotations(deployment));
+  return toStableText(next) === toStableText(current) ? undefined : next;
+}
+
+function appendRevision(history: string, revision: string): string {
+  const revisions = history === '' ? [] : history.split(',');
+  while (revisions.length > 0 && [...revisions, revision].join(',').length > MAX_HISTORY_LENGTH) revisions.shift();
+  return [...revisions, revision].join(',');
+}
+
+/** What a replica set remembers of its deployment's size: proportional scaling starts from it. */
+export function replicaAnnotations(deployment: Deployment): Annotations {
+  const replicas = deployment.spec.replicas ?? 1;
+  return { [DESIRED]: String(replicas), [MAX]: String(replicas + maxSurgeOf(deployment)) };
+}

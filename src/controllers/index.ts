@@ -1,0 +1,93 @@
+import type { ControllerDefinition, ControllerDeps } from './definition.ts';
+import { controllerUser } from './definition.ts';
+
+type Run = (deps: ControllerDeps, signal: AbortSignal) => Promise<void>;
+
+function define(name: string, user: string, load: () => Promise<Run>): ControllerDefinition {
+  return {
+    name,
+    user: controllerUser(user),
+    start: async (deps, signal) => {
+      const run = await load();
+      if (!signal.aborted) await run(deps, signal);
+    },
+  };
+}
+
+/**
+ * Every controller that a cluster runs, named as kube-controller-manager's `--controllers` names it. What a new cluster
+ * needs first stands first.
+ */
+export const controllers: readonly ControllerDefinition[] = [
+  define(
+    'serviceaccount-controller',
+    'service-account-controller',
+    async () => (await import('./serviceaccount/controller.ts')).runServiceAccountController,
+  ),
+  define(
+    'root-ca-certificate-publisher-controller',
+    'root-ca-cert-publisher',
+    async () => (await import('./root-ca/controller.ts')).runRootCaPublisher,
+  ),
+  define(
+    'namespace-controller',
+    'namespace-controller',
+    async () => (await import('./namespace/controller.ts')).runNamespaceController,
+  ),
+  define(
+    'node-ipam-controller',
+    'node-controller',
+    async () => (await import('./node-ipam/controller.ts')).runNodeIpamController,
+  ),
+  define(
+    'node-lifecycle-controller',
+    'node-controller',
+    async () => (await import('./node-lifecycle/controller.ts')).runNodeLifecycleController,
+  ),
+  define(
+    'taint-eviction-controller',
+    'node-controller',
+    async () => (await import('./taint-eviction/controller.ts')).runTaintEvictionController,
+  ),
+  define(
+    'deployment-controller',
+    'deployment-controller',
+    async () => (await import('./deployment/controller.ts')).runDeploymentController,
+  ),
+  define(
+    'replicaset-controller',
+    'replicaset-controller',
+    async () => (await import('./replicaset/controller.ts')).runReplicaSetController,
+  ),
+  define(
+    'replicationcontroller-controller',
+    'replication-controller',
+    async () => (await import('./replicaset/controller.ts')).runReplicationController,
+  ),
+  define(
+    'garbage-collector-controller',
+    'generic-garbage-collector',
+    async () => (await import('./garbage-collector/controller.ts')).runGarbageCollector,
+  ),
+];
+
+/**
+ * Runs all controllers but those named in `disabled` until aborted; resolves once the last of them has ended. One that
+ * cannot be loaded is logged and leaves the others alone.
+ */
+export async function runControllers(
+  deps: ControllerDeps,
+  options: { readonly disabled?: readonly string[] | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const disabled = new Set(options.disabled ?? []);
+  await Promise.all(
+    controllers
+      .filter((controller) => !disabled.has(controller.name))
+      .map((controller) =>
+        controller.start(deps, signal).catch((error: unknown) => {
+          if (!signal.aborted) deps.logger.error('a controller ended', { controller: controller.name, error });
+        }),
+      ),
+  );
+}
