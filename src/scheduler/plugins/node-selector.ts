@@ -1,0 +1,45 @@
+import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../../generated/api/core/v1.ts';
+import { labelsOf } from '../framework/plugin.ts';
+
+/** Whether a node satisfies one of the terms. Source: component-helpers `scheduling/corev1/nodeaffinity`. */
+export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
+  return (selector.nodeSelectorTerms ?? []).some((term) => matchesTerm(term, node));
+}
+
+/** All requirements of a term; an empty term matches nothing. */
+export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
+  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
+  const labels = labelsOf(node);
+  const fields = { 'metadata.name': node.metadata.name ?? '' };
+  return (
+    matchExpressions.every((requirement) => matchesRequirement(requirement, labels)) &&
+    matchFields.every((requirement) => matchesRequirement(requirement, fields))
+  );
+}
+
+function matchesRequirement(
+  { key = '', operator, values = [] }: NodeSelectorRequirement,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const value = labels[key];
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return isInteger(value) && isInteger(values[0]) && Number(value) > Number(values[0]);
+    case 'Lt':
+      return isInteger(value) && isInteger(values[0]) && Number(value) < Number(values[0]);
+    default:
+      return false;
+  }
+}
+
+function isInteger(text: string | undefined): boolean {
+  return text !== undefined && /^[+-]?\d+$/.test(text);
+}
