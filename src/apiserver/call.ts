@@ -100,10 +100,11 @@ export interface TakenAnswer {
 export interface ObjectAnswer {
   readonly kind: 'object';
   readonly status: number;
-  /** Frozen or private; with `apiVersion` and `kind` set. */
-  readonly object: AnyObject;
-  /** The JSON text of `object` where it exists already. */
-  readonly json?: Buffer | undefined;
+  /**
+   * The object, with `apiVersion` and `kind` set; frozen, or nobody else's. Stored ones bring their bytes and are parsed
+   * only if somebody looks.
+   */
+  readonly item: { readonly object: AnyObject; readonly json?: Buffer | undefined };
   /** Tells how to show the object as a table; absent for `Status` and other objects without columns. */
   readonly table?: TableSource | undefined;
   readonly headers?: AnswerHeaders | undefined;
