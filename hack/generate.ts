@@ -43,6 +43,12 @@ const read = <T>(name: string): T => JSON.parse(readFileSync(join(source, name),
 const proto = read<Record<string, ProtoField[]>>('protobuf.json');
 const swagger = read<{ definitions: Record<string, SwaggerType> }>('swagger.json').definitions;
 
+/** Which fields are pointers (p), lack `omitempty` (a) or have `omitzero` (z) in upstream's Go types. */
+const goFields = JSON.parse(readFileSync(join(root, 'hack/data/go-fields.json'), 'utf8')) as Record<
+  string,
+  Record<string, string>
+>;
+
 /** Wire types that have a JSON form of their own, so their fields never show. */
 const leaves: Record<string, string> = {
   'k8s.io.apimachinery.pkg.api.resource.Quantity': 'Quantity',
@@ -64,6 +70,8 @@ const leaves: Record<string, string> = {
 };
 
 const families: [RegExp, (m: RegExpExecArray) => string][] = [
+  // kube-proxy before 1.22 knows no other version of it.
+  [/^k8s\.io\.api\.(discovery)\.(v1beta1)\.(\w+)$/, (m) => `${m[1]}/${m[2]}.${m[3]}`],
   [/^k8s\.io\.api\.(\w+)\.(v\d+)\.(\w+)$/, (m) => `${m[1]}/${m[2]}.${m[3]}`],
   [/^k8s\.io\.apimachinery\.pkg\.apis\.meta\.v1\.(\w+)$/, (m) => `meta/v1.${m[1]}`],
   [/^k8s\.io\.apiextensions_apiserver\.pkg\.apis\.apiextensions\.v1\.(\w+)$/, (m) => `apiextensions/v1.${m[1]}`],
@@ -104,6 +112,12 @@ const MAP = 2;
 const OPTIONAL = 4;
 const INLINE = 8;
 const REQUIRED = 16;
+/** A pointer in Go: absent and zero are two things. */
+const POINTER = 32;
+/** Without `omitempty` in Go: written even when empty. */
+const ALWAYS = 64;
+/** With `omitzero`: a struct that is dropped when empty. */
+const OMIT_ZERO = 128;
 type Row = [number, string, string, number] | [number, string, string, number, Record<string, unknown>];
 
 function toRow(full: string, type: string, field: ProtoField): Row {
@@ -127,6 +141,10 @@ function toRow(full: string, type: string, field: ProtoField): Row {
   if (field.optional) flags |= OPTIONAL;
   if (inline) flags |= INLINE;
   if (known?.required?.includes(name)) flags |= REQUIRED;
+  const go = goFields[type]?.[name] ?? '';
+  if (go.includes('p')) flags |= POINTER;
+  if (go.includes('a')) flags |= ALWAYS;
+  if (go.includes('z')) flags |= OMIT_ZERO;
   const extra: Record<string, unknown> = {};
   if (field.listType) extra['list'] = field.listType;
   if (field.listMapKey) extra['keys'] = field.listMapKey;
@@ -156,6 +174,8 @@ for (const [type, { full }] of messages) {
 /** Spoken on the wire but no path of the OpenAPI document returns them. */
 Object.assign(kinds, {
   'admission.k8s.io/v1, AdmissionReview': 'admission/v1.AdmissionReview',
+  'discovery.k8s.io/v1beta1, EndpointSlice': 'discovery/v1beta1.EndpointSlice',
+  'discovery.k8s.io/v1beta1, EndpointSliceList': 'discovery/v1beta1.EndpointSliceList',
   'v1, List': 'meta/v1.List',
   'meta.k8s.io/v1, PartialObjectMetadata': 'meta/v1.PartialObjectMetadata',
   'meta.k8s.io/v1, PartialObjectMetadataList': 'meta/v1.PartialObjectMetadataList',

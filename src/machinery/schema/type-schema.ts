@@ -67,6 +67,8 @@ export interface FieldSchema {
   readonly required: boolean;
   /** Written even when empty: the Go field has no `omitempty`. */
   readonly alwaysWritten: boolean;
+  /** Absent and empty are two things: a pointer in Go. Other empty values are dropped unless always written. */
+  readonly pointer: boolean;
   /** Default from the schema; per-kind defaults live in `resources/`. */
   readonly default?: unknown;
   /** Strategic merge: `merge`, `replace`, `retainKeys`, as upstream's struct tags say. */
