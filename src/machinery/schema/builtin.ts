@@ -1,5 +1,25 @@
-import { ALWAYS, hasType, INLINE, isAtomicType, MAP, OMIT_ZERO, POINTER, REPEATED, REQUIRED, type Row, rowsOf } from './schema-table.ts';
-import type { FieldSchema, ListShape, ObjectShape, OpaqueShape, ScalarShape, ScalarType, TypeSchema } from './type-schema.ts';
+import {
+  ALWAYS,
+  hasType,
+  INLINE,
+  isAtomicType,
+  MAP,
+  OMIT_ZERO,
+  POINTER,
+  REPEATED,
+  REQUIRED,
+  type Row,
+  rowsOf,
+} from './schema-table.ts';
+import type {
+  FieldSchema,
+  ListShape,
+  ObjectShape,
+  OpaqueShape,
+  ScalarShape,
+  ScalarType,
+  TypeSchema,
+} from './type-schema.ts';
 
 export { typeNameOf } from './schema-table.ts';
 
@@ -24,7 +44,12 @@ const embedded: OpaqueShape = { shape: 'opaque', embeddedObject: true };
 const scalarShapes = new Map<string, ScalarShape>(
   Object.entries(scalars).map(([name, type]) => [name, { shape: 'scalar', type }]),
 );
-const stringList: ListShape = { shape: 'list', items: { shape: 'scalar', type: 'string' }, listType: 'atomic', mapKeys: [] };
+const stringList: ListShape = {
+  shape: 'list',
+  items: { shape: 'scalar', type: 'string' },
+  listType: 'atomic',
+  mapKeys: [],
+};
 const quantityMap: TypeSchema = { shape: 'map', values: { shape: 'scalar', type: 'quantity' }, atomic: false };
 
 const compiled = new Map<string, ObjectShape>();
@@ -34,7 +59,13 @@ export function builtinShape(typeName: string): ObjectShape {
   const known = compiled.get(typeName);
   if (known !== undefined) return known;
   const fields = new Map<string, FieldSchema>();
-  const shape: ObjectShape = { shape: 'object', typeName, fields, atomic: isAtomicType(typeName), preservesUnknown: false };
+  const shape: ObjectShape = {
+    shape: 'object',
+    typeName,
+    fields,
+    atomic: isAtomicType(typeName),
+    preservesUnknown: false,
+  };
   // Known before its fields are: types may hold themselves.
   compiled.set(typeName, shape);
   if (isTopLevel(typeName)) for (const name of ['kind', 'apiVersion']) fields.set(name, plainField(name));
@@ -44,7 +75,9 @@ export function builtinShape(typeName: string): ObjectShape {
 
 /** Kinds carry `kind` and `apiVersion`, which stand in the protobuf envelope and not in their own message. */
 function isTopLevel(typeName: string): boolean {
-  return rowsOf(typeName).some((row) => row[1] === 'metadata' && (row[2] === 'meta/v1.ObjectMeta' || row[2] === 'meta/v1.ListMeta'));
+  return rowsOf(typeName).some(
+    (row) => row[1] === 'metadata' && (row[2] === 'meta/v1.ObjectMeta' || row[2] === 'meta/v1.ListMeta'),
+  );
 }
 
 function plainField(name: string): FieldSchema {
@@ -64,7 +97,10 @@ function toField(row: Row): FieldSchema {
   const type = toType(row);
   const pointer = (flags & POINTER) !== 0;
   // Go's `omitempty` never drops a struct; only `omitzero` does.
-  const isStruct = !pointer && !(flags & (REPEATED | MAP)) && (type.shape === 'object' || ref === 'Time' || ref === 'MicroTime' || ref === 'Quantity');
+  const isStruct =
+    !pointer &&
+    !(flags & (REPEATED | MAP)) &&
+    (type.shape === 'object' || ref === 'Time' || ref === 'MicroTime' || ref === 'Quantity');
   const alwaysWritten = isStruct ? !(flags & OMIT_ZERO) : (flags & ALWAYS) !== 0;
   return {
     name,

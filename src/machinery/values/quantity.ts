@@ -84,7 +84,7 @@ export function parseQuantity(text: string): Quantity {
   if (match === null || (whole === '' && fraction === '')) {
     throw new QuantityError(
       text === ''
-        ? 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\''
+        ? "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
         : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     );
   }
