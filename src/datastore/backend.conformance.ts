@@ -153,5 +153,110 @@ export function testBackend(driver: string, open: () => Promise<Backend>): void 
       const { rowsRemoved } = await backend.compact(await backend.currentRevision());
       assert.equal(rowsRemoved, 0n);
     });
+
+    it('tells when a key began, also with its deletion, live and replayed', async () => {
+      await using backend = await open();
+      const start = await backend.currentRevision();
+      const live = collector();
+      await backend.subscribe(start, live.subscriber);
+      const first = await backend.create('/registry/a', bytes('1'));
+      const second = await backend.update('/registry/a', bytes('2'), first);
+      await backend.delete('/registry/a', second);
+      const past = collector();
+      await backend.subscribe(start, past.subscriber);
+      assert.deepEqual(
+        live.events.map(({ createRevision }) => createRevision),
+        [first, first, first],
+      );
+      assert.deepEqual(past.events, live.events);
+    });
+
+    it('joins the past and the present without a hole or a repetition while others write', async () => {
+      await using backend = await open();
+      const start = await backend.currentRevision();
+      const writing = Array.from({ length: 50 }, (_, index) => backend.create(`/registry/${index}`, bytes('x')));
+      const joined = Promise.all(
+        Array.from({ length: 5 }, async () => {
+          const { events, subscriber } = collector();
+          await backend.subscribe(start, subscriber);
+          await new Promise((resolve) => setImmediate(resolve));
+          return events;
+        }),
+      );
+      await Promise.all(writing);
+      const late = Array.from({ length: 50 }, (_, index) => backend.create(`/registry/late-${index}`, bytes('y')));
+      const seen = await joined;
+      await Promise.all(late);
+      const expected = Array.from({ length: 100 }, (_, index) => start + BigInt(index) + 1n);
+      for (const events of seen)
+        assert.deepEqual(
+          events.map(({ revision }) => revision),
+          expected,
+        );
+    });
+
+    it('pages through the state of one revision while it changes', async () => {
+      await using backend = await open();
+      for (const name of ['a', 'b', 'c', 'd']) await backend.create(`/registry/x/${name}`, bytes(name));
+      const page = await backend.list('/registry/x/', { limit: 2 });
+      const { revision } = page;
+      const newest = await backend.get('/registry/x/c');
+      await backend.delete('/registry/x/c', newest?.modRevision ?? 0n);
+      await backend.create('/registry/x/bb', bytes('bb'));
+      const rest = await backend.list('/registry/x/', { limit: 2, startAfter: page.items.at(-1)?.key, revision });
+      assert.deepEqual(
+        [rest.items.map(({ key }) => key), rest.more, rest.revision],
+        [['/registry/x/c', '/registry/x/d'], false, revision],
+      );
+      assert.equal(await backend.count('/registry/x/', { revision, startAfter: '/registry/x/a' }), 3);
+      const now = await backend.list('/registry/x/', { startAfter: '/registry/x/b' });
+      assert.deepEqual(
+        now.items.map(({ key }) => key),
+        ['/registry/x/bb', '/registry/x/d'],
+      );
+    });
+
+    it('reads exactly at the compacted revision, and goes on from there', async () => {
+      await using backend = await open();
+      const first = await backend.create('/registry/a', bytes('1'));
+      const second = await backend.update('/registry/a', bytes('2'), first);
+      await backend.update('/registry/a', bytes('3'), second);
+      await backend.compact(second, { keepRevisions: 0, batchRows: 1 });
+      assert.equal(await backend.compactedRevision(), second);
+      assert.equal((await backend.get('/registry/a', second))?.value.toString(), '2');
+      const { events, subscriber } = collector();
+      await backend.subscribe(second, subscriber);
+      assert.deepEqual(told(events), ['update /registry/a 3']);
+      assert.equal(events[0]?.previousValue?.toString(), '2');
+    });
+
+    it('serves others when one subscriber throws', async () => {
+      await using backend = await open();
+      const start = await backend.currentRevision();
+      const failures: unknown[] = [];
+      const fault = new Error('broken');
+      const broken = {
+        events: () => {
+          throw fault;
+        },
+        failed: (error: unknown) => void failures.push(error),
+      };
+      await backend.subscribe(start, broken);
+      const { events, subscriber } = collector();
+      await backend.subscribe(start, subscriber);
+      await backend.create('/registry/a', bytes('1'));
+      await backend.create('/registry/b', bytes('2'));
+      assert.deepEqual(told(events), ['create /registry/a 1', 'create /registry/b 2']);
+      assert.deepEqual(failures, [fault]);
+    });
+
+    it('finishes what was accepted before it closes, and takes no more', async () => {
+      const backend = await open();
+      const accepted = Array.from({ length: 10 }, (_, index) => backend.create(`/registry/${index}`, bytes('x')));
+      const closed = backend.close();
+      assert.equal(new Set(await Promise.all(accepted)).size, 10);
+      await closed;
+      await assert.rejects(backend.create('/registry/a', bytes('1')), fault('unavailable'));
+    });
   });
 }

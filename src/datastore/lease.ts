@@ -1,45 +1,133 @@
-import type { Clock } from '../std/clock.ts';
+import type { Clock, Timer } from '../std/clock.ts';
+import { Queue } from '../std/queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Backend, LogEvent, Revision } from './backend.ts';
 import { StorageError } from './storage-error.ts';
 
-/** How often due keys are looked for. Source: leases are whole seconds; kine expires within one. */
-const SWEEP_MS = 1_000;
+/** Keys that one step of the first scan reads. */
+const PAGE_KEYS = 500;
+/** Source: kine `pkg/logstructured/logstructured.go` (ttl: retryInterval). */
+const RETRY_MS = 250;
+
+interface Lease {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly dueMs: number;
+}
+
+/** Rows of one time to live, in the order in which they are due. */
+interface Line {
+  head: Lease;
+  readonly rest: Queue<Lease>;
+}
 
 /**
  * Deletes keys whose seconds to live are over. They count from when this process first sees the row, so a restart gives
  * each a new life, as with kine. A key that was written again lives on by its newer row.
  *
- * @returns how to stop.
+ * @returns how to stop, once every key that was there has been seen.
  */
 export async function expireLeases(backend: Backend, deps: { clock: Clock; logger: Logger }): Promise<() => void> {
-  const { clock, logger } = deps;
-  const due = new Map<string, { readonly revision: Revision; readonly atMs: number }>();
-  const take = (key: string, revision: Revision, leaseSeconds: number): void => {
-    if (leaseSeconds > 0) due.set(key, { revision, atMs: clock.nowMs() + leaseSeconds * 1000 });
-    else due.delete(key);
-  };
-  const { items, revision } = await backend.list('/registry/events/');
-  for (const item of items) take(item.key, item.modRevision, item.leaseSeconds);
+  const leases = new Leases(backend, deps);
+  const revision = await backend.currentRevision();
   const subscription = await backend.subscribe(revision, {
     events: (events: readonly LogEvent[]) => {
-      for (const event of events) take(event.key, event.revision, event.leaseSeconds);
+      for (const event of events) leases.take(event.key, event.revision, event.leaseSeconds);
     },
-    failed: (error) => logger.error('keys no longer expire', { error }),
+    failed: (error) => deps.logger.error('keys no longer expire', { error }),
   });
-  const timer = clock.every(SWEEP_MS, () => {
-    const nowMs = clock.nowMs();
-    for (const [key, { revision: seen, atMs }] of due) {
-      if (atMs > nowMs) continue;
-      due.delete(key);
-      backend.delete(key, seen).catch((error) => {
-        if (!(error instanceof StorageError) || error.fault === 'unavailable')
-          logger.warn('a key did not expire', { key, error });
-      });
-    }
-  });
+  for (let startAfter: string | undefined; ; ) {
+    const { items, more } = await backend.list('/', { limit: PAGE_KEYS, startAfter });
+    for (const item of items) leases.see(item.key, item.modRevision, item.leaseSeconds);
+    startAfter = items.at(-1)?.key;
+    if (!more) break;
+    // Requests go first.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   return () => {
-    timer.cancel();
     subscription.close();
+    leases.stop();
   };
+}
+
+/**
+ * What is due when. There are few different times to live, and rows of one arrive in the order in which they are due:
+ * a line for each is sorted by itself, and one timer waits for the first of their heads.
+ */
+class Leases {
+  readonly #backend: Backend;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  /** The newest leased revision of each key. */
+  readonly #newest = new Map<string, Revision>();
+  readonly #lines = new Map<number, Line>();
+  #timer: Timer | undefined;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(backend: Backend, { clock, logger }: { clock: Clock; logger: Logger }) {
+    this.#backend = backend;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  take(key: string, revision: Revision, leaseSeconds: number): void {
+    if (leaseSeconds <= 0) {
+      this.#newest.delete(key);
+      return;
+    }
+    this.#newest.set(key, revision);
+    this.#enqueue(key, revision, leaseSeconds * 1000);
+  }
+
+  /** Takes a row of the first scan, which may be older than what the log has told meanwhile. */
+  see(key: string, revision: Revision, leaseSeconds: number): void {
+    if (leaseSeconds > 0 && !this.#newest.has(key)) this.take(key, revision, leaseSeconds);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #enqueue(key: string, revision: Revision, afterMs: number): void {
+    const dueMs = this.#clock.nowMs() + afterMs;
+    const lease: Lease = { key, revision, dueMs };
+    const line = this.#lines.get(afterMs);
+    if (line === undefined) this.#lines.set(afterMs, { head: lease, rest: new Queue() });
+    else line.rest.push(lease);
+    this.#wakeAt(dueMs);
+  }
+
+  #wakeAt(dueMs: number): void {
+    if (this.#stopped || dueMs >= this.#dueMs) return;
+    this.#timer?.cancel();
+    this.#dueMs = dueMs;
+    this.#timer = this.#clock.after(dueMs - this.#clock.nowMs(), () => this.#expire());
+  }
+
+  #expire(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    for (const [afterMs, line] of this.#lines) {
+      let next: Lease | undefined = line.head;
+      for (; next !== undefined && next.dueMs <= nowMs; next = line.rest.shift()) {
+        if (this.#newest.get(next.key) === next.revision) this.#remove(next.key, next.revision);
+      }
+      if (next === undefined) this.#lines.delete(afterMs);
+      else {
+        line.head = next;
+        this.#wakeAt(next.dueMs);
+      }
+    }
+  }
+
+  #remove(key: string, revision: Revision): void {
+    this.#backend.delete(key, revision).catch((error) => {
+      const settled = error instanceof StorageError && error.fault !== 'unavailable';
+      if (settled || this.#stopped) return;
+      this.#logger.warn('a key did not expire, trying again', { key, error });
+      this.#enqueue(key, revision, RETRY_MS);
+    });
+  }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, describe, it } from 'node:test';
 import { systemClock } from '../../std/clock.ts';
@@ -81,6 +81,27 @@ describe('the SQLite file', () => {
     assert.deepEqual(events, ['/registry/theirs', '/registry/ours']);
   });
 
+  it('waits for another process that holds it, while requests go on', async () => {
+    const path = newPath();
+    await using backend = await open(path);
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const written = backend.create('/registry/a', Buffer.from('1'));
+    assert.equal(await Promise.race([written, systemClock.sleep(60)]), undefined);
+    assert.equal((await backend.get('/registry/health'))?.value.toString(), '{"health":"true"}');
+    other.exec('ROLLBACK');
+    other.close();
+    assert.equal(await written, await backend.currentRevision());
+  });
+
+  it('is one file again once it is closed, and opens in a folder that is made for it', async () => {
+    const path = join(folder, 'new', 'deep', 'state.db');
+    const backend = await open(path);
+    await backend.create('/registry/a', Buffer.from('1'));
+    await backend.close();
+    assert.deepEqual(readdirSync(dirname(path)), ['state.db']);
+  });
+
   it('says what is wrong with a file that is no database', async () => {
     const path = join(folder, 'garbage.db');
     writeFileSync(path, 'this is not a database, not at all, whatever the name says'.repeat(20));
@@ -101,7 +122,7 @@ describe('a server that is killed', () => {
   it('has lost no acknowledged write', async () => {
     const path = newPath();
     const writer = join(import.meta.dirname, 'testdata', 'writer.ts');
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 10; round++) {
       const acknowledged = await writeUntilKilled(writer, path, round);
       await using backend = await open(path);
       const found = new Set((await backend.list(`/registry/${round}/`)).items.map(({ key }) => key));
@@ -115,7 +136,7 @@ describe('a server that is killed', () => {
 function writeUntilKilled(writer: string, path: string, round: number): Promise<string[]> {
   const child = spawn(process.execPath, [writer, path, `${round}`], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
-  const least = 100 + round * 150;
+  const least = 50 + round * 90;
   return new Promise((resolve) => {
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Clock, Timer } from '../../std/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type {
@@ -14,17 +14,27 @@ import type {
   Subscription,
   WriteOptions,
 } from '../backend.ts';
-import { endOfPrefix } from '../prefix-range.ts';
+import { rangeOf } from '../prefix-range.ts';
 import { StorageError } from '../storage-error.ts';
 import { Subscribers } from '../subscribers.ts';
+import { append, type Write } from './append.ts';
+import { compactedRevision, compactStep } from './compact-step.ts';
+import { openDatabase, rollBack } from './open-database.ts';
 import { type Row, toEvent, toKeyValue } from './rows.ts';
-import { COMPACT_KEY, GAP_PREFIX, HEALTH_KEY, HEALTH_VALUE, SCHEMA } from './schema.ts';
-import { toStorageError } from './sqlite-error.ts';
+import { COMPACT_KEY, GAP_PREFIX } from './schema.ts';
+import { isBusy, toStorageError } from './sqlite-error.ts';
+import type { Statements } from './statements.ts';
+import { WalSync } from './wal-sync.ts';
 
 /** Another process that shares the file is noticed this often. Source: kine's poll loop. */
 const POLL_MS = 1_000;
-/** Writes that one transaction takes; more wait for the next, so that none waits long. */
-const GROUP_LIMIT = 500;
+/** Writes that one transaction takes, some 10 ms; more wait for the next, and requests get their turn in between. */
+const GROUP_LIMIT = 128;
+/** How long a statement waits at a stand; then the event loop goes on and the write is tried again. */
+const BUSY_MS = 20;
+const BUSY_RETRY_MS = 25;
+/** After this a write is refused. Source: kine's busy timeout. */
+const BUSY_LIMIT_MS = 30_000;
 
 export interface SqliteOptions {
   /** Path of the database file; its folder is made. */
@@ -33,18 +43,27 @@ export interface SqliteOptions {
   readonly logger: Logger;
 }
 
-interface PendingWrite {
-  readonly kind: 'create' | 'update' | 'delete';
-  readonly key: string;
-  readonly value: Uint8Array | null;
-  readonly expected: Revision;
-  readonly leaseSeconds: number;
+interface PendingWrite extends Write {
   resolve(revision: Revision): void;
   reject(error: unknown): void;
 }
 
+interface OpenFiles {
+  readonly db: DatabaseSync;
+  readonly statements: Statements;
+  readonly wal: WalSync;
+}
+
+interface Committed {
+  /** One for each write of the group. */
+  readonly outcomes: readonly (Revision | StorageError)[];
+  readonly events: readonly LogEvent[];
+  readonly newest: number;
+}
+
 /**
- * Opens kine's table in a SQLite file: WAL, `synchronous=FULL`, so that an acknowledged write is on the disk.
+ * Opens kine's table in a SQLite file: WAL, and each group of writes is synced before it is acknowledged or shown, as
+ * `synchronous=FULL` would, but off the event loop (docs/design/0002-sqlite-group-commit.md).
  *
  * @throws StorageError `unavailable` or `corrupt`, with what to do about it.
  */
@@ -56,7 +75,11 @@ export async function openSqliteBackend(options: SqliteOptions): Promise<Backend
     throw new StorageError('unavailable', options.path, 0n, { cause, message });
   }
   try {
-    return new SqliteBackend(options);
+    const { db, statements } = openDatabase(options.path);
+    const wal = new WalSync(options.path);
+    // What a killed process had handed to the system but not synced is shown from here on.
+    await wal.sync();
+    return new SqliteBackend(options, { db, statements, wal });
   } catch (error) {
     throw toStorageError(error, options.path);
   }
@@ -64,35 +87,40 @@ export async function openSqliteBackend(options: SqliteOptions): Promise<Backend
 
 /**
  * One writer, many readers in one process. Writes are grouped: those that arrive in one turn of the event loop, or while
- * a commit runs, share a transaction, and each is acknowledged after that transaction is durable. Conflicts are found
- * write by write against the newest row, so one loser does not spoil the group.
+ * a group is on its way to the disk, share a transaction. Conflicts are found write by write against the newest row, so
+ * one loser does not spoil the group.
+ *
+ *     write, write -> queue -> BEGIN, inserts, COMMIT -> fdatasync (the event loop goes on) -> subscribers -> writers
+ *
+ * Reads end at `#current`, the newest durable row: nobody sees what a power cut could still take back.
  */
 class SqliteBackend implements Backend {
   readonly #path: string;
   readonly #db: DatabaseSync;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #subscribers = new Subscribers();
-  readonly #statements: Record<keyof typeof SQL, StatementSync>;
+  readonly #statements: Statements;
+  readonly #wal: WalSync;
   readonly #poll: Timer;
   #pending: PendingWrite[] = [];
-  #flushing = false;
+  #writing: Promise<void> | undefined;
+  /** The newest durable revision. */
   #current: number;
+  #closing: Promise<void> | undefined;
   #closed = false;
+  /** Set when the disk refused to sync: what it holds is unknown from then on. */
+  #lost: StorageError | undefined;
 
-  constructor({ path, clock, logger }: SqliteOptions) {
+  constructor({ path, clock, logger }: SqliteOptions, { db, statements, wal }: OpenFiles) {
     this.#path = path;
+    this.#clock = clock;
     this.#logger = logger;
-    this.#db = new DatabaseSync(path, { timeout: 5_000 });
-    this.#db.exec(
-      'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY',
-    );
-    for (const statement of SCHEMA) this.#db.exec(statement);
-    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    this.#statements = Object.fromEntries(
-      Object.entries(SQL).map(([name, text]) => [name, this.#db.prepare(text)]),
-    ) as Record<keyof typeof SQL, StatementSync>;
-    this.#seed();
+    this.#db = db;
+    this.#statements = statements;
+    this.#wal = wal;
     this.#current = this.#maxId();
+    db.exec(`PRAGMA busy_timeout=${BUSY_MS}`);
     this.#poll = clock.every(POLL_MS, () => this.#catchUp());
   }
 
@@ -119,18 +147,16 @@ class SqliteBackend implements Backend {
   async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
     return this.#guard(() => {
       const at = this.#checked(options.revision, prefix);
-      const after = options.startAfter ?? '';
-      const limit = options.limit ?? -1;
-      const rows = this.#statements.list.all(
-        prefix,
-        endOfPrefix(prefix) ?? '\u{10ffff}',
-        after,
-        at,
-        limit < 0 ? -1 : limit + 1,
-      ) as unknown as Row[];
-      const more = limit >= 0 && rows.length > limit;
-      const items = (more ? rows.slice(0, limit) : rows).map(toKeyValue);
-      return { revision: BigInt(at), items, more };
+      const limit = options.limit ?? Number.POSITIVE_INFINITY;
+      const items: KeyValue[] = [];
+      const { from, end } = rangeOf(prefix, options.startAfter);
+      for (const { id } of this.#statements.newestIds.iterate(from, end, at)) {
+        const row = this.#statements.byId.get(id as number) as unknown as Row;
+        if (row.deleted === 1) continue;
+        if (items.length >= limit) return { revision: BigInt(at), items, more: true };
+        items.push(toKeyValue(row));
+      }
+      return { revision: BigInt(at), items, more: false };
     });
   }
 
@@ -140,7 +166,8 @@ class SqliteBackend implements Backend {
   ): Promise<number> {
     return this.#guard(() => {
       const at = this.#checked(options.revision, prefix);
-      const row = this.#statements.count.get(prefix, endOfPrefix(prefix) ?? '\u{10ffff}', options.startAfter ?? '', at);
+      const { from, end } = rangeOf(prefix, options.startAfter);
+      const row = this.#statements.count.get(from, end, at);
       return Number(row?.['count'] ?? 0);
     });
   }
@@ -176,7 +203,7 @@ class SqliteBackend implements Backend {
     let rowsRemoved = 0n;
     while (reached < goal && signal?.aborted !== true && !this.#closed) {
       const next = Math.min(reached + batchRows, goal);
-      rowsRemoved += BigInt(this.#guard(() => this.#compactStep(reached, next)));
+      rowsRemoved += BigInt(this.#guard(() => compactStep(this.#db, this.#statements, { from: reached, to: next })));
       reached = next;
       // Requests go first: a batch is a few milliseconds, and then it is their turn.
       await new Promise((resolve) => setImmediate(resolve));
@@ -193,10 +220,18 @@ class SqliteBackend implements Backend {
     });
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
     this.#poll.cancel();
-    while (this.#pending.length > 0) this.#flush();
+    await this.#writing;
     this.#closed = true;
     try {
       this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -204,110 +239,93 @@ class SqliteBackend implements Backend {
       this.#logger.warn('the log is not folded into the database; the next start does it', { error });
     }
     this.#db.close();
+    await this.#wal.close();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  #write(write: Omit<PendingWrite, 'resolve' | 'reject'>): Promise<Revision> {
-    if (this.#closed)
-      return Promise.reject(new StorageError('unavailable', write.key, 0n, { message: 'the datastore is closed' }));
+  #write(write: Write): Promise<Revision> {
+    if (this.#closing !== undefined) return Promise.reject(closedError(write.key));
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
     return new Promise((resolve, reject) => {
       this.#pending.push({ ...write, resolve, reject });
-      if (this.#flushing) return;
-      this.#flushing = true;
-      // After the input of this turn has been read: what came together is written together.
-      setImmediate(() => {
-        this.#flushing = false;
-        if (!this.#closed) this.#flush();
-      });
+      this.#writing ??= this.#writeAll();
     });
   }
 
-  /** Writes one group and makes it durable, then tells the subscribers and after them the writers. */
-  #flush(): void {
-    const group = this.#pending.splice(0, GROUP_LIMIT);
-    if (group.length === 0) return;
-    if (this.#pending.length > 0) {
-      this.#flushing = true;
-      setImmediate(() => {
-        this.#flushing = false;
-        if (!this.#closed) this.#flush();
-      });
+  async #writeAll(): Promise<void> {
+    while (this.#pending.length > 0) {
+      // After the input of this turn has been read: what came together is written together.
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.#writeGroup(this.#pending.splice(0, GROUP_LIMIT));
     }
-    const before = this.#current;
-    const outcomes: (Revision | StorageError)[] = [];
-    const events: LogEvent[] = [];
-    let foreign: LogEvent[] = [];
+    this.#writing = undefined;
+  }
+
+  /** Writes one group and makes it durable, then tells the subscribers and after them the writers. Never rejects. */
+  async #writeGroup(group: readonly PendingWrite[]): Promise<void> {
+    let committed: Committed;
     try {
-      this.#db.exec('BEGIN IMMEDIATE');
-      foreign = this.#eventsAfter(before, this.#maxId());
-      for (const write of group) outcomes.push(this.#insert(write, events));
-      this.#db.exec('COMMIT');
+      committed = await this.#commit(group);
+      await this.#wal.sync().catch((cause) => this.#lose(cause));
     } catch (error) {
-      this.#rollBack();
       const failure = toStorageError(error, this.#path);
       for (const write of group) write.reject(failure);
       return;
     }
-    this.#current = Number(events.at(-1)?.revision ?? foreign.at(-1)?.revision ?? before);
-    this.#subscribers.deliver(foreign.length === 0 ? events : [...foreign, ...events]);
+    this.#current = Math.max(this.#current, committed.newest);
+    this.#subscribers.deliver(committed.events);
     group.forEach((write, index) => {
-      const outcome = outcomes[index];
+      const outcome = committed.outcomes[index];
       if (outcome instanceof StorageError) write.reject(outcome);
       else write.resolve(outcome as Revision);
     });
   }
 
-  #insert(write: PendingWrite, events: LogEvent[]): Revision | StorageError {
-    const { kind, key, value, leaseSeconds } = write;
-    const newest = this.#statements.newest.get(key, Number.MAX_SAFE_INTEGER) as Row | undefined;
-    const living = newest !== undefined && newest.deleted !== 1;
-    const expected = Number(write.expected);
-    if (kind === 'create' && living) return new StorageError('key-exists', key, BigInt(newest.id));
-    if (kind !== 'create' && !living) return new StorageError('key-missing', key, BigInt(newest?.id ?? 0));
-    if (kind !== 'create' && newest !== undefined && newest.id !== expected) {
-      return new StorageError('revision-moved', key, BigInt(newest.id));
+  /** Runs the transaction, again and again while another process holds the file. */
+  async #commit(group: readonly PendingWrite[]): Promise<Committed> {
+    const deadlineMs = this.#clock.nowMs() + BUSY_LIMIT_MS;
+    for (;;) {
+      try {
+        return this.#transact(group);
+      } catch (error) {
+        if (!isBusy(error) || this.#clock.nowMs() >= deadlineMs) throw error;
+        await this.#clock.sleep(BUSY_RETRY_MS);
+      }
     }
-    const previousId = newest?.id ?? 0;
-    const createRevision = kind === 'update' ? Number(toKeyValue(newest as Row).createRevision) : 0;
-    const oldValue = kind === 'create' ? null : (newest?.value ?? null);
-    const { lastInsertRowid } = this.#statements.insert.run(
-      key,
-      kind === 'create' ? 1 : 0,
-      kind === 'delete' ? 1 : 0,
-      createRevision,
-      previousId,
-      leaseSeconds,
-      value,
-      oldValue,
-    );
-    const revision = BigInt(lastInsertRowid);
-    events.push({
-      kind,
-      key,
-      revision,
-      createRevision: kind === 'create' ? revision : BigInt(createRevision),
-      leaseSeconds,
-      value: value === null ? Buffer.alloc(0) : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-      previousValue:
-        oldValue === null ? undefined : Buffer.from(oldValue.buffer, oldValue.byteOffset, oldValue.byteLength),
-    });
-    return revision;
   }
 
-  #rollBack(): void {
+  /** One transaction, in one turn of the event loop: nothing else of this process comes in between. */
+  #transact(group: readonly PendingWrite[]): Committed {
+    this.#db.exec('BEGIN IMMEDIATE');
     try {
-      this.#db.exec('ROLLBACK');
-    } catch {
-      // SQLite has rolled back by itself, as it does for a full disk.
+      const before = this.#maxId();
+      // What another process wrote comes first: subscribers see no hole.
+      const events = this.#eventsAfter(this.#current, before);
+      const outcomes = group.map((write) => append(this.#statements, write, events));
+      this.#db.exec('COMMIT');
+      return { outcomes, events, newest: Number(events.at(-1)?.revision ?? before) };
+    } catch (error) {
+      rollBack(this.#db);
+      throw error;
     }
+  }
+
+  /**
+   * A disk that failed to sync may have dropped the pages, and a second try would wrongly succeed: only reading the
+   * file anew shows what is there.
+   */
+  #lose(cause: unknown): never {
+    const message = `${this.#path}: the disk failed to keep what was written (${(cause as Error).message}); check it, then restart this server`;
+    this.#lost = new StorageError('unavailable', this.#path, BigInt(this.#current), { cause, message });
+    this.#logger.error('the datastore stops', { error: this.#lost });
+    for (const write of this.#pending.splice(0)) write.reject(this.#lost);
+    this.#subscribers.fail(this.#lost);
+    throw this.#lost;
   }
 
   /** Takes in what another process wrote to the same file. */
   #catchUp(): void {
-    if (this.#closed) return;
+    // A group that is on its way to the disk shows foreign rows too, in their place.
+    if (this.#closed || this.#writing !== undefined) return;
     try {
       const newest = this.#maxId();
       if (newest <= this.#current) return;
@@ -325,36 +343,12 @@ class SqliteBackend implements Backend {
     return rows.filter(({ name }) => name !== COMPACT_KEY && !name.startsWith(GAP_PREFIX)).map(toEvent);
   }
 
-  /** Source: kine `pkg/logstructured/sqllog/sql.go` (compact) and its CompactSQL. */
-  #compactStep(from: number, to: number): number {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      if (this.#compacted() !== from) throw new StorageError('revision-moved', COMPACT_KEY, BigInt(this.#compacted()));
-      const superseded = this.#statements.removeSuperseded.run(from, to).changes;
-      const deleted = this.#statements.removeDeleted.run(to).changes;
-      this.#statements.setCompacted.run(to);
-      this.#db.exec('COMMIT');
-      return Number(superseded) + Number(deleted);
-    } catch (error) {
-      this.#rollBack();
-      throw error;
-    }
-  }
-
   #compacted(): number {
-    return Number(this.#statements.compacted.get()?.['revision'] ?? 0);
+    return compactedRevision(this.#statements);
   }
 
   #maxId(): number {
     return Number(this.#statements.maxId.get()?.['id'] ?? 0);
-  }
-
-  /** The rows that kine makes in a new database, in its order. */
-  #seed(): void {
-    const present = this.#statements.newest.get(COMPACT_KEY, Number.MAX_SAFE_INTEGER);
-    if (present === undefined) this.#statements.insert.run(COMPACT_KEY, 1, 0, 0, 0, 0, Buffer.alloc(0), null);
-    const health = this.#statements.newest.get(HEALTH_KEY, Number.MAX_SAFE_INTEGER);
-    if (health === undefined) this.#statements.insert.run(HEALTH_KEY, 1, 0, 0, 0, 0, Buffer.from(HEALTH_VALUE), null);
   }
 
   /** The revision to read at. @throws StorageError `compacted`, `future` */
@@ -367,7 +361,8 @@ class SqliteBackend implements Backend {
   }
 
   #guard<T>(read: () => T): T {
-    if (this.#closed) throw new StorageError('unavailable', this.#path, 0n, { message: 'the datastore is closed' });
+    if (this.#closed) throw closedError(this.#path);
+    if (this.#lost !== undefined) throw this.#lost;
     try {
       return read();
     } catch (error) {
@@ -376,24 +371,6 @@ class SqliteBackend implements Backend {
   }
 }
 
-const COLUMNS = 'id, name, created, deleted, create_revision, prev_revision, lease, value, old_value';
-
-const SQL = {
-  newest: `SELECT ${COLUMNS} FROM kine WHERE name = ? AND id <= ? ORDER BY id DESC LIMIT 1`,
-  list: `SELECT kv.id, kv.name, kv.created, kv.deleted, kv.create_revision, kv.prev_revision, kv.lease, kv.value, NULL AS old_value
-    FROM (SELECT MAX(id) AS id FROM kine WHERE name >= ?1 AND name < ?2 AND name > ?3 AND id <= ?4 GROUP BY name) AS newest
-    JOIN kine AS kv ON kv.id = newest.id WHERE kv.deleted = 0 ORDER BY kv.name LIMIT ?5`,
-  count: `SELECT COUNT(*) AS count
-    FROM (SELECT MAX(id) AS id FROM kine WHERE name >= ?1 AND name < ?2 AND name > ?3 AND id <= ?4 GROUP BY name) AS newest
-    JOIN kine AS kv ON kv.id = newest.id WHERE kv.deleted = 0`,
-  after: `SELECT ${COLUMNS} FROM kine WHERE id > ? AND id <= ? ORDER BY id`,
-  maxId: 'SELECT MAX(id) AS id FROM kine',
-  insert:
-    'INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, old_value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  compacted: `SELECT MAX(prev_revision) AS revision FROM kine WHERE name = '${COMPACT_KEY}'`,
-  setCompacted: `UPDATE kine SET prev_revision = ? WHERE name = '${COMPACT_KEY}'`,
-  removeSuperseded: `DELETE FROM kine WHERE id IN (
-    SELECT kp.prev_revision FROM kine AS kp
-    WHERE kp.name != '${COMPACT_KEY}' AND kp.prev_revision != 0 AND kp.id > ? AND kp.id <= ?)`,
-  removeDeleted: 'DELETE FROM kine WHERE deleted != 0 AND id <= ?',
-} as const;
+function closedError(key: string): StorageError {
+  return new StorageError('unavailable', key, 0n, { message: 'the datastore is closed' });
+}

@@ -24,6 +24,12 @@ export function toStorageError(error: unknown, path: string): unknown {
   });
 }
 
+/** Whether another connection holds the lock: trying again may do. */
+export function isBusy(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === 5 || code === 6;
+}
+
 function primaryCode(error: unknown): number | undefined {
   const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'errcode') : undefined;
   return typeof code === 'number' ? code & 0xff : undefined;
