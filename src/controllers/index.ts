@@ -65,6 +65,26 @@ export const controllers: readonly ControllerDefinition[] = [
     async () => (await import('./replicaset/controller.ts')).runReplicationController,
   ),
   define(
+    'daemonset-controller',
+    'daemon-set-controller',
+    async () => (await import('./daemonset/controller.ts')).runDaemonSetController,
+  ),
+  define(
+    'endpoints-controller',
+    'endpoint-controller',
+    async () => (await import('./endpoints/controller.ts')).runEndpointsController,
+  ),
+  define(
+    'endpointslice-controller',
+    'endpointslice-controller',
+    async () => (await import('./endpoints/controller.ts')).runEndpointSliceController,
+  ),
+  define(
+    'endpointslice-mirroring-controller',
+    'endpointslicemirroring-controller',
+    async () => (await import('./endpoints/mirroring.ts')).runEndpointSliceMirroringController,
+  ),
+  define(
     'garbage-collector-controller',
     'generic-garbage-collector',
     async () => (await import('./garbage-collector/controller.ts')).runGarbageCollector,

@@ -250,10 +250,8 @@ export class FakeTransport implements Transport {
       throw conflict(groupResource(target.type), target.name ?? '');
     }
     if (type.includes('json-patch')) throw new Error('the fake server knows no JSON patch');
-    const next = mergePatch(
-      known,
-      patch,
-      !type.includes('merge-patch+json') || type.includes('strategic'),
+    const next = structuredClone(
+      mergePatch(known, patch, !type.includes('merge-patch+json') || type.includes('strategic')),
     ) as AnyObject;
     return this.#finish(target, known, next);
   }

@@ -1,0 +1,235 @@
+import type { Client } from '../../client/client.ts';
+import { type EventRecorder, referenceTo } from '../../client/events.ts';
+import type { Informer } from '../../client/informer.ts';
+import type { Endpoints, Node, Pod, Service } from '../../generated/api/core/v1.ts';
+import type { EndpointSlice } from '../../generated/api/discovery/v1.ts';
+import { endpoints, endpointslices, nodes, pods, services } from '../../generated/resource-types.ts';
+import { isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
+import { keyOf, parseKeyText, toKeyText } from '../../machinery/object/object.ts';
+import { runController } from '../../reconcile/controller.ts';
+import { Expectations } from '../../reconcile/expectations.ts';
+import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
+import { type MapToKeys, onChange, type Source, untilSynced } from '../../reconcile/sources.ts';
+import { runAll } from '../batches.ts';
+import { type ControllerDeps, controllerUser } from '../definition.ts';
+import { isNamespaceTerminating } from '../pods/pod-control.ts';
+import { planEndpoints } from './plan.ts';
+import { endpointFingerprint, hasSelector, selects } from './pod-endpoint.ts';
+import { frameOf, planGroups, planSlices, SERVICE_NAME, SLICE_MANAGED_BY, SLICE_MANAGER } from './slice-plan.ts';
+
+/** Annotation of Endpoints that only carry an old-style leader lock. */
+export const LEADER_ANNOTATION = 'control-plane.alpha.kubernetes.io/leader';
+
+interface Shared {
+  readonly client: Client;
+  readonly recorder: EventRecorder;
+  readonly services: Informer<Service>;
+  readonly pods: Informer<Pod>;
+}
+
+/** Keeps the Endpoints of services with a selector. */
+class EndpointsController implements Reconciler {
+  readonly #deps: Shared & { readonly endpoints: Informer<Endpoints> };
+
+  constructor(deps: Shared & { readonly endpoints: Informer<Endpoints> }) {
+    this.#deps = deps;
+  }
+
+  async reconcile(key: string): Promise<Result> {
+    const { client, recorder, services: serviceInformer, pods: podInformer, endpoints: informer } = this.#deps;
+    const service = serviceInformer.get(key);
+    if (service === undefined) {
+      if (informer.get(key) !== undefined) await ignoreNotFound(client.delete(endpoints, parseKeyText(key)));
+      return done;
+    }
+    if (!hasSelector(service)) return done;
+    const chosen = podInformer.list(service.metadata.namespace).filter((pod) => selects(service, pod));
+    const current = informer.get(key);
+    const next = planEndpoints(service, chosen, current);
+    if (next === undefined) return done;
+    try {
+      await (current === undefined ? client.create(endpoints, next) : client.update(endpoints, next));
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return done;
+      if (!isConflict(error)) {
+        const verb = current === undefined ? 'create endpoint for service' : 'update endpoint';
+        const reason = current === undefined ? 'FailedToCreateEndpoint' : 'FailedToUpdateEndpoint';
+        const text = error instanceof Error ? error.message : String(error);
+        recorder.event(referenceTo(endpoints, next), 'Warning', reason, `Failed to ${verb} ${key}: ${text}`);
+      }
+      throw error;
+    }
+    return done;
+  }
+}
+
+/** Keeps the EndpointSlices of services with a selector. */
+class EndpointSliceController implements Reconciler {
+  readonly #deps: Shared & {
+    readonly slices: Informer<EndpointSlice>;
+    readonly nodes: Informer<Node>;
+    readonly expectations: Expectations;
+  };
+
+  constructor(deps: Shared & { slices: Informer<EndpointSlice>; nodes: Informer<Node>; expectations: Expectations }) {
+    this.#deps = deps;
+  }
+
+  async reconcile(key: string): Promise<Result> {
+    const { client, recorder, expectations } = this.#deps;
+    const service = this.#deps.services.get(key);
+    const existing = slicesOf(this.#deps.slices, key);
+    if (service === undefined) {
+      expectations.forget(key);
+      // The garbage collector takes those that we own; ones without an owner would stay for ever.
+      return done;
+    }
+    if (!hasSelector(service) || service.spec?.type === 'ExternalName') return done;
+    if (service.metadata.deletionTimestamp !== undefined) return done;
+    // A slice that was just made and is not seen yet would be made twice.
+    if (!expectations.isMet(key)) return done;
+    const chosen = this.#deps.pods.list(service.metadata.namespace).filter((pod) => selects(service, pod));
+    const groups = planGroups(service, chosen, (name) => this.#deps.nodes.get(name));
+    const plan = planSlices(frameOf(service), groups, existing);
+    if (plan.create.length > 0) expectations.expect(key, { creations: plan.create.length });
+    try {
+      await runAll(plan.create, async (slice) => {
+        try {
+          await client.create(endpointslices, slice);
+        } catch (error) {
+          expectations.creationSeen(key);
+          throw error;
+        }
+      });
+      await runAll(plan.update, (slice) => client.update(endpointslices, slice));
+      await runAll(plan.remove, (slice) => ignoreNotFound(client.delete(endpointslices, keyOf(slice))));
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return done;
+      if (!isConflict(error)) {
+        const text = error instanceof Error ? error.message : String(error);
+        const message = `Error updating Endpoint Slices for Service ${key}: ${text}`;
+        recorder.event(referenceTo(services, service), 'Warning', 'FailedToUpdateEndpointSlices', message);
+      }
+      throw error;
+    }
+    return done;
+  }
+}
+
+const SERVICE_INDEX = 'service';
+
+/** Slices of a service by whoever keeps them, by `namespace/name`. */
+export function indexSlicesByService(informer: Informer<EndpointSlice>): void {
+  informer.addIndex(SERVICE_INDEX, (slice) => {
+    const name = slice.metadata.labels?.[SERVICE_NAME];
+    return name ? [`${slice.metadata.namespace}/${name}`] : [];
+  });
+}
+
+function slicesOf(informer: Informer<EndpointSlice>, key: string): readonly EndpointSlice[] {
+  return informer.byIndex(SERVICE_INDEX, key).filter((slice) => isOurs(slice));
+}
+
+function isOurs(slice: EndpointSlice): boolean {
+  return slice.metadata.labels?.[SLICE_MANAGED_BY] === SLICE_MANAGER;
+}
+
+/** Keys of the services that a change of a pod may concern, by its labels now and before. */
+function toServices(informer: Informer<Service>): MapToKeys<Pod> {
+  return ({ type, object, previous }) => {
+    if (type === 'updated' && previous !== undefined && endpointFingerprint(previous) === endpointFingerprint(object)) {
+      return [];
+    }
+    return informer
+      .list(object.metadata.namespace ?? '')
+      .filter((service) => selects(service, object) || (previous !== undefined && selects(service, previous)))
+      .map((service) => toKeyText(keyOf(service)));
+  };
+}
+
+async function ignoreNotFound(call: Promise<unknown>): Promise<void> {
+  await call.catch((error: unknown) => {
+    if (!isNotFound(error)) throw error;
+  });
+}
+
+export function runEndpointsController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
+  const { clientFor, informers, clock, logger, metrics } = deps;
+  const client = clientFor(controllerUser('endpoint-controller'));
+  const serviceInformer = informers.for(services);
+  const podInformer = informers.for(pods);
+  const informer = informers.for(endpoints);
+  const recorder = deps.events('endpoint-controller', client);
+  const reconciler = new EndpointsController({
+    client,
+    recorder,
+    services: serviceInformer,
+    pods: podInformer,
+    endpoints: informer,
+  });
+  const sources: Source[] = [
+    onChange(serviceInformer),
+    onChange(podInformer, toServices(serviceInformer)),
+    onChange(informer, ({ type, object }) => (type === 'deleted' ? [toKeyText(keyOf(object))] : [])),
+    sweepOnce(informer, serviceInformer),
+  ];
+  return runController({ name: 'endpoint', reconciler, sources, workers: 5, clock, logger, metrics }, signal);
+}
+
+/** Yields, once, the endpoints that are there: those whose service went while nobody looked must go too. */
+function sweepOnce(informer: Informer<Endpoints>, serviceInformer: Informer<Service>): Source {
+  return {
+    synced: Promise.all([informer.synced, serviceInformer.synced]).then(() => {}),
+    start(enqueue) {
+      let isWanted = true;
+      void this.synced.then(() => {
+        for (const each of isWanted ? informer.list() : []) {
+          if (each.metadata.annotations?.[LEADER_ANNOTATION] === undefined) enqueue(toKeyText(keyOf(each)));
+        }
+      });
+      return () => {
+        isWanted = false;
+      };
+    },
+  };
+}
+
+export function runEndpointSliceController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
+  const { clientFor, informers, clock, logger, metrics } = deps;
+  const client = clientFor(controllerUser('endpointslice-controller'));
+  const serviceInformer = informers.for(services);
+  const podInformer = informers.for(pods);
+  const nodeInformer = informers.for(nodes);
+  const slices = informers.for(endpointslices);
+  indexSlicesByService(slices);
+  const recorder = deps.events('endpoint-slice-controller', client);
+  const expectations = new Expectations(clock);
+  const reconciler = new EndpointSliceController({
+    client,
+    recorder,
+    services: serviceInformer,
+    pods: podInformer,
+    nodes: nodeInformer,
+    slices,
+    expectations,
+  });
+  const zoneOf = (node: Node | undefined): string | undefined => node?.metadata.labels?.['topology.kubernetes.io/zone'];
+  const sources = [
+    onChange(serviceInformer),
+    onChange(podInformer, toServices(serviceInformer)),
+    onChange(slices, ({ type, object }) => {
+      if (!isOurs(object)) return [];
+      const key = `${object.metadata.namespace}/${object.metadata.labels?.[SERVICE_NAME]}`;
+      if (type === 'added') expectations.creationSeen(key);
+      return [key];
+    }),
+    onChange(nodeInformer, ({ type, object, previous }) => {
+      if (type === 'deleted' || zoneOf(object) === zoneOf(previous)) return [];
+      // A zone that is learnt late: every service with a pod there shows it.
+      const here = podInformer.list().filter((pod) => pod.spec?.nodeName === object.metadata.name);
+      return new Set(here.flatMap((pod) => [...toServices(serviceInformer)({ type: 'added', object: pod })]));
+    }),
+    untilSynced(slices),
+  ];
+  return runController({ name: 'endpointslice', reconciler, sources, workers: 5, clock, logger, metrics }, signal);
+}
