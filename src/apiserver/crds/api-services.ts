@@ -2,10 +2,10 @@ import type { APIService } from '../../generated/api/apiregistration/v1.ts';
 import { apiservices } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
 import type { KubeObject } from '../../machinery/object/object.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
 import { type EnsureDeps, ensureObject } from '../bootstrap/ensure.ts';
 import { isSame } from '../registry/equality.ts';
-import { toTimestamp } from '../registry/timestamps.ts';
 
 const MANAGED = 'kube-aggregator.kubernetes.io/automanaged';
 
@@ -117,7 +117,7 @@ export class ApiServices {
             status: 'True',
             reason: 'Local',
             message: 'Local APIServices are always available',
-            lastTransitionTime: toTimestamp(this.#deps.clock.nowMs()),
+            lastTransitionTime: toTimeText(this.#deps.clock.nowMs()),
           },
         ],
       },

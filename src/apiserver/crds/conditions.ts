@@ -2,7 +2,7 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionCondition,
 } from '../../generated/api/apiextensions/v1.ts';
-import { toTimestamp } from '../registry/timestamps.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 
 export type CrdConditionType = 'NamesAccepted' | 'Established' | 'Terminating' | 'NonStructuralSchema';
 
@@ -32,7 +32,7 @@ export function withCrdCondition(
 ): CustomResourceDefinitionCondition[] {
   const before = conditions.find((condition) => condition.type === wanted.type);
   const kept = before?.status === wanted.status ? before.lastTransitionTime : undefined;
-  const next = { ...wanted, lastTransitionTime: kept ?? toTimestamp(nowMs) };
+  const next = { ...wanted, lastTransitionTime: kept ?? toTimeText(nowMs) };
   if (before === undefined) return [...conditions, next];
   return conditions.map((condition) => (condition === before ? next : condition));
 }

@@ -1,7 +1,7 @@
 import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { StoreHooks } from '../registry/store.ts';
-import { toTimestamp } from '../registry/timestamps.ts';
 import { withCrdCondition } from './conditions.ts';
 
 /** Holds a definition until its objects are gone. */
@@ -27,7 +27,7 @@ export const crdHooks: StoreHooks = {
       ...object,
       metadata: {
         ...object.metadata,
-        deletionTimestamp: toTimestamp(nowMs),
+        deletionTimestamp: toTimeText(nowMs),
         finalizers: finalizers.includes(CLEANUP_FINALIZER) ? [...finalizers] : [...finalizers, CLEANUP_FINALIZER],
       },
       status: { ...crd.status, conditions },

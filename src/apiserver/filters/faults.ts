@@ -23,7 +23,7 @@ function toFaultAnswer(error: unknown, call: Call, logger: Logger): ObjectAnswer
   return {
     kind: 'object',
     status: fault.code,
-    object: fault.toStatus() as unknown as AnyObject,
+    item: { object: fault.toStatus() as unknown as AnyObject },
     ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(retryAfter) } }),
   };
 }

@@ -1,6 +1,6 @@
 import { badRequest, type StatusError } from '../../machinery/errors/status-error.ts';
+import { dns1123LabelFaults, dns1123SubdomainFaults } from '../../machinery/values/names.ts';
 import type { Answer, AuthenticatedCall, AuthorizationAttributes, Authorizer, Call, Handler, User } from '../call.ts';
-import { validateDnsLabel, validateDnsSubdomain } from '../registry/name-rules.ts';
 import { withUser } from './authentication.ts';
 import { accessDenied } from './authorization.ts';
 
@@ -221,12 +221,12 @@ async function ask(
 function nodeNameOf(userName: string): string | undefined {
   if (!userName.startsWith('system:node:')) return undefined;
   const name = userName.slice('system:node:'.length);
-  return validateDnsSubdomain(name).length === 0 ? name : undefined;
+  return dns1123SubdomainFaults(name).length === 0 ? name : undefined;
 }
 
 function serviceAccountOf(userName: string): { namespace: string; name: string } | undefined {
   const [system, kind, namespace = '', name = '', ...rest] = userName.split(':');
   if (system !== 'system' || kind !== 'serviceaccount' || rest.length > 0) return undefined;
-  if (validateDnsLabel(namespace).length > 0 || validateDnsSubdomain(name).length > 0) return undefined;
+  if (dns1123LabelFaults(namespace).length > 0 || dns1123SubdomainFaults(name).length > 0) return undefined;
   return { namespace, name };
 }

@@ -70,8 +70,8 @@ export class InProcessTransport implements Transport {
 function toResult(answer: Answer): unknown {
   switch (answer.kind) {
     case 'object':
-      if (answer.status > 399) throw StatusError.fromStatus(answer.object as unknown as Status, answer.status);
-      return answer.object;
+      if (answer.status > 399) throw StatusError.fromStatus(answer.item.object as unknown as Status, answer.status);
+      return answer.item.object;
     case 'list':
       return toListObject(answer.list);
     case 'bytes':

@@ -1,7 +1,7 @@
 import { conflict } from '../../machinery/errors/status-error.ts';
 import type { AnyObject, ObjectMeta } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import { toTimestamp } from './timestamps.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 
 /** What a deletion asks for. */
 export interface DeletionWish {
@@ -86,7 +86,7 @@ function planGrace(
   const seconds = gracePeriodSeconds(object, wished);
   if (seconds === undefined) return 'none';
   return {
-    deletionTimestamp: toTimestamp(nowMs + seconds * 1000),
+    deletionTimestamp: toTimeText(nowMs + seconds * 1000),
     deletionGracePeriodSeconds: seconds,
     ...raised(generation),
   };
@@ -102,15 +102,15 @@ function shortened(
 ): DeletionMarks {
   const keep = generation === undefined ? {} : { generation };
   const endMs = Date.parse(timestamp) - running * 1000 + wished * 1000;
-  if (endMs >= nowMs) return { deletionTimestamp: toTimestamp(endMs), deletionGracePeriodSeconds: wished, ...keep };
-  return { deletionTimestamp: toTimestamp(nowMs), deletionGracePeriodSeconds: wished === 0 ? 0 : 1, ...keep };
+  if (endMs >= nowMs) return { deletionTimestamp: toTimeText(endMs), deletionGracePeriodSeconds: wished, ...keep };
+  return { deletionTimestamp: toTimeText(nowMs), deletionGracePeriodSeconds: wished === 0 ? 0 : 1, ...keep };
 }
 
 function markedNow(meta: ObjectMeta, nowMs: number): DeletionMarks {
   const { deletionTimestamp, generation } = meta;
   const ends = deletionTimestamp === undefined || Date.parse(deletionTimestamp) > nowMs;
   return {
-    deletionTimestamp: ends ? toTimestamp(nowMs) : deletionTimestamp,
+    deletionTimestamp: ends ? toTimeText(nowMs) : deletionTimestamp,
     deletionGracePeriodSeconds: 0,
     ...(deletionTimestamp === undefined ? raised(generation) : generation === undefined ? {} : { generation }),
   };

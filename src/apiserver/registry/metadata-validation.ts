@@ -7,8 +7,9 @@ import {
   fieldTooLong,
 } from '../../machinery/errors/field-error.ts';
 import { type ObjectMeta, parseApiVersion } from '../../machinery/object/object.ts';
+import { dns1123LabelFaults, labelKeyFaults, labelValueFaults } from '../../machinery/values/names.ts';
 import { isSame } from './equality.ts';
-import { type NameRule, validateDnsLabel, validateLabelValue, validateQualifiedName } from './name-rules.ts';
+import type { NameRule } from './name-rules.ts';
 
 const ANNOTATIONS_MAX_BYTES = 256 * 1024;
 const SUBRESOURCE_MAX_BYTES = 256;
@@ -77,15 +78,15 @@ function validateNamespace(namespace: string, namespaced: boolean): readonly Fie
     return namespace === '' ? [] : [fieldForbidden('metadata.namespace', 'not allowed on this type')];
   }
   if (namespace === '') return [fieldRequired('metadata.namespace')];
-  return validateDnsLabel(namespace).map((text) => fieldInvalid('metadata.namespace', namespace, text));
+  return dns1123LabelFaults(namespace).map((text) => fieldInvalid('metadata.namespace', namespace, text));
 }
 
 /** Keys and values of labels; `path` names the map. */
 export function validateLabels(labels: Readonly<Record<string, string>>, path: string): readonly FieldError[] {
   const faults: FieldError[] = [];
   for (const [key, value] of Object.entries(labels)) {
-    faults.push(...validateQualifiedName(key).map((text) => fieldInvalid(path, key, text)));
-    faults.push(...validateLabelValue(value).map((text) => fieldInvalid(path, value, text)));
+    faults.push(...labelKeyFaults(key).map((text) => fieldInvalid(path, key, text)));
+    faults.push(...labelValueFaults(value).map((text) => fieldInvalid(path, value, text)));
   }
   return faults;
 }
@@ -98,7 +99,7 @@ export function validateAnnotations(
   const faults: FieldError[] = [];
   let bytes = 0;
   for (const [key, value] of Object.entries(annotations)) {
-    faults.push(...validateQualifiedName(key.toLowerCase()).map((text) => fieldInvalid(path, key, text)));
+    faults.push(...labelKeyFaults(key.toLowerCase()).map((text) => fieldInvalid(path, key, text)));
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   }
   if (bytes > ANNOTATIONS_MAX_BYTES) faults.push(fieldTooLong(path, ANNOTATIONS_MAX_BYTES));
@@ -137,9 +138,7 @@ function validateOwnerReference(owner: OwnerReference, path: string): readonly F
 }
 
 function validateFinalizers(finalizers: readonly string[], path: string): readonly FieldError[] {
-  const faults = finalizers.flatMap((name) =>
-    validateQualifiedName(name).map((text) => fieldInvalid(path, name, text)),
-  );
+  const faults = finalizers.flatMap((name) => labelKeyFaults(name).map((text) => fieldInvalid(path, name, text)));
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     faults.push(fieldInvalid(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
   }

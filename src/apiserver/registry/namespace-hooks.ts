@@ -1,8 +1,8 @@
 import type { Namespace } from '../../generated/api/core/v1.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import { planFinalizers } from './deletion.ts';
 import type { StoreHooks } from './store.ts';
-import { toTimestamp } from './timestamps.ts';
 
 const definition = { plural: 'namespaces', defaultPropagation: 'Background' } as const;
 
@@ -20,7 +20,7 @@ export const namespaceHooks: StoreHooks = {
         ...object,
         metadata: {
           ...meta,
-          deletionTimestamp: toTimestamp(nowMs),
+          deletionTimestamp: toTimeText(nowMs),
           ...(finalizers.length === 0 ? {} : { finalizers: [...finalizers] }),
         },
         status: { ...namespace.status, phase: 'Terminating' },

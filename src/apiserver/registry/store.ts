@@ -4,6 +4,7 @@ import { type FieldError, fieldInvalid } from '../../machinery/errors/field-erro
 import { conflict, invalid, isAlreadyExists, notFound, StatusError } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, type GroupResource, type ObjectKey, toKeyText } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ServedItem } from '../pages.ts';
 import { cloneJson } from './clone-json.ts';
@@ -14,7 +15,6 @@ import { validateMetadata, validateMetadataUpdate } from './metadata-validation.
 import { nameRuleOf, validatePathSegment } from './name-rules.ts';
 import type { ResourceStorage, StoredItem } from './resource-storage.ts';
 import { toApiError } from './storage-faults.ts';
-import { toTimestamp } from './timestamps.ts';
 import { mainRules, type UpdateRules } from './update-rules.ts';
 import { VersionView } from './version-view.ts';
 
@@ -135,7 +135,7 @@ export class ResourceStore {
     const { metadata } = object;
     const nowMs = this.#deps.clock.nowMs();
     metadata.uid = randomUUID();
-    metadata.creationTimestamp = toTimestamp(nowMs);
+    metadata.creationTimestamp = toTimeText(nowMs);
     delete metadata.resourceVersion;
     if (metadata.generateName && !metadata.name) metadata.name = generateName(metadata.generateName);
     const finish = (await this.#deps.hooks?.beginCreate?.(object, request)) ?? (() => {});

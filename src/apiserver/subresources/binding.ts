@@ -6,9 +6,9 @@ import {
   toAggregateText,
 } from '../../machinery/errors/field-error.ts';
 import { badRequest, conflict, StatusError } from '../../machinery/errors/status-error.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ResourceStore } from '../registry/store.ts';
-import { toTimestamp } from '../registry/timestamps.ts';
 import { type Creater, success } from './creater.ts';
 
 /** Puts a pod on a node. Source: `pkg/registry/core/pod/storage/storage.go` (BindingREST). */
@@ -91,7 +91,7 @@ export function withCondition(
   const index = conditions.findIndex((condition) => condition.type === wanted.type);
   const before = conditions[index];
   const same = before?.status === wanted.status;
-  const lastTransitionTime = (same ? before?.lastTransitionTime : undefined) ?? toTimestamp(nowMs);
+  const lastTransitionTime = (same ? before?.lastTransitionTime : undefined) ?? toTimeText(nowMs);
   const next = { ...wanted, lastTransitionTime };
   if (before === undefined) return [...conditions, next];
   return conditions.map((condition, at) => (at === index ? next : condition));

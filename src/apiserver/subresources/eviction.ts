@@ -11,12 +11,12 @@ import {
 } from '../../machinery/errors/status-error.ts';
 import type { AnyObject, ObjectKey } from '../../machinery/object/object.ts';
 import { matchesLabels, parseSelectorObject } from '../../machinery/values/selector-object.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import type { DeletionWish } from '../registry/deletion.ts';
 import type { ResourceStore } from '../registry/store.ts';
-import { toTimestamp } from '../registry/timestamps.ts';
 import { statusRules } from '../registry/update-rules.ts';
 import { readDeleteBody } from '../verbs/delete-options.ts';
 import { withCondition } from './binding.ts';
@@ -165,7 +165,7 @@ function takeOne(budget: PodDisruptionBudget, podName: string, nowMs: number): v
   }
   if (allowed === 0) throw tooMany(whyNot(budget), 0);
   status.disruptionsAllowed = allowed - 1;
-  status.disruptedPods = { ...status.disruptedPods, [podName]: toTimestamp(nowMs) };
+  status.disruptedPods = { ...status.disruptedPods, [podName]: toTimeText(nowMs) };
   if (allowed > 1) return;
   status.conditions = (status.conditions ?? []).map((condition) =>
     condition.type === 'DisruptionAllowed'
@@ -173,7 +173,7 @@ function takeOne(budget: PodDisruptionBudget, podName: string, nowMs: number): v
           ...condition,
           status: 'False',
           reason: 'InsufficientPods',
-          lastTransitionTime: condition.status === 'False' ? condition.lastTransitionTime : toTimestamp(nowMs),
+          lastTransitionTime: condition.status === 'False' ? condition.lastTransitionTime : toTimeText(nowMs),
         }
       : condition,
   );

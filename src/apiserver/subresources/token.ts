@@ -4,9 +4,9 @@ import { nodes, pods, secrets, serviceaccounts } from '../../generated/resource-
 import { type FieldError, fieldInvalid } from '../../machinery/errors/field-error.ts';
 import { badRequest, conflict, invalid, notFound } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, type KubeObject, parseApiVersion, type ResourceType } from '../../machinery/object/object.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
-import { toTimestamp } from '../registry/timestamps.ts';
 import type { Creater, CreaterRequest } from './creater.ts';
 
 const kind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
@@ -84,7 +84,7 @@ function complete(object: AnyObject, account: ServiceAccount, deps: TokenDeps): 
     const why = `the UID in the token request (${metadata.uid}) does not match the UID of the service account (${uid})`;
     throw conflict({ group: kind.group, resource: kind.kind }, name ?? '', why);
   }
-  Object.assign(metadata, { name, namespace, uid, creationTimestamp: toTimestamp(deps.clock.nowMs()) });
+  Object.assign(metadata, { name, namespace, uid, creationTimestamp: toTimeText(deps.clock.nowMs()) });
   const spec = tokenRequest.spec ?? { audiences: [] };
   tokenRequest.spec = {
     ...spec,

@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
-import { toTimestamp } from '../registry/timestamps.ts';
 import type { Creater } from '../subresources/creater.ts';
 import { toUserInfo } from './token-review.ts';
 
@@ -12,7 +12,7 @@ export function selfSubjectReviewCreater(deps: { readonly clock: Clock }): Creat
       const answer = {
         kind: 'SelfSubjectReview',
         apiVersion: 'authentication.k8s.io/v1',
-        metadata: { creationTimestamp: toTimestamp(deps.clock.nowMs()) },
+        metadata: { creationTimestamp: toTimeText(deps.clock.nowMs()) },
         status: { userInfo: toUserInfo(request.user) },
       };
       return { object: answer as unknown as AnyObject };

@@ -1,0 +1,43 @@
+import type { Logger } from '../telemetry/logger.ts';
+import type {
+  AuthenticatedCall,
+  Authenticator,
+  Authorizer,
+  Call,
+  Credentials,
+  Filter,
+  Handler,
+  WireAnswer,
+} from './call.ts';
+import { withAuthentication } from './filters/authentication.ts';
+import { withAuthorization } from './filters/authorization.ts';
+import { withFaults } from './filters/faults.ts';
+import { withImpersonation } from './filters/impersonation.ts';
+import { render } from './render/render.ts';
+
+export interface ChainDeps {
+  readonly logger: Logger;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  credentialsOf(call: Call): Credentials;
+  readonly audit: Filter | undefined;
+  /** What serves the call in the end. */
+  readonly dispatch: Handler<AuthenticatedCall>;
+}
+
+/**
+ * The filters of a request, outermost first: render the answer (faults too), authenticate, audit, impersonate,
+ * authorize, dispatch. The request's meaning comes with the call; no body is read before dispatch.
+ */
+export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
+  const { authenticator, authorizer, audit = (next) => next, logger } = deps;
+  const answer = withFaults(
+    logger,
+    withAuthentication(
+      authenticator,
+      deps.credentialsOf,
+      audit(withFaults(logger, withImpersonation(authorizer, withAuthorization(authorizer, deps.dispatch)))),
+    ),
+  );
+  return async (call) => render(call, await answer(call));
+}

@@ -1,0 +1,43 @@
+import { badRequest } from '../../machinery/errors/status-error.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { type FieldRequirement, matchesFields, parseFieldSelector } from '../../machinery/values/field-selector.ts';
+import { matchesLabels, parseLabelSelector, SelectorError } from '../../machinery/values/label-selector.ts';
+import type { Selector } from '../storage/stored-object.ts';
+
+const everyKind: readonly string[] = ['metadata.name', 'metadata.namespace'];
+
+/**
+ * Both selectors of a request as one; undefined where everything matches.
+ * @throws StatusError 400 in upstream's words.
+ */
+export function parseSelectors(
+  query: { readonly labelSelector: string; readonly fieldSelector: string },
+  definition: ResourceDefinition,
+): Selector | undefined {
+  const labels = read(() => parseLabelSelector(query.labelSelector));
+  const fields = read(() => parseFieldSelector(query.fieldSelector));
+  for (const requirement of fields) requireSelectable(requirement, definition);
+  if (labels.length === 0 && fields.length === 0) return undefined;
+  return {
+    matches: (objectLabels, objectFields) => matchesLabels(labels, objectLabels) && matchesFields(fields, objectFields),
+  };
+}
+
+function read<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof SelectorError) throw badRequest(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function requireSelectable({ field }: FieldRequirement, definition: ResourceDefinition): void {
+  if (everyKind.includes(field) || definition.selectableFields[field] !== undefined) return;
+  // Kinds with selectable fields of their own have their own words for it.
+  if (definition.origin === 'custom' || Object.keys(definition.selectableFields).length > 0) {
+    throw badRequest(`field label not supported: ${field}`);
+  }
+  const known = everyKind.map((name) => JSON.stringify(name)).join(', ');
+  throw badRequest(`${JSON.stringify(field)} is not a known field selector: only ${known}`);
+}

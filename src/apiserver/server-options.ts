@@ -1,0 +1,63 @@
+import type { Backend } from '../datastore/backend.ts';
+import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { AdmissionPlugin } from './admission/admission.ts';
+import type { ReadRequestSubject } from './admission/plugins/certificate-requests.ts';
+import type { ObjectFeed } from './authz/object-feed.ts';
+import type { ExtensionAuthentication } from './bootstrap/bootstrap.ts';
+import type {
+  Answer,
+  AuthenticatedCall,
+  Authenticator,
+  Authorizer,
+  Call,
+  Credentials,
+  Filter,
+  Handler,
+} from './call.ts';
+import type { GroupProxy } from './dispatch.ts';
+import type { ObjectReader } from './object-reader.ts';
+import type { ResourceCatalog } from './served-resources.ts';
+import type { TokenIssuer } from './subresources/token.ts';
+
+/** What a server hands to the parts that are made for it. */
+export interface ServerSeams {
+  readonly reader: ObjectReader;
+  readonly feed: ObjectFeed;
+  readonly catalog: ResourceCatalog;
+}
+
+/** A part, or a function that makes it once the seams are there. */
+export type Part<T> = T | ((seams: ServerSeams) => T | Promise<T>);
+
+export interface ApiServerOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Records of all built-in kinds. */
+  readonly definitions: readonly ResourceDefinition[];
+  readonly authenticator: Part<Authenticator>;
+  readonly authorizer: Part<Authorizer>;
+  /** Headers and certificates of a call. Default: the headers alone. */
+  readonly credentialsOf?: ((call: Call) => Credentials) | undefined;
+  /** Ranges of service addresses, the primary one first. Default `10.43.0.0/16`, as k3s's. */
+  readonly serviceCidrs?: readonly string[] | undefined;
+  /** Default `30000-32767`. */
+  readonly nodePorts?: string | undefined;
+  /** Port that the service `default/kubernetes` leads to. Default 6443. */
+  readonly advertisedPort?: number | undefined;
+  readonly tokenIssuer: TokenIssuer;
+  readonly readRequestSubject: ReadRequestSubject;
+  /** Handlers of subresources that lead elsewhere, by `resource/subresource`: `pods/log`, `nodes/proxy`. */
+  readonly connectors?: Part<Readonly<Record<string, Handler<AuthenticatedCall>>>> | undefined;
+  /** Answers paths that are no resources (discovery, health, OpenAPI); undefined for paths that it does not know. */
+  readonly otherPaths?: Part<(call: AuthenticatedCall) => Promise<Answer> | undefined> | undefined;
+  /** Groups that other servers serve. */
+  readonly aggregated?: Part<GroupProxy> | undefined;
+  /** Further admission, behind the built-in plugins: policies, webhooks, quota. */
+  readonly admission?: Part<readonly AdmissionPlugin[]> | undefined;
+  /** Writes the audit log; stands around everything behind authentication. */
+  readonly audit?: Filter | undefined;
+  readonly extensionAuthentication?: ExtensionAuthentication | undefined;
+}

@@ -1,0 +1,60 @@
+import type { AnyObject } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { cloneJson } from '../registry/clone-json.ts';
+import { keepField, type UpdateRules } from '../registry/update-rules.ts';
+
+/** What an update through `namespaces/finalize` may change: the finalizers of the spec, and metadata. */
+export function finalizeRules(definition: ResourceDefinition): UpdateRules {
+  return {
+    prepare(next, previous) {
+      keepField(next, previous, 'status');
+    },
+    validate: (next, previous) => definition.strategy.validateUpdate?.(next, previous) ?? [],
+    warnings: () => [],
+  };
+}
+
+/** What an update through `certificatesigningrequests/approval` may change: the conditions that approve or deny. */
+export function approvalRules(definition: ResourceDefinition): UpdateRules {
+  return {
+    prepare(next, previous) {
+      keepField(next, previous, 'spec');
+      const conditions = (next['status'] as { conditions?: unknown } | undefined)?.conditions;
+      const before = (previous['status'] ?? {}) as Record<string, unknown>;
+      const { conditions: _before, ...status } = cloneJson(before);
+      next['status'] = conditions === undefined ? status : { ...status, conditions };
+    },
+    validate: (next, previous) => definition.strategy.validateStatusUpdate?.(next, previous) ?? [],
+    warnings: () => [],
+  };
+}
+
+/** The metadata that an update of a pod's subresource may touch: none but the revision and managed fields. */
+export function keepPodBut(
+  next: AnyObject,
+  previous: AnyObject,
+  change: (spec: PodSpecParts, from: PodSpecParts) => void,
+): void {
+  const wanted = (next['spec'] ?? {}) as PodSpecParts;
+  const { resourceVersion, managedFields } = next.metadata;
+  next.metadata = cloneJson(previous.metadata);
+  if (resourceVersion !== undefined) next.metadata.resourceVersion = resourceVersion;
+  if (managedFields !== undefined) next.metadata.managedFields = managedFields;
+  const spec = cloneJson((previous['spec'] ?? {}) as PodSpecParts);
+  change(spec, wanted);
+  next['spec'] = spec;
+  keepField(next, previous, 'status');
+}
+
+export interface PodSpecParts {
+  containers?: ContainerParts[];
+  initContainers?: ContainerParts[];
+  ephemeralContainers?: unknown[];
+  resources?: unknown;
+}
+
+export interface ContainerParts {
+  name?: string;
+  resources?: unknown;
+  resizePolicy?: unknown;
+}

@@ -1,0 +1,90 @@
+import type { Scale } from '../../generated/api/autoscaling/v1.ts';
+import { fieldInvalid } from '../../machinery/errors/field-error.ts';
+import { invalid, notFound } from '../../machinery/errors/status-error.ts';
+import type { AnyObject, ObjectKey } from '../../machinery/object/object.ts';
+import type { ResourceDefinition, ScalePaths } from '../../machinery/object/resource-definition.ts';
+import { cloneJson } from '../registry/clone-json.ts';
+import type { ResourceStore, UpdateRequest, Written } from '../registry/store.ts';
+import { mainRules } from '../registry/update-rules.ts';
+import type { Updatable } from '../verbs/update.ts';
+import { setValueAt, valueAt } from './paths.ts';
+import { selectorText } from './selector-text.ts';
+
+/**
+ * The numbers of a scalable object as a `Scale`.
+ * Source: `pkg/registry/apps/deployment/storage` (scaleFromDeployment), apiextensions `customresource/etcd.go`.
+ */
+export function toScale(object: AnyObject, paths: ScalePaths): AnyObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = Number(valueAt(object, paths.specReplicas) ?? 0);
+  const selector = selectorOf(object, paths);
+  const scale: Scale & { metadata: AnyObject['metadata'] } = {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
+    spec: replicas === 0 ? {} : { replicas },
+    status: {
+      replicas: Number(valueAt(object, paths.statusReplicas) ?? 0),
+      ...(selector === '' ? {} : { selector }),
+    },
+  };
+  return scale as unknown as AnyObject;
+}
+
+function selectorOf(object: AnyObject, paths: ScalePaths): string {
+  if (paths.selector === undefined) return '';
+  const selector = valueAt(object, paths.selector);
+  return typeof selector === 'string' ? selector : selectorText(selector);
+}
+
+/** Reads and writes a stored object through its scale. */
+export class ScaleTarget implements Updatable {
+  readonly #store: ResourceStore;
+  readonly #paths: ScalePaths;
+
+  constructor(store: ResourceStore, paths: ScalePaths) {
+    this.#store = store;
+    this.#paths = paths;
+  }
+
+  async get(key: ObjectKey): Promise<Written> {
+    return { object: toScale((await this.#store.get(key)).object, this.#paths) };
+  }
+
+  async update(
+    key: ObjectKey,
+    request: UpdateRequest,
+  ): Promise<{ readonly written: Written; readonly created: boolean }> {
+    const { definition } = this.#store;
+    const paths = this.#paths;
+    const { written } = await this.#store.update(key, {
+      ...request,
+      createsMissing: false,
+      rules: mainRules(definition),
+      transform: async (previous) => {
+        if (previous === undefined) throw missing(definition, key);
+        const scale = await request.transform(toScale(previous, paths));
+        validateScale(scale);
+        const next = cloneJson(previous);
+        setValueAt(next, paths.specReplicas, Number(valueAt(scale, '.spec.replicas') ?? 0));
+        // Whoever names a revision of the scale means the one of the object.
+        next.metadata.resourceVersion = scale.metadata.resourceVersion || previous.metadata.resourceVersion;
+        if (scale.metadata.managedFields !== undefined) next.metadata.managedFields = scale.metadata.managedFields;
+        return next;
+      },
+      validate: (next, previous) => request.validate(toScale(next, paths), toScale(previous, paths)),
+    });
+    return { written: { object: toScale(written.object, paths) }, created: false };
+  }
+}
+
+function missing({ group, plural }: ResourceDefinition, key: ObjectKey): Error {
+  return notFound({ group, resource: plural }, key.name);
+}
+
+function validateScale(scale: AnyObject): void {
+  const replicas = valueAt(scale, '.spec.replicas') ?? 0;
+  if (Number(replicas) >= 0) return;
+  const fault = fieldInvalid('spec.replicas', replicas, 'must be greater than or equal to 0');
+  throw invalid({ group: 'autoscaling', kind: 'Scale' }, scale.metadata.name ?? '', [fault]);
+}

@@ -1,0 +1,31 @@
+import type { AuthenticatedCall, Handler, ListAnswer, WatchAnswer } from '../call.ts';
+import type { Collection, CollectionQuery } from '../registry/collection.ts';
+import { type ListOptions, readListOptions } from './list-options.ts';
+import { requireAcceptable } from './media.ts';
+import type { VerbScope } from './scope.ts';
+
+/** Milliseconds after which the server ends a watch that sets no time itself: 30 to 60 minutes, as upstream's. */
+const MIN_WATCH_MS = 30 * 60_000;
+
+/** Serves GET of a collection: a list or, where asked, a watch. Source: apiserver `endpoints/handlers/get.go`. */
+export function listHandler(
+  scope: VerbScope,
+  collection: Collection,
+): Handler<AuthenticatedCall, ListAnswer | WatchAnswer> {
+  const table = { definition: scope.bodyDefinition };
+  return async (call) => {
+    requireAcceptable(call, scope.bodyDefinition);
+    const options = readListOptions(call.query, { watch: call.info.verb === 'watch' });
+    const query = toCollectionQuery(call, options);
+    if (!options.watch) return { kind: 'list', status: 200, list: await collection.list(query), table };
+    const timeoutMs = options.timeoutSeconds ? options.timeoutSeconds * 1000 : MIN_WATCH_MS * (1 + Math.random());
+    const feed = await collection.watch({ ...query, timeoutMs });
+    return { kind: 'watch', status: 200, feed, table };
+  };
+}
+
+/** The options with what the path says. */
+export function toCollectionQuery(call: AuthenticatedCall, options: ListOptions): CollectionQuery {
+  const { namespace } = call.info;
+  return { ...options, namespace: namespace === '' ? undefined : namespace, signal: call.signal };
+}

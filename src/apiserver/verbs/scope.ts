@@ -1,0 +1,70 @@
+import { forbidden } from '../../machinery/errors/status-error.ts';
+import type { AnyObject, GroupVersionKind } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import type { Clock } from '../../std/clock.ts';
+import type { AdmissionAttempt, AdmissionChain, Operation } from '../admission/admission.ts';
+import type { AuthenticatedCall, Authorizer } from '../call.ts';
+import { accessDenied } from '../filters/authorization.ts';
+
+/** What the verbs need beside the resource itself. */
+export interface VerbDeps {
+  readonly admission: AdmissionChain;
+  readonly authorizer: Authorizer;
+  readonly clock: Clock;
+}
+
+/** A resource, or one of its subresources, as the verbs see it. */
+export interface VerbScope {
+  /** The resource that the path names. */
+  readonly definition: ResourceDefinition;
+  readonly subresource: string;
+  /** The kind of bodies and answers; that of the resource unless a subresource has its own. */
+  readonly bodyDefinition: ResourceDefinition;
+  readonly deps: VerbDeps;
+}
+
+export interface AttemptFacts {
+  readonly operation: Operation;
+  readonly name: string;
+  readonly dryRun: boolean;
+  readonly object: AnyObject | undefined;
+  readonly previous: AnyObject | undefined;
+}
+
+/** What admission is asked about. */
+export function toAttempt(call: AuthenticatedCall, scope: VerbScope, facts: AttemptFacts): AdmissionAttempt {
+  const { definition, bodyDefinition } = scope;
+  // Upstream counts a namespace as being in itself.
+  const isNamespace = definition.group === '' && definition.plural === 'namespaces';
+  return {
+    ...facts,
+    group: definition.group,
+    version: definition.version,
+    resource: definition.plural,
+    subresource: scope.subresource,
+    kind: kindOf(bodyDefinition),
+    namespace: isNamespace ? facts.name : call.info.namespace,
+    user: call.user,
+    signal: call.signal,
+    warn: (text) => addWarning(call, text),
+  };
+}
+
+export function kindOf({ group, version, kind }: GroupVersionKind): GroupVersionKind {
+  return { group, version, kind };
+}
+
+/** Adds a sentence once, however often a retry says it. */
+export function addWarning(call: AuthenticatedCall, text: string): void {
+  if (!call.warnings.includes(text)) call.warnings.push(text);
+}
+
+/** A PUT or PATCH that creates needs the right to create. Source: apiserver `endpoints/handlers/create.go` (withAuthorization). */
+export async function requireCreate(call: AuthenticatedCall, scope: VerbScope): Promise<void> {
+  const attributes = { ...call.info, verb: 'create' };
+  const { verdict, reason } = await scope.deps.authorizer.authorize(call.user, attributes, call.signal);
+  if (verdict === 'allow') return;
+  const { definition } = scope;
+  const denial = accessDenied(call.user, attributes, reason);
+  throw forbidden({ group: definition.group, resource: definition.plural }, call.info.name, denial.message);
+}
