@@ -148,6 +148,8 @@ export interface Credentials {
   /** The client's certificate chain in DER, leaf first, verified against nothing yet; empty without one. */
   readonly certificates: readonly Buffer[];
   readonly query: URLSearchParams;
+  /** As {@link Call.rawHeaders}: front proxies repeat headers and invent names. */
+  readonly rawHeaders?: readonly string[] | undefined;
 }
 
 export interface Authenticator {
