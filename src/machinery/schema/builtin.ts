@@ -68,16 +68,10 @@ export function builtinShape(typeName: string): ObjectShape {
   };
   // Known before its fields are: types may hold themselves.
   compiled.set(typeName, shape);
-  if (isTopLevel(typeName)) for (const name of ['kind', 'apiVersion']) fields.set(name, plainField(name));
+  // In protobuf these two stand in the envelope, not in the message.
+  if (isKind(typeName)) for (const name of ['kind', 'apiVersion']) fields.set(name, plainField(name));
   addFields(fields, typeName);
   return shape;
-}
-
-/** Kinds carry `kind` and `apiVersion`, which stand in the protobuf envelope and not in their own message. */
-function isTopLevel(typeName: string): boolean {
-  return rowsOf(typeName).some(
-    (row) => row[1] === 'metadata' && (row[2] === 'meta/v1.ObjectMeta' || row[2] === 'meta/v1.ListMeta'),
-  );
 }
 
 function plainField(name: string): FieldSchema {

@@ -30,6 +30,7 @@ const { types, kinds, atomics } = table as unknown as {
 };
 
 const atomicTypes = new Set(atomics);
+const kindTypes = new Set(Object.values(kinds));
 
 /** The fields of a type such as `core/v1.PodSpec`. @throws Error for a name that the table does not have. */
 export function rowsOf(typeName: string): readonly Row[] {
@@ -44,6 +45,11 @@ export function hasType(typeName: string): boolean {
 
 export function isAtomicType(typeName: string): boolean {
   return atomicTypes.has(typeName);
+}
+
+/** Whether objects of the type carry `kind` and `apiVersion`. */
+export function isKind(typeName: string): boolean {
+  return kindTypes.has(typeName);
 }
 
 /** The type behind an apiVersion and kind; undefined for kinds that are not built in. */

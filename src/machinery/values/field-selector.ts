@@ -49,13 +49,13 @@ function parseTerm(term: string, whole: string): FieldRequirement {
     for (const operator of ['!=', '==', '=']) {
       if (!term.startsWith(operator, at)) continue;
       const field = term.slice(0, at);
-      return { field, equal: operator !== '!=', value: unescape(term.slice(at + operator.length), term) };
+      return { field, equal: operator !== '!=', value: unescapeValue(term.slice(at + operator.length), term) };
     }
   }
   throw new SelectorError(`invalid selector: '${whole}'; can't understand '${term}'`);
 }
 
-function unescape(text: string, term: string): string {
+function unescapeValue(text: string, term: string): string {
   let value = '';
   for (let at = 0; at < text.length; at++) {
     const char = text[at] as string;

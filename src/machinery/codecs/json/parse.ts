@@ -1,0 +1,200 @@
+/** JSON that cannot be read; the message is Go's. */
+export class JsonSyntaxError extends Error {
+  override readonly name = 'JsonSyntaxError';
+}
+
+export interface ParsedJson {
+  readonly value: unknown;
+  /** Paths of keys that stand twice in one object; only looked for when asked to. */
+  readonly duplicates: readonly string[];
+}
+
+/**
+ * Reads JSON. @throws JsonSyntaxError with Go's sentence.
+ *
+ * @param options.findDuplicates - Also reports repeated keys, which costs a second pass.
+ */
+export function parseJson(bytes: Buffer, options: { readonly findDuplicates?: boolean } = {}): ParsedJson {
+  const text = bytes.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new JsonSyntaxError(goSyntaxMessage(text), { cause });
+  }
+  const duplicates = options.findDuplicates ? findDuplicates(text) : [];
+  return { value, duplicates };
+}
+
+/** Walks valid JSON and names each key that an object has had before. */
+function findDuplicates(text: string): string[] {
+  const found: string[] = [];
+  const scan = { at: 0 };
+  walk(text, scan, '', found);
+  return found;
+}
+
+function walk(text: string, scan: { at: number }, path: string, found: string[]): void {
+  skipBlanks(text, scan);
+  const char = text[scan.at];
+  if (char === '{') walkObject(text, scan, path, found);
+  else if (char === '[') walkArray(text, scan, path, found);
+  else if (char === '"') readString(text, scan);
+  else while (scan.at < text.length && !/[\s,\]}]/.test(text[scan.at] as string)) scan.at++;
+}
+
+function walkObject(text: string, scan: { at: number }, path: string, found: string[]): void {
+  const seen = new Set<string>();
+  scan.at++;
+  for (;;) {
+    skipBlanks(text, scan);
+    if (text[scan.at] === '}') break;
+    if (text[scan.at] === ',') {
+      scan.at++;
+      continue;
+    }
+    const key = readString(text, scan);
+    const inner = path === '' ? key : `${path}.${key}`;
+    if (seen.has(key) && !found.includes(inner)) found.push(inner);
+    seen.add(key);
+    skipBlanks(text, scan);
+    scan.at++;
+    walk(text, scan, inner, found);
+  }
+  scan.at++;
+}
+
+function walkArray(text: string, scan: { at: number }, path: string, found: string[]): void {
+  scan.at++;
+  for (let index = 0; ; ) {
+    skipBlanks(text, scan);
+    if (text[scan.at] === ']') break;
+    if (text[scan.at] === ',') {
+      scan.at++;
+      continue;
+    }
+    walk(text, scan, `${path}[${index++}]`, found);
+  }
+  scan.at++;
+}
+
+function skipBlanks(text: string, scan: { at: number }): void {
+  while (scan.at < text.length && ' \t\r\n'.includes(text[scan.at] as string)) scan.at++;
+}
+
+function readString(text: string, scan: { at: number }): string {
+  const start = scan.at++;
+  while (text[scan.at] !== '"') scan.at += text[scan.at] === '\\' ? 2 : 1;
+  scan.at++;
+  return JSON.parse(text.slice(start, scan.at)) as string;
+}
+
+/** Go's sentence for the first fault of a text. Source: Go's `encoding/json/scanner.go`. */
+function goSyntaxMessage(text: string): string {
+  const scan = { at: 0 };
+  try {
+    checkValue(text, scan, 'looking for beginning of value');
+    skipBlanks(text, scan);
+    if (scan.at < text.length) return invalid(text, scan, 'after top-level value');
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return error.message;
+    throw error;
+  }
+  return 'unexpected end of JSON input';
+}
+
+function invalid(text: string, scan: { at: number }, where: string): string {
+  if (scan.at >= text.length) return 'unexpected end of JSON input';
+  const char = text[scan.at] as string;
+  const shown = char === "'" ? `'\\''` : char === '"' ? `'"'` : `'${JSON.stringify(char).slice(1, -1)}'`;
+  return `invalid character ${shown} ${where}`;
+}
+
+function syntaxError(text: string, scan: { at: number }, where: string): JsonSyntaxError {
+  return new JsonSyntaxError(invalid(text, scan, where));
+}
+
+function checkValue(text: string, scan: { at: number }, where: string): void {
+  skipBlanks(text, scan);
+  const char = text[scan.at];
+  if (char === '{') return checkObject(text, scan);
+  if (char === '[') return checkArray(text, scan);
+  if (char === '"') return checkString(text, scan);
+  for (const word of ['true', 'false', 'null']) if (char === word[0]) return checkWord(text, scan, word);
+  if (char !== undefined && /[-\d]/.test(char)) {
+    const number = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/.exec(text.slice(scan.at));
+    if (number !== null) {
+      scan.at += number[0].length;
+      return;
+    }
+    scan.at++;
+    throw syntaxError(text, scan, 'in numeric literal');
+  }
+  throw syntaxError(text, scan, where);
+}
+
+function checkWord(text: string, scan: { at: number }, word: string): void {
+  for (let index = 1; index < word.length; index++) {
+    scan.at++;
+    if (text[scan.at] !== word[index]) throw syntaxError(text, scan, `in literal ${word} (expecting '${word[index]}')`);
+  }
+  scan.at++;
+}
+
+function checkString(text: string, scan: { at: number }): void {
+  scan.at++;
+  for (;;) {
+    const char = text[scan.at];
+    if (char === undefined) throw new JsonSyntaxError('unexpected end of JSON input');
+    if (char === '"') break;
+    if (char < ' ') throw syntaxError(text, scan, 'in string literal');
+    if (char === '\\') {
+      scan.at++;
+      const escaped = text[scan.at];
+      if (escaped === undefined) throw new JsonSyntaxError('unexpected end of JSON input');
+      if (!'"\\/bfnrtu'.includes(escaped)) throw syntaxError(text, scan, 'in string escape code');
+    }
+    scan.at++;
+  }
+  scan.at++;
+}
+
+function checkObject(text: string, scan: { at: number }): void {
+  scan.at++;
+  skipBlanks(text, scan);
+  if (text[scan.at] === '}') {
+    scan.at++;
+    return;
+  }
+  for (;;) {
+    skipBlanks(text, scan);
+    if (text[scan.at] !== '"') throw syntaxError(text, scan, 'looking for beginning of object key string');
+    checkString(text, scan);
+    skipBlanks(text, scan);
+    if (text[scan.at] !== ':') throw syntaxError(text, scan, 'after object key');
+    scan.at++;
+    checkValue(text, scan, 'looking for beginning of value');
+    skipBlanks(text, scan);
+    const char = text[scan.at];
+    if (char !== ',' && char !== '}') throw syntaxError(text, scan, 'after object key:value pair');
+    scan.at++;
+    if (char === '}') return;
+  }
+}
+
+function checkArray(text: string, scan: { at: number }): void {
+  scan.at++;
+  skipBlanks(text, scan);
+  if (text[scan.at] === ']') {
+    scan.at++;
+    return;
+  }
+  for (;;) {
+    checkValue(text, scan, 'looking for beginning of value');
+    skipBlanks(text, scan);
+    const char = text[scan.at];
+    if (char !== ',' && char !== ']') throw syntaxError(text, scan, 'after array element');
+    scan.at++;
+    if (char === ']') return;
+  }
+}

@@ -1,0 +1,245 @@
+import type { AnyObject } from '../../object/object.ts';
+import { INLINE, MAP, POINTER, REPEATED, type Row, rowsOf } from '../../schema/schema-table.ts';
+import { fieldsOf, type LeafCodec, leafCodecs, message } from './leaf-codecs.ts';
+import { Reader } from './reader.ts';
+import { BackwardWriter } from './writer.ts';
+
+type Fields = Record<string, unknown>;
+
+/** A type, compiled: fields in descending order for writing, by number for reading. */
+interface MessageCodec {
+  readonly writers: readonly ((writer: BackwardWriter, fields: Fields) => void)[];
+  readonly readers: ReadonlyMap<number, (reader: Reader, into: Fields) => void>;
+}
+
+const compiled = new Map<string, MessageCodec>();
+
+/**
+ * The protobuf of an object of a built-in type, byte for byte as upstream writes it: fields ascending, non-pointer
+ * scalars and structs written even when empty, maps sorted. `apiVersion` and `kind` stand in the envelope.
+ *
+ * Source: gogo/protobuf's generated marshallers (`generated.pb.go`).
+ */
+export function encodeProtobuf(object: Readonly<Record<string, unknown>>, typeName: string): Buffer {
+  const writer = new BackwardWriter();
+  writeMessage(writer, object as Fields, codecOf(typeName));
+  return writer.toBuffer();
+}
+
+/** The object of a message. Empty values of non-pointer fields are left out, as in JSON. @throws ProtobufError */
+export function decodeProtobuf(bytes: Buffer, typeName: string): AnyObject {
+  const object: Fields = {};
+  readMessage(new Reader(bytes), object, codecOf(typeName));
+  return object as unknown as AnyObject;
+}
+
+function codecOf(typeName: string): MessageCodec {
+  const known = compiled.get(typeName);
+  if (known !== undefined) return known;
+  const writers: MessageCodec['writers'][number][] = [];
+  const readers = new Map<number, (reader: Reader, into: Fields) => void>();
+  const codec = { writers, readers };
+  compiled.set(typeName, codec);
+  for (const row of [...rowsOf(typeName)].sort((a, b) => b[0] - a[0])) {
+    const { write, read } = fieldCodec(row);
+    writers.push(write);
+    readers.set(row[0], read);
+  }
+  return codec;
+}
+
+function writeMessage(writer: BackwardWriter, fields: Fields, { writers }: MessageCodec): void {
+  for (const write of writers) write(writer, fields);
+}
+
+function readMessage(reader: Reader, into: Fields, { readers }: MessageCodec): void {
+  fieldsOf(reader, (field, inner, wireType) => {
+    const read = readers.get(field);
+    if (read === undefined) inner.skip(wireType);
+    else read(inner, into);
+  });
+}
+
+interface FieldCodec {
+  write(writer: BackwardWriter, fields: Fields): void;
+  read(reader: Reader, into: Fields): void;
+}
+
+function fieldCodec(row: Row): FieldCodec {
+  const [number, name, ref, flags] = row;
+  if (flags & INLINE) return inlineField(number, ref);
+  const codec = valueCodec(ref);
+  if (flags & MAP) return mapField(number, name, codec);
+  if (flags & REPEATED) return listField(number, name, codec);
+  return singleField(number, name, codec, (flags & POINTER) !== 0);
+}
+
+/** Its message holds fields that stand among the owner's in JSON. */
+function inlineField(number: number, ref: string): FieldCodec {
+  return {
+    write(writer, fields) {
+      const start = writer.length;
+      writeMessage(writer, fields, codecOf(ref));
+      writer.varint(writer.length - start);
+      writer.tag(number, 2);
+    },
+    read: (reader, into) => readMessage(reader.message(), into, codecOf(ref)),
+  };
+}
+
+function singleField(number: number, name: string, codec: LeafCodec, pointer: boolean): FieldCodec {
+  return {
+    write(writer, fields) {
+      const value = fields[name];
+      const absent = value === undefined || value === null;
+      if (absent && (pointer || isNilable(codec))) return;
+      codec.write(writer, absent ? codec.zero : value);
+      writer.tag(number, codec.wireType);
+    },
+    read(reader, into) {
+      const value = codec.read(reader);
+      if (value === undefined) return;
+      if (!pointer && (value === '' || value === 0 || value === false) && codec !== leafCodecs['IntOrString']) return;
+      into[name] = value;
+    },
+  };
+}
+
+/** Byte slices are nil when absent, and then not written. */
+function isNilable(codec: LeafCodec): boolean {
+  return codec === leafCodecs['bytes'];
+}
+
+function listField(number: number, name: string, codec: LeafCodec): FieldCodec {
+  return {
+    write(writer, fields) {
+      const list = (fields[name] as unknown[] | null | undefined) ?? [];
+      for (let index = list.length - 1; index >= 0; index--) {
+        codec.write(writer, list[index] ?? codec.zero);
+        writer.tag(number, codec.wireType);
+      }
+    },
+    read(reader, into) {
+      const list = (into[name] as unknown[] | undefined) ?? [];
+      into[name] = list;
+      list.push(codec.read(reader));
+    },
+  };
+}
+
+function mapField(number: number, name: string, codec: LeafCodec): FieldCodec {
+  const text = leafCodecs['string'] as LeafCodec;
+  return {
+    write(writer, fields) {
+      const entries = Object.entries((fields[name] as Fields | null | undefined) ?? {}).sort(([a], [b]) =>
+        a < b ? 1 : -1,
+      );
+      for (const [key, value] of entries) {
+        const start = writer.length;
+        codec.write(writer, value ?? codec.zero);
+        writer.tag(2, codec.wireType);
+        text.write(writer, key);
+        writer.tag(1, 2);
+        writer.varint(writer.length - start);
+        writer.tag(number, 2);
+      }
+    },
+    read(reader, into) {
+      const map = (into[name] as Fields | undefined) ?? {};
+      into[name] = map;
+      let key = '';
+      let value = codec.zero;
+      fieldsOf(reader.message(), (field, inner, wireType) => {
+        if (field === 1) key = inner.string();
+        else if (field === 2) value = codec.read(inner);
+        else inner.skip(wireType);
+      });
+      map[key] = value;
+    },
+  };
+}
+
+function valueCodec(ref: string): LeafCodec {
+  const leaf = leafCodecs[ref] ?? schemaUnions[ref];
+  if (leaf !== undefined) return leaf;
+  return message(
+    (writer, value) => writeMessage(writer, (value ?? {}) as Fields, codecOf(ref)),
+    (reader) => {
+      const into: Fields = {};
+      readMessage(reader, into, codecOf(ref));
+      return into;
+    },
+    EMPTY,
+  );
+}
+
+const EMPTY: Fields = Object.freeze({}) as Fields;
+const SCHEMA = 'apiextensions/v1.JSONSchemaProps';
+
+function writeSchema(writer: BackwardWriter, number: number, value: unknown): void {
+  const start = writer.length;
+  writeMessage(writer, value as Fields, codecOf(SCHEMA));
+  writer.varint(writer.length - start);
+  writer.tag(number, 2);
+}
+
+function readSchema(reader: Reader): Fields {
+  const into: Fields = {};
+  readMessage(reader.message(), into, codecOf(SCHEMA));
+  return into;
+}
+
+/** The JSON Schema fields that take one of two types. Source: apiextensions `v1/types_jsonschema.go`. */
+const schemaUnions: Readonly<Record<string, LeafCodec>> = {
+  SchemaOrArray: union(
+    (writer, value) => {
+      if (!Array.isArray(value)) return writeSchema(writer, 1, value);
+      for (const each of [...value].reverse()) writeSchema(writer, 2, each);
+    },
+    {
+      1: (reader) => readSchema(reader),
+      2: (reader, before) => [...((before as unknown[] | undefined) ?? []), readSchema(reader)],
+    },
+  ),
+  SchemaOrBool: union(
+    (writer, value) => {
+      const isSchema = typeof value === 'object' && value !== null;
+      if (isSchema) writeSchema(writer, 2, value);
+      writer.varint(isSchema || value === true ? 1 : 0);
+      writer.tag(1, 0);
+    },
+    { 1: (reader, before) => (reader.varint() !== 0 ? (before ?? true) : false), 2: (reader) => readSchema(reader) },
+  ),
+  SchemaOrStringArray: union(
+    (writer, value) => {
+      if (!Array.isArray(value)) return writeSchema(writer, 1, value);
+      for (const text of [...value].reverse()) {
+        (leafCodecs['string'] as LeafCodec).write(writer, text);
+        writer.tag(2, 2);
+      }
+    },
+    {
+      1: (reader) => readSchema(reader),
+      2: (reader, before) => [...((before as unknown[] | undefined) ?? []), reader.string()],
+    },
+  ),
+};
+
+function union(
+  body: (writer: BackwardWriter, value: unknown) => void,
+  fields: Record<number, (reader: Reader, before: unknown) => unknown>,
+): LeafCodec {
+  return message(
+    body,
+    (reader) => {
+      let value: unknown;
+      fieldsOf(reader, (field, inner, wireType) => {
+        const read = fields[field];
+        if (read === undefined) inner.skip(wireType);
+        else value = read(inner, value);
+      });
+      return value;
+    },
+    undefined,
+  );
+}

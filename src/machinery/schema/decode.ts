@@ -1,0 +1,336 @@
+import { badRequest } from '../errors/status-error.ts';
+import type { AnyObject } from '../object/object.ts';
+import { parseDurationMs, toDurationText } from '../values/duration.ts';
+import { parseQuantity } from '../values/quantity.ts';
+import { canonicalMicroTime, canonicalTime } from '../values/time.ts';
+import type { FieldSchema, ListShape, MapShape, ObjectShape, ScalarShape, TypeSchema } from './type-schema.ts';
+
+export interface DecodeOptions {
+  /** What becomes of fields that the schema does not know. They are reported either way. */
+  readonly unknownFields: 'drop' | 'keep';
+}
+
+export interface Decoded {
+  readonly object: AnyObject;
+  /** Paths of unknown fields, such as `spec.containers[0].foo`. */
+  readonly unknown: readonly string[];
+}
+
+/** A JSON value that does not fit its Go type; the message is Go's. */
+export class TypeMismatchError extends Error {
+  override readonly name = 'TypeMismatchError';
+}
+
+interface Context {
+  readonly keep: boolean;
+  readonly unknown: string[];
+  /** Type that holds the field that is being read, for messages. */
+  holder: string;
+}
+
+/**
+ * Checks a JSON value against a type as Go's decoder does: wrong types are refused, nulls are dropped, quantities, times
+ * and durations become canonical, and fields come out in the order of the schema.
+ *
+ * @throws StatusError 400 with upstream's sentence, for the first value of a wrong type.
+ */
+export function decodeObject(value: unknown, shape: ObjectShape, options: DecodeOptions): Decoded {
+  const context: Context = { keep: options.unknownFields === 'keep', unknown: [], holder: '' };
+  try {
+    const object = decodeStruct(value, shape, '', context) as AnyObject;
+    return { object, unknown: context.unknown };
+  } catch (error) {
+    if (!(error instanceof TypeMismatchError)) throw error;
+    const { kind, apiVersion } = (value ?? {}) as { kind?: unknown; apiVersion?: unknown };
+    const version = String(apiVersion ?? '').replace(/^.*\//, '');
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function decodeValue(value: unknown, type: TypeSchema, path: string, context: Context): unknown {
+  switch (type.shape) {
+    case 'object':
+      return decodeStruct(value, type, path, context);
+    case 'map':
+      return decodeMap(value, type, path, context);
+    case 'list':
+      return decodeList(value, type, path, context);
+    case 'scalar':
+      return decodeScalar(value, type, path, context);
+    case 'opaque':
+      return value;
+    default:
+      return type satisfies never;
+  }
+}
+
+function decodeStruct(value: unknown, shape: ObjectShape, path: string, context: Context): Record<string, unknown> {
+  if (!isRecord(value)) throw mismatch(value, shape, path, context);
+  const result: Record<string, unknown> = {};
+  const outer = context.holder;
+  const own = goName(shape);
+  let known = 0;
+  for (const [name, field] of shape.fields) {
+    const inner = value[name];
+    if (inner === undefined) continue;
+    known++;
+    if (inner === null && field.type.shape !== 'opaque') continue;
+    context.holder = own;
+    result[name] = decodeValue(inner, field.type, path === '' ? name : `${path}.${name}`, context);
+  }
+  context.holder = outer;
+  const names = Object.keys(value);
+  if (known === names.length) return result;
+  for (const name of names) {
+    if (shape.fields.has(name) || value[name] === undefined) continue;
+    if (!shape.preservesUnknown) context.unknown.push(path === '' ? name : `${path}.${name}`);
+    if (context.keep || shape.preservesUnknown) result[name] = value[name];
+  }
+  return result;
+}
+
+function decodeMap(
+  value: unknown,
+  { values, ...shape }: MapShape,
+  path: string,
+  context: Context,
+): Record<string, unknown> {
+  if (!isRecord(value)) throw mismatch(value, { values, ...shape }, path, context);
+  const result: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(value)) {
+    result[name] = inner === null ? emptyOf(values) : decodeValue(inner, values, `${path}.${name}`, context);
+  }
+  return result;
+}
+
+function decodeList(value: unknown, shape: ListShape, path: string, context: Context): unknown[] {
+  if (!Array.isArray(value)) throw mismatch(value, shape, path, context);
+  return value.map((inner, index) =>
+    inner === null ? emptyOf(shape.items) : decodeValue(inner, shape.items, `${path}[${index}]`, context),
+  );
+}
+
+/** What Go makes of null where a value has to be. */
+function emptyOf(type: TypeSchema): unknown {
+  switch (type.shape) {
+    case 'object':
+    case 'map':
+      return {};
+    case 'list':
+      return [];
+    case 'opaque':
+      return null;
+    default:
+      return type.type === 'boolean'
+        ? false
+        : type.type === 'int32' || type.type === 'int64' || type.type === 'double'
+          ? 0
+          : '';
+  }
+}
+
+const emptyScalars: Readonly<Record<ScalarShape['type'], unknown>> = {
+  string: '',
+  bytes: '',
+  boolean: false,
+  int32: 0,
+  int64: 0,
+  double: 0,
+  'int-or-string': 0,
+  quantity: '0',
+  time: null,
+  'micro-time': null,
+  duration: '0s',
+};
+
+function decodeScalar(value: unknown, shape: ScalarShape, path: string, context: Context): unknown {
+  switch (shape.type) {
+    case 'string':
+      if (typeof value !== 'string') throw mismatch(value, shape, path, context);
+      return value;
+    case 'boolean':
+      if (typeof value !== 'boolean') throw mismatch(value, shape, path, context);
+      return value;
+    case 'int32':
+    case 'int64':
+      return decodeInteger(value, shape, path, context);
+    case 'double':
+      if (typeof value !== 'number') throw mismatch(value, shape, path, context);
+      return value;
+    case 'bytes':
+      return decodeBytes(value, shape, path, context);
+    case 'quantity':
+      return decodeQuantity(value);
+    case 'int-or-string':
+      if (typeof value !== 'string' && !Number.isInteger(value))
+        throw mismatch(value, { shape: 'scalar', type: 'int32' }, path, context);
+      return value;
+    case 'time':
+    case 'micro-time':
+      return decodeTime(value, shape, path, context);
+    case 'duration':
+      return decodeDuration(value, path, context);
+    default:
+      return shape.type satisfies never;
+  }
+}
+
+function decodeInteger(value: unknown, shape: ScalarShape, path: string, context: Context): number {
+  if (typeof value !== 'number') throw mismatch(value, shape, path, context);
+  const inRange = shape.type === 'int64' || (value >= -(2 ** 31) && value < 2 ** 31);
+  if (!Number.isInteger(value) || !inRange) {
+    throw new TypeMismatchError(
+      `json: cannot unmarshal number ${value} into ${place(path, context)} of type ${shape.type}`,
+    );
+  }
+  return value;
+}
+
+function decodeBytes(value: unknown, shape: ScalarShape, path: string, context: Context): string {
+  if (typeof value !== 'string') throw mismatch(value, shape, path, context);
+  const clean = value.replace(/[\r\n]/g, '');
+  const bad = /[^A-Za-z0-9+/=]/.exec(clean);
+  if (bad !== null) throw new TypeMismatchError(`illegal base64 data at input byte ${bad.index}`);
+  if (clean.length % 4 !== 0 || /=[^=]|===/.test(clean)) {
+    throw new TypeMismatchError(`illegal base64 data at input byte ${clean.length - (clean.length % 4)}`);
+  }
+  return clean;
+}
+
+function decodeQuantity(value: unknown): string {
+  try {
+    return parseQuantity(
+      typeof value === 'number' ? String(value) : typeof value === 'string' ? value.trim() : '',
+    ).toString();
+  } catch (cause) {
+    throw new TypeMismatchError((cause as Error).message, { cause });
+  }
+}
+
+function decodeTime(value: unknown, shape: ScalarShape, path: string, context: Context): string {
+  if (typeof value !== 'string') throw mismatch(value, { shape: 'scalar', type: 'string' }, path, context);
+  const text = shape.type === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
+  if (text !== undefined) return text;
+  const layout = shape.type === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
+  const rest = value === '' ? '' : value;
+  throw new TypeMismatchError(`parsing time "${value}" as "${layout}": cannot parse "${rest}" as "2006"`);
+}
+
+function decodeDuration(value: unknown, path: string, context: Context): string {
+  if (typeof value !== 'string') throw mismatch(value, { shape: 'scalar', type: 'string' }, path, context);
+  const ms = parseDurationMs(value);
+  if (ms === undefined) throw new TypeMismatchError(`time: invalid duration "${value}"`);
+  return toDurationText(ms);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function mismatch(value: unknown, type: TypeSchema, path: string, context: Context): TypeMismatchError {
+  return new TypeMismatchError(
+    `json: cannot unmarshal ${jsonTypeOf(value)} into ${place(path, context)} of type ${goTypeOf(type)}`,
+  );
+}
+
+function place(path: string, { holder }: Context): string {
+  return path === '' ? 'Go value' : `Go struct field ${holder}.${path.replace(/\[\d+\]/g, '')}`;
+}
+
+function jsonTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value;
+}
+
+function goName({ typeName }: ObjectShape): string {
+  return typeName?.replace(/^.*\./, '') ?? '';
+}
+
+function goTypeOf(type: TypeSchema): string {
+  switch (type.shape) {
+    case 'object': {
+      const [, version = '', name = ''] = /\/(v\w+)\.(\w+)$/.exec(type.typeName ?? '') ?? [];
+      return `${version}.${name}`;
+    }
+    case 'map':
+      return `map[string]${goTypeOf(type.values)}`;
+    case 'list':
+      return `[]${goTypeOf(type.items)}`;
+    case 'scalar':
+      return goScalars[type.type] ?? type.type;
+    case 'opaque':
+      return 'runtime.RawExtension';
+    default:
+      return type satisfies never;
+  }
+}
+
+const goScalars: Readonly<Record<string, string>> = {
+  boolean: 'bool',
+  double: 'float64',
+  bytes: '[]uint8',
+  quantity: 'resource.Quantity',
+};
+
+/** Whether Go's `omitempty` drops the value. */
+export function isEmptyValue(value: unknown, { shape }: TypeSchema): boolean {
+  if (value === undefined || value === null) return true;
+  if (shape === 'scalar') return value === '' || value === 0 || value === false;
+  if (shape === 'list') return (value as unknown[]).length === 0;
+  return shape === 'map' && Object.keys(value as object).length === 0;
+}
+
+/**
+ * The object as Go writes it: fields in order, empty ones dropped unless they are pointers, and those without
+ * `omitempty` in place. Values are not checked: {@link decodeObject} has done so.
+ */
+export function toWire(object: AnyObject, shape: ObjectShape): AnyObject {
+  return wireStruct(object, shape) as AnyObject;
+}
+
+function wireStruct(value: Record<string, unknown>, shape: ObjectShape): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [name, field] of shape.fields) {
+    const wired = wireField(value[name], field);
+    if (wired !== undefined) result[name] = wired;
+  }
+  if (!shape.preservesUnknown) return result;
+  for (const [name, inner] of Object.entries(value)) if (!shape.fields.has(name)) result[name] = inner;
+  return result;
+}
+
+function wireField(value: unknown, field: FieldSchema): unknown {
+  const { type, pointer, alwaysWritten } = field;
+  if (value === undefined || value === null) {
+    if (!alwaysWritten) return undefined;
+    if (pointer || type.shape === 'list' || type.shape === 'map') return null;
+    if (type.shape === 'object') return wireStruct({}, type);
+    if (type.shape === 'opaque') return null;
+    return emptyOf(type);
+  }
+  if (!pointer && !alwaysWritten && isEmptyValue(value, type)) return undefined;
+  const wired = wireValue(value, type);
+  // A struct with `omitzero` goes when nothing is left in it.
+  const isOmittable = type.shape === 'object' && !pointer && !alwaysWritten;
+  return isOmittable && Object.keys(wired as object).length === 0 ? undefined : wired;
+}
+
+function wireValue(value: unknown, type: TypeSchema): unknown {
+  switch (type.shape) {
+    case 'object':
+      return wireStruct(value as Record<string, unknown>, type);
+    case 'map':
+      if (type.values.shape === 'scalar' || type.values.shape === 'opaque') return value;
+      return Object.fromEntries(
+        Object.entries(value as object).map(([key, inner]) => [key, wireValue(inner, type.values)]),
+      );
+    case 'list':
+      if (type.items.shape === 'scalar' || type.items.shape === 'opaque') return value;
+      return (value as unknown[]).map((inner) => wireValue(inner, type.items));
+    default:
+      return value;
+  }
+}
