@@ -3,6 +3,7 @@ import {
   hasType,
   INLINE,
   isAtomicType,
+  isKind,
   MAP,
   OMIT_ZERO,
   POINTER,

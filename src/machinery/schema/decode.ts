@@ -123,11 +123,7 @@ function emptyOf(type: TypeSchema): unknown {
     case 'opaque':
       return null;
     default:
-      return type.type === 'boolean'
-        ? false
-        : type.type === 'int32' || type.type === 'int64' || type.type === 'double'
-          ? 0
-          : '';
+      return emptyScalars[type.type];
   }
 }
 
