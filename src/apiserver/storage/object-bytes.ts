@@ -7,15 +7,20 @@ const BEFORE_REVISION = ['name', 'generateName', 'namespace', 'selfLink', 'uid']
 export interface ObjectBytes {
   /** JSON without resourceVersion. */
   readonly bytes: Buffer;
-  /** Where it is put in; a comma has to follow where `comma` says so, or to lead where `lead` does. */
+  /** Where resourceVersion is put in. */
   readonly at: number;
+}
+
+/** {@link ObjectBytes}, and the value to store: upstream's encoder ends objects with a line break. */
+export interface EncodedObject extends ObjectBytes {
+  readonly value: Buffer;
 }
 
 /**
  * Turns an object into JSON once. The order of kind, apiVersion and metadata, and of the first metadata fields, is
  * upstream's; resourceVersion is left out, since the datastore gives it.
  */
-export function toBytes(object: AnyObject): ObjectBytes {
+export function toBytes(object: AnyObject): EncodedObject {
   const { kind, apiVersion, metadata, ...rest } = object;
   const first: Record<string, unknown> = {};
   const later: Record<string, unknown> = {};
@@ -24,14 +29,32 @@ export function toBytes(object: AnyObject): ObjectBytes {
     if (field === 'resourceVersion' || field in first || value === undefined) continue;
     later[field] = value;
   }
-  const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
   const firstText = JSON.stringify(first).slice(1, -1);
   const laterText = JSON.stringify(later).slice(1, -1);
   const restText = JSON.stringify(rest).slice(1, -1);
+  const before = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{${firstText}`;
   const between = firstText !== '' && laterText !== '' ? ',' : '';
-  const tail = `${between}${laterText}}${restText === '' ? '' : `,${restText}`}}`;
-  const before = Buffer.from(head + firstText);
-  return { bytes: Buffer.concat([before, Buffer.from(tail)]), at: before.length };
+  const value = Buffer.from(`${before}${between}${laterText}}${restText === '' ? '' : `,${restText}`}}\n`);
+  return { value, bytes: value.subarray(0, -1), at: Buffer.byteLength(before) };
+}
+
+const OPTIONAL_FIELDS = BEFORE_REVISION.map((field) => `(?:,?"${field}":"[^"\\\\]*")?`).join('');
+/** What {@link toBytes} begins with, where no text in it needs an escape and all that stands before the revision is there. */
+const BEGINNING = new RegExp(
+  `^\\{"kind":"([^"\\\\]*)","apiVersion":"([^"\\\\]*)","metadata":\\{${OPTIONAL_FIELDS}(?!,?"(?:${BEFORE_REVISION.join('|')}|resourceVersion)":)`,
+);
+/** Long enough for every name that Kubernetes allows. */
+const BEGINNING_BYTES = 1_200;
+
+/**
+ * The same for a value of the datastore, without encoding it again where it was written by {@link toBytes}.
+ * @param object - What the value was decoded to. It may have been converted; then its own encoding counts.
+ */
+export function toBytesOf(value: Buffer, object: AnyObject): ObjectBytes {
+  // Latin-1 has a character for each byte, so the length of the match is a length in bytes.
+  const found = value[value.length - 1] === 0x0a && BEGINNING.exec(value.toString('latin1', 0, BEGINNING_BYTES));
+  if (!found || found[1] !== object.kind || found[2] !== object.apiVersion) return toBytes(object);
+  return { bytes: value.subarray(0, -1), at: found[0].length };
 }
 
 /** JSON with the resourceVersion in place, and where its digits are. */
@@ -45,7 +68,8 @@ export function withRevision(
   // 0x2c: a comma follows already. 0x7d: metadata ends here.
   const trail = lead === '' && bytes[at] !== 0x7d && bytes[at] !== 0x2c ? ',' : '';
   const field = `${lead}"resourceVersion":"${digits}"${trail}`;
-  const json = Buffer.allocUnsafe(bytes.length + field.length);
+  // Memory of its own: these bytes live long, and in Node's pool each would hold on to its short-lived neighbours.
+  const json = Buffer.allocUnsafeSlow(bytes.length + field.length);
   bytes.copy(json, 0, 0, at);
   json.write(field, at, 'latin1');
   bytes.copy(json, at + field.length, at);

@@ -38,9 +38,10 @@ export class SortedKeys {
     return low;
   }
 
-  /** Index range of the keys with a prefix. */
-  range(prefix: string): { readonly start: number; readonly end: number } {
-    const start = this.firstFrom(prefix);
+  /** Index range of the keys with a prefix, or of those behind `startAfter`, which need not be there. */
+  range(prefix: string, startAfter?: string): { readonly start: number; readonly end: number } {
+    const first = this.firstFrom(prefix);
+    const start = startAfter === undefined ? first : Math.max(first, this.firstFrom(`${startAfter}\0`));
     const last = prefix.charCodeAt(prefix.length - 1);
     const end = this.firstFrom(prefix.slice(0, -1) + String.fromCharCode(last + 1));
     return { start, end };

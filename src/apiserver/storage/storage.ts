@@ -8,6 +8,7 @@ import { WatchCache } from './watch-cache.ts';
 
 /** How long a read waits for a revision that has not been seen. Source: apiserver `watch_cache.go` (blockTimeout). */
 const WAIT_MS = 3_000;
+const FOLLOW_RETRY_MS = 1_000;
 
 export interface StorageDeps {
   readonly backend: Backend;
@@ -24,19 +25,16 @@ export class Storage {
   readonly #waiters = new Set<{ readonly revision: bigint; readonly wake: () => void }>();
   #revision = 0n;
   #subscription: Subscription | undefined;
+  #closed = false;
 
   constructor(deps: StorageDeps) {
     this.#deps = deps;
   }
 
-  /** Begins to follow the log. Call before anything else. */
-  async start(): Promise<void> {
-    const { backend, logger } = this.#deps;
-    this.#revision = await backend.currentRevision();
-    this.#subscription = await backend.subscribe(this.#revision, {
-      events: (events) => this.#dispatch(events),
-      failed: (error) => logger.error('the log is no longer followed', { error }),
-    });
+  /** Begins to follow the log, until the signal aborts or {@link close} is called. Call before anything else. */
+  async start(signal?: AbortSignal): Promise<void> {
+    signal?.addEventListener('abort', () => this.close(), { once: true });
+    await this.#follow();
   }
 
   /** The newest revision that was seen, of any key: the resourceVersion of lists and bookmarks. */
@@ -48,10 +46,11 @@ export class Storage {
   cache(storagePrefix: string, indexOf: IndexOf): WatchCache {
     const known = this.#caches.get(storagePrefix);
     if (known !== undefined) return known;
-    const { backend, clock, decodeStored } = this.#deps;
+    const { backend, clock, logger, decodeStored } = this.#deps;
     const cache = new WatchCache({
       backend,
       clock,
+      logger,
       root: toPrefix(storagePrefix),
       indexOf,
       decode: decodeStored,
@@ -89,8 +88,40 @@ export class Storage {
 
   /** Ends every watch. */
   close(): void {
+    this.#closed = true;
     this.#subscription?.close();
     for (const cache of this.#caches.values()) cache.endWatches();
+  }
+
+  async #follow(): Promise<void> {
+    const { backend } = this.#deps;
+    const revision = await backend.currentRevision();
+    const subscription = await backend.subscribe(revision, {
+      events: (events) => this.#dispatch(events),
+      failed: (error) => void this.#followAgain(error),
+    });
+    if (this.#closed) subscription.close();
+    this.#subscription = subscription;
+    // Events may have come meanwhile, and they count.
+    if (revision > this.#revision) this.#revision = revision;
+  }
+
+  /** Nothing that is cached can be trusted without the log: clients come back, and caches fill again. */
+  async #followAgain(error: unknown): Promise<void> {
+    const { clock, logger } = this.#deps;
+    logger.error('the log is no longer followed, trying again', { error });
+    for (const cache of this.#caches.values()) cache.reset();
+    while (!this.#closed) {
+      try {
+        await clock.sleep(FOLLOW_RETRY_MS);
+        await this.#follow();
+        break;
+      } catch (cause) {
+        logger.warn('the log cannot be followed yet', { error: cause });
+      }
+    }
+    // What was filled meanwhile may lack what happened before the log was followed again.
+    for (const cache of this.#caches.values()) cache.reset();
   }
 
   #dispatch(events: readonly LogEvent[]): void {

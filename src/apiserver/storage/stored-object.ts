@@ -1,6 +1,7 @@
 import { deepFreeze } from '../../client/freeze.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { type ObjectBytes, withRevision } from './object-bytes.ts';
+import { isSameJson } from './same-json.ts';
 
 /** What selectors look at, taken from an object once. */
 export interface SelectorIndex {
@@ -29,16 +30,9 @@ export class StoredObject {
   readonly #fieldEnd: number;
   readonly index: SelectorIndex;
   #object: AnyObject | undefined;
-  /** Further encodings of this revision, kept by whoever makes them. */
-  readonly encodings = new Map<string, Buffer>();
+  #encodings: Map<string, Buffer> | undefined;
 
-  private constructor(
-    key: string,
-    revision: bigint,
-    bytes: ObjectBytes,
-    index: SelectorIndex,
-    object: AnyObject | undefined,
-  ) {
+  private constructor(key: string, revision: bigint, bytes: ObjectBytes, index: SelectorIndex) {
     const { json, start, end } = withRevision(bytes, revision);
     this.key = key;
     this.revision = revision;
@@ -46,12 +40,17 @@ export class StoredObject {
     this.#fieldStart = start;
     this.#fieldEnd = end;
     this.index = index;
-    this.#object = object;
   }
 
-  /** @param object - The parsed form where it is at hand; without resourceVersion, owned by the result from here on. */
+  /** @param object - What the bytes say; read for the index and not kept. */
   static create(key: string, revision: bigint, bytes: ObjectBytes, object: AnyObject, indexOf: IndexOf): StoredObject {
-    return new StoredObject(key, revision, bytes, indexOf(object), undefined);
+    return new StoredObject(key, revision, bytes, indexOf(object));
+  }
+
+  /** Further encodings of this revision, kept by whoever makes them. */
+  get encodings(): Map<string, Buffer> {
+    this.#encodings ??= new Map();
+    return this.#encodings;
   }
 
   get object(): AnyObject {
@@ -69,7 +68,7 @@ export class StoredObject {
 
   /** The same state at another revision: how a deletion shows what was deleted. */
   at(revision: bigint): StoredObject {
-    return new StoredObject(this.key, revision, this.#bytes(), this.index, undefined);
+    return new StoredObject(this.key, revision, this.#bytes(), this.index);
   }
 
   /** Whether writing these bytes would change nothing. */
@@ -81,6 +80,18 @@ export class StoredObject {
     return (
       json.compare(bytes, 0, start, 0, start) === 0 && json.compare(bytes, start, bytes.length, end, json.length) === 0
     );
+  }
+
+  /**
+   * Whether writing this object would change nothing. Fields may stand in another order, as a client that sends them
+   * so changes nothing for upstream either.
+   */
+  isSame(object: AnyObject, encoded: ObjectBytes): boolean {
+    if (this.hasBytes(encoded)) return true;
+    if (encoded.bytes.length !== this.json.length - (this.#fieldEnd - this.#fieldStart)) return false;
+    const { metadata, ...rest } = object;
+    const { resourceVersion } = this.object.metadata;
+    return isSameJson({ ...rest, metadata: { ...metadata, resourceVersion } }, this.object);
   }
 
   #bytes(): ObjectBytes {

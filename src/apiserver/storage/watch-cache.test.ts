@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Subscriber } from '../../datastore/backend.ts';
 import { openMemoryBackend } from '../../datastore/memory/memory-backend.ts';
 import { StorageError } from '../../datastore/storage-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
@@ -30,6 +31,37 @@ async function open() {
   });
   await storage.start();
   return { backend, storage, cache: storage.cache('secrets', indexOf) };
+}
+
+/** The same, with a log that can be lost and a clock whose waits are over at once. */
+async function openLosable() {
+  const backend = await openMemoryBackend();
+  const subscribers: Subscriber[] = [];
+  const losable = new Proxy(backend, {
+    get: (target, name) => {
+      if (name === 'subscribe') {
+        return (after: bigint, subscriber: Subscriber) => {
+          subscribers.push(subscriber);
+          return target.subscribe(after, subscriber);
+        };
+      }
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const storage = new Storage({
+    backend: losable,
+    clock: { ...systemClock, sleep: () => new Promise((resolve) => setImmediate(resolve)) },
+    logger: silentLogger,
+    decodeStored: (value) => JSON.parse(value.toString()) as AnyObject,
+  });
+  await storage.start();
+  return {
+    backend,
+    storage,
+    cache: storage.cache('secrets', indexOf),
+    loseLog: () => subscribers.shift()?.failed(new Error('lost')),
+  };
 }
 
 function collector() {
@@ -87,6 +119,13 @@ describe('the watch cache', () => {
     const before = await backend.currentRevision();
     assert.equal(await cache.update(stored, secret('x')), stored);
     assert.equal(await backend.currentRevision(), before);
+  });
+
+  it('writes nothing where only the order of fields changes', async () => {
+    const { cache } = await open();
+    const stored = await cache.create('/registry/secrets/a/x', secret('x', { a: '1', b: '2' }));
+    assert.equal(await cache.update(stored, secret('x', { b: '2', a: '1' })), stored);
+    assert.notEqual(await cache.update(stored, secret('x', { b: '1', a: '2' })), stored);
   });
 
   it('pages through a namespace and tells what remains', async () => {
@@ -178,5 +217,83 @@ describe('the watch cache', () => {
     await cache.watch({ onEvents, onEnd });
     storage.close();
     assert.deepEqual(seen, ['END']);
+  });
+
+  it('goes on for others when one watcher throws, and ends that one', async () => {
+    const { cache } = await open();
+    const ended: string[] = [];
+    await cache.watch({
+      onEvents: () => {
+        throw new Error('gone');
+      },
+      onEnd: () => void ended.push('END'),
+    });
+    const { seen, onEvents, onEnd } = collector();
+    await cache.watch({ onEvents, onEnd });
+    const first = await cache.create('/registry/secrets/a/x', secret('x'));
+    const second = await cache.create('/registry/secrets/a/y', secret('y'));
+    assert.deepEqual(seen, [`ADDED x@${first.revision}`, `ADDED y@${second.revision}`]);
+    assert.deepEqual(ended, ['END']);
+  });
+
+  it('fails reads that would show a value which cannot be read, and no others', async () => {
+    const { backend, cache } = await open();
+    const { seen, onEvents, onEnd } = collector();
+    await backend.create('/registry/secrets/b/old', Buffer.from('rubbish'));
+    await cache.watch({ onEvents, onEnd });
+    const broken = await backend.create('/registry/secrets/b/bad', Buffer.from('rubbish'));
+    const good = await cache.create('/registry/secrets/a/x', secret('x'));
+    const isCorrupt = (error: unknown) => error instanceof StorageError && error.fault === 'corrupt';
+    for (const name of ['old', 'bad']) await assert.rejects(cache.get(`/registry/secrets/b/${name}`), isCorrupt);
+    await assert.rejects(cache.list(), isCorrupt);
+    assert.deepEqual((await cache.list({ prefix: '/registry/secrets/a/' })).items, [good]);
+    assert.deepEqual(seen, [`ADDED x@${good.revision}`]);
+    await backend.delete('/registry/secrets/b/bad', broken);
+    await backend.delete('/registry/secrets/b/old', 1n);
+    assert.deepEqual((await cache.list()).items, [good]);
+  });
+
+  it('fills again after the log was lost, and ends the watches of before', async () => {
+    const { backend, storage, cache, loseLog } = await openLosable();
+    const stored = await cache.create('/registry/secrets/a/x', secret('x'));
+    const { seen, onEvents, onEnd } = collector();
+    await cache.watch({ onEvents, onEnd });
+    loseLog();
+    assert.deepEqual(seen, ['END']);
+    await backend.create('/registry/secrets/a/y', Buffer.from(JSON.stringify(secret('y'))));
+    while (storage.revision < 2n) await new Promise((resolve) => setImmediate(resolve));
+    await cache.update(stored, secret('x', { k: 'v' }));
+    assert.deepEqual(
+      (await cache.list()).items.map(({ key, revision }) => [key.at(-1), revision]),
+      [
+        ['x', 3n],
+        ['y', 2n],
+      ],
+    );
+  });
+
+  it('reads each kept revision from memory as the datastore would', async () => {
+    const { backend, cache } = await open();
+    await cache.load();
+    // A walk that is the same each time: creations, changes and deletions of eight names.
+    for (let step = 0; step < 120; step++) {
+      const name = 'abcdefgh'[(step * 5 + (step >> 3)) % 8] as string;
+      const key = `/registry/secrets/${step % 3 === 0 ? 'a' : 'b'}/${name}`;
+      const stored = await cache.get(key);
+      if (stored === undefined) await cache.create(key, secret(name));
+      else if (step % 4 === 0) await cache.delete(stored);
+      else await cache.update(stored, secret(name, { step: `${step}` }));
+    }
+    const shown = (items: readonly { key: string; revision: bigint }[]) =>
+      items.map(({ key, revision }) => [key, revision]);
+    for (let revision = 0n; revision <= 120n; revision++) {
+      const expected = (await backend.list('/registry/secrets/', { revision })).items;
+      const stated = expected.map(({ key, modRevision }) => ({ key, revision: modRevision }));
+      assert.deepEqual(shown((await cache.listAt(revision)).items), shown(stated));
+      const page = await cache.listAt(revision, { limit: 3, startAfter: '/registry/secrets/a/c' });
+      const behind = stated.filter(({ key }) => key > '/registry/secrets/a/c');
+      assert.deepEqual(shown(page.items), shown(behind.slice(0, 3)));
+      assert.equal(page.remaining ?? 0, Math.max(0, behind.length - 3));
+    }
   });
 });

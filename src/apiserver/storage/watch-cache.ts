@@ -2,19 +2,21 @@ import type { Backend, LogEvent, Subscription } from '../../datastore/backend.ts
 import { StorageError } from '../../datastore/storage-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { Clock } from '../../std/clock.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 import { CacheEvent, Change } from './cache-event.ts';
-import { type ObjectBytes, toBytes } from './object-bytes.ts';
+import type { CacheList, CacheListOptions, CacheWatchOptions } from './cache-options.ts';
+import { ChangeLog } from './change-log.ts';
+import { type EncodedObject, toBytes, toBytesOf } from './object-bytes.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import { type IndexOf, type Selector, StoredObject } from './stored-object.ts';
 
-/** Source: apiserver `pkg/storage/cacher/watch_cache.go` (eventFreshDuration and capacity bounds). */
-const FRESH_MS = 75_000;
-const LEAST_EVENTS = 100;
-const MOST_EVENTS = 102_400;
+/** Objects that a fill reads before requests get their turn. */
+const FILL_PAGE = 1_000;
 
 export interface WatchCacheOptions {
   readonly backend: Backend;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** `/registry/<storage prefix>/`. */
   readonly root: string;
   readonly indexOf: IndexOf;
@@ -24,34 +26,7 @@ export interface WatchCacheOptions {
   revision(): bigint;
 }
 
-export interface CacheListOptions {
-  /** Keys below it; default: all of the cache. */
-  readonly prefix?: string | undefined;
-  readonly selector?: Selector | undefined;
-  readonly limit?: number | undefined;
-  /** Key behind which the page begins. */
-  readonly startAfter?: string | undefined;
-}
-
-export interface CacheList {
-  readonly items: readonly StoredObject[];
-  readonly revision: bigint;
-  /** The last key of the page where more follow. */
-  readonly continueAfter?: string | undefined;
-  /** How many follow; only known without a selector. */
-  readonly remaining?: number | undefined;
-}
-
-export interface CacheWatchOptions {
-  /** Events behind this revision. Undefined: from now on. */
-  readonly after?: bigint | undefined;
-  readonly prefix?: string | undefined;
-  readonly selector?: Selector | undefined;
-  /** Begins with ADDED for everything that is there; `after` is then ignored. */
-  readonly initial?: boolean | undefined;
-  onEvents(events: readonly CacheEvent[]): void;
-  onEnd(): void;
-}
+export type { CacheList, CacheListOptions, CacheWatchOptions };
 
 interface Watcher extends CacheWatchOptions {
   readonly under: string;
@@ -65,18 +40,17 @@ export class WatchCache {
   readonly #options: WatchCacheOptions;
   readonly #objects = new Map<string, StoredObject>();
   readonly #keys = new SortedKeys();
-  readonly #changes: Change[] = [];
+  readonly #changes = new ChangeLog();
   readonly #watchers = new Set<Watcher>();
   /** Objects of writes under way by key: their bytes come back with the log, and need not be parsed again. */
-  readonly #drafts = new Map<
-    string,
-    { readonly value: Buffer; readonly bytes: ObjectBytes; readonly object: AnyObject }
-  >();
+  readonly #drafts = new Map<string, { readonly encoded: EncodedObject; readonly object: AnyObject }>();
+  /** Values that cannot be decoded. Like upstream, reads that would have to show one fail, and others do not. */
+  readonly #broken = new Map<string, StorageError>();
   #loading: Promise<void> | undefined;
   #early: LogEvent[] | undefined;
   #loaded = false;
-  /** Changes up to it are not kept. */
-  #floor = 0n;
+  /** Raised by {@link reset}: a fill that began before it is void. */
+  #generation = 0;
 
   constructor(options: WatchCacheOptions) {
     this.#options = options;
@@ -85,11 +59,21 @@ export class WatchCache {
   /** Resolves once the cache holds everything. */
   load(): Promise<void> {
     if (this.#loaded) return Promise.resolve();
-    this.#loading ??= this.#fill().catch((error) => {
+    this.#loading ??= this.#fill().finally(() => {
       this.#loading = undefined;
-      throw error;
+      this.#early = undefined;
     });
     return this.#loading;
+  }
+
+  /** Ends every watch and forgets everything, for when the log was lost; the next read fills it again. */
+  reset(): void {
+    this.#generation++;
+    this.#loaded = false;
+    this.#objects.clear();
+    this.#broken.clear();
+    this.#keys.load([]);
+    this.endWatches();
   }
 
   get size(): number {
@@ -101,8 +85,11 @@ export class WatchCache {
     return this.#objects.get(key);
   }
 
+  /** @throws StorageError `corrupt` where the stored value cannot be read */
   async get(key: string): Promise<StoredObject | undefined> {
     if (!this.#loaded) await this.load();
+    const broken = this.#broken.get(key);
+    if (broken !== undefined) throw broken;
     return this.#objects.get(key);
   }
 
@@ -133,15 +120,11 @@ export class WatchCache {
     object: AnyObject,
     options: { leaseSeconds?: number | undefined } = {},
   ): Promise<StoredObject> {
-    const bytes = toBytes(object);
-    if (previous.hasBytes(bytes)) return previous;
+    const encoded = toBytes(object);
+    if (previous.isSame(object, encoded)) return previous;
     const { key, revision } = previous;
-    return await this.#write(
-      key,
-      object,
-      (value) => this.#options.backend.update(key, value, revision, options),
-      bytes,
-    );
+    const send = (value: Buffer) => this.#options.backend.update(key, value, revision, options);
+    return await this.#write(key, object, send, encoded);
   }
 
   /** @returns the last state at the revision of its deletion. @throws StorageError `revision-moved`, `key-missing` */
@@ -151,15 +134,14 @@ export class WatchCache {
     return previous.at(revision);
   }
 
-  /** A page of the newest state. */
+  /** A page of the newest state. @throws StorageError `corrupt` where a stored value cannot be read */
   async list(options: CacheListOptions = {}): Promise<CacheList> {
     if (!this.#loaded) await this.load();
     const { prefix = this.#options.root, selector, limit, startAfter } = options;
-    const range = this.#keys.range(prefix);
-    const start =
-      startAfter === undefined ? range.start : Math.max(range.start, this.#keys.firstFrom(`${startAfter}\0`));
+    this.#demandReadable(prefix, startAfter);
+    const range = this.#keys.range(prefix, startAfter);
     const items: StoredObject[] = [];
-    let at = start;
+    let at = range.start;
     for (; at < range.end && (limit === undefined || items.length < limit); at++) {
       const stored = this.#objects.get(this.#keys.at(at) as string) as StoredObject;
       if (selector === undefined || selector.matches(stored.labels, stored.fields)) items.push(stored);
@@ -170,25 +152,24 @@ export class WatchCache {
     return { items, revision, continueAfter, ...(selector === undefined ? { remaining: range.end - at } : {}) };
   }
 
-  /** The state at an exact revision. @throws StorageError `compacted`, `future` */
+  /**
+   * A page of the state at an exact revision: from memory where the changes since are kept, else from the datastore.
+   * @throws StorageError `compacted`, `future`
+   */
   async listAt(revision: bigint, options: CacheListOptions = {}): Promise<CacheList> {
+    if (!this.#loaded) await this.load();
     const { prefix = this.#options.root, selector, limit, startAfter } = options;
-    if (selector === undefined) {
-      const page = await this.#options.backend.list(prefix, { revision, startAfter, limit });
-      const items = page.items.map((item) => this.#store(item.key, item.modRevision, item.value));
-      const continueAfter = page.more ? items.at(-1)?.key : undefined;
-      const remaining =
-        continueAfter === undefined
-          ? undefined
-          : await this.#options.backend.count(prefix, { revision, startAfter: continueAfter });
-      return { items, revision, continueAfter, remaining };
-    }
-    const all = await this.#options.backend.list(prefix, { revision, startAfter });
-    const stored = all.items.map((item) => this.#store(item.key, item.modRevision, item.value));
-    const matching = stored.filter((item) => selector.matches(item.labels, item.fields));
-    const more = limit !== undefined && matching.length > limit;
-    const items = more ? matching.slice(0, limit) : matching;
-    return { items, revision, ...(more ? { continueAfter: items.at(-1)?.key } : {}) };
+    const remembered = revision >= this.#changes.floor && revision <= this.#options.revision();
+    const all = remembered ? this.#statesAt(revision, prefix, startAfter) : await this.#readStates(revision, options);
+    const matching = selector === undefined ? all : all.filter((item) => selector.matches(item.labels, item.fields));
+    if (limit === undefined || matching.length <= limit) return { items: matching, revision };
+    const items = matching.slice(0, limit);
+    const continueAfter = items.at(-1)?.key;
+    if (selector !== undefined) return { items, revision, continueAfter };
+    const remaining = remembered
+      ? matching.length - limit
+      : await this.#options.backend.count(prefix, { revision, startAfter: continueAfter });
+    return { items, revision, continueAfter, remaining };
   }
 
   /**
@@ -199,6 +180,7 @@ export class WatchCache {
     if (!this.#loaded) await this.load();
     const { after, selector, initial } = options;
     const watcher: Watcher = { ...options, under: options.prefix ?? this.#options.root };
+    if (initial) this.#demandReadable(watcher.under);
     const first: CacheEvent[] = [];
     if (initial) {
       const range = this.#keys.range(watcher.under);
@@ -208,11 +190,9 @@ export class WatchCache {
           first.push(new CacheEvent('ADDED', stored));
       }
     } else if (after !== undefined) {
-      if (after < this.#floor) throw new StorageError('compacted', watcher.under, this.#floor);
-      for (let at = this.#firstChangeAfter(after); at < this.#changes.length; at++) {
-        const event = this.#seen(this.#changes[at] as Change, watcher);
-        if (event !== undefined) first.push(event);
-      }
+      const { floor } = this.#changes;
+      if (after < floor) throw new StorageError('compacted', watcher.under, floor);
+      first.push(...this.#seen(this.#changes.after(after), watcher));
     }
     this.#watchers.add(watcher);
     if (first.length > 0) watcher.onEvents(first);
@@ -221,10 +201,7 @@ export class WatchCache {
 
   /** Ends every watch, so that clients come back and see what has changed (the end of a kind, or of the server). */
   endWatches(): void {
-    for (const watcher of [...this.#watchers]) {
-      this.#watchers.delete(watcher);
-      watcher.onEnd();
-    }
+    for (const watcher of [...this.#watchers]) this.#end(watcher);
   }
 
   /** Takes events of this prefix from the log, in order. */
@@ -233,81 +210,174 @@ export class WatchCache {
       this.#early?.push(...events);
       return;
     }
-    const changes = events.map((event) => this.#applyEvent(event));
-    for (const watcher of this.#watchers) {
-      const seen = changes.map((change) => this.#seen(change, watcher)).filter((event) => event !== undefined);
+    const changes = events.map((event) => this.#applyEvent(event)).filter((change) => change !== undefined);
+    if (changes.length > 0) for (const watcher of [...this.#watchers]) this.#deliver(watcher, changes);
+    this.#changes.trim(this.#options.clock.nowMs());
+  }
+
+  /** A watcher that throws is ended: the others, and the log itself, must not stop for it. */
+  #deliver(watcher: Watcher, changes: readonly Change[]): void {
+    if (!this.#watchers.has(watcher)) return;
+    try {
+      const seen = this.#seen(changes, watcher);
       if (seen.length > 0) watcher.onEvents(seen);
+    } catch (error) {
+      this.#options.logger.error('a watch failed', { prefix: watcher.under, error });
+      this.#end(watcher);
     }
-    this.#trim();
+  }
+
+  #end(watcher: Watcher): void {
+    if (!this.#watchers.delete(watcher)) return;
+    try {
+      watcher.onEnd();
+    } catch (error) {
+      this.#options.logger.error('a watch failed to end', { prefix: watcher.under, error });
+    }
   }
 
   async #fill(): Promise<void> {
-    this.#early = [];
-    const { items, revision } = await this.#options.backend.list(this.#options.root);
-    for (const item of items) this.#objects.set(item.key, this.#store(item.key, item.modRevision, item.value));
-    this.#keys.load(items.map(({ key }) => key));
-    this.#floor = revision;
+    const generation = this.#generation;
+    const early: LogEvent[] = [];
+    this.#early = early;
+    const { backend, root } = this.#options;
+    const found: StoredObject[] = [];
+    const broken = new Map<string, StorageError>();
+    let revision: bigint | undefined;
+    for (let startAfter: string | undefined; ; ) {
+      const page = await backend.list(root, { limit: FILL_PAGE, startAfter, revision });
+      revision ??= page.revision;
+      for (const { key, modRevision, value } of page.items) {
+        const stored = this.#tryStore(key, modRevision, value);
+        if (stored instanceof StorageError) broken.set(key, stored);
+        else found.push(stored);
+      }
+      startAfter = page.items.at(-1)?.key;
+      if (!page.more) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const filledAt = revision;
+    if (generation !== this.#generation) throw new StorageError('unavailable', root, filledAt, { message: LOST });
+    for (const stored of found) this.#objects.set(stored.key, stored);
+    for (const [key, error] of broken) this.#broken.set(key, error);
+    this.#keys.load(found.map(({ key }) => key));
+    this.#changes.reset(filledAt);
     this.#loaded = true;
-    const missed = this.#early.filter((event) => event.revision > revision);
-    this.#early = undefined;
+    const missed = early.filter((event) => event.revision > filledAt);
     if (missed.length > 0) this.accept(missed);
+  }
+
+  /** States at a revision that the kept changes reach back to. */
+  #statesAt(revision: bigint, prefix: string, startAfter: string | undefined): StoredObject[] {
+    this.#demandReadable(prefix, startAfter);
+    const changed = this.#changes.statesAt(revision);
+    const range = this.#keys.range(prefix, startAfter);
+    const found: StoredObject[] = [];
+    for (let at = range.start; at < range.end; at++) {
+      const key = this.#keys.at(at) as string;
+      const stored = changed.has(key) ? changed.get(key) : this.#objects.get(key);
+      if (stored !== undefined) found.push(stored);
+    }
+    const gone = [...changed.values()].filter(
+      (stored) =>
+        stored !== undefined &&
+        !this.#objects.has(stored.key) &&
+        stored.key.startsWith(prefix) &&
+        (startAfter === undefined || stored.key > startAfter),
+    ) as StoredObject[];
+    // Two runs that are sorted, or nearly so, which costs little to join.
+    return gone.length === 0 ? found : [...found, ...gone].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** States at a revision from the datastore; a page and one more, so that the caller sees whether more follow. */
+  async #readStates(revision: bigint, options: CacheListOptions): Promise<StoredObject[]> {
+    const { prefix = this.#options.root, selector, limit, startAfter } = options;
+    const most = limit === undefined || selector !== undefined ? undefined : limit + 1;
+    const page = await this.#options.backend.list(prefix, { revision, startAfter, limit: most });
+    return page.items.map((item) => this.#store(item.key, item.modRevision, item.value));
   }
 
   async #write(
     key: string,
     object: AnyObject,
     send: (value: Buffer) => Promise<bigint>,
-    ready?: ObjectBytes,
+    ready?: EncodedObject,
   ): Promise<StoredObject> {
     if (!this.#loaded) await this.load();
-    const bytes = ready ?? toBytes(object);
-    // Upstream's encoder ends objects with a line break, and so do the rows of a real cluster.
-    const value = Buffer.concat([bytes.bytes, NEWLINE]);
-    const draft = { value, bytes, object };
+    const encoded = ready ?? toBytes(object);
+    const draft = { encoded, object };
     this.#drafts.set(key, draft);
     try {
-      const revision = await send(value);
+      const revision = await send(encoded.value);
       const cached = this.#objects.get(key);
       if (cached?.revision === revision) return cached;
-      return StoredObject.create(key, revision, bytes, object, this.#options.indexOf);
+      return StoredObject.create(key, revision, encoded, object, this.#options.indexOf);
     } finally {
       if (this.#drafts.get(key) === draft) this.#drafts.delete(key);
     }
   }
 
-  #applyEvent(event: LogEvent): Change {
+  /** Undefined where there is nothing to show: a value that cannot be read, or its end. */
+  #applyEvent(event: LogEvent): Change | undefined {
     const { key, revision } = event;
     const previous = this.#objects.get(key);
-    const nowMs = this.#options.clock.nowMs();
+    this.#broken.delete(key);
     let next: StoredObject | undefined;
-    if (event.kind === 'delete') {
+    if (event.kind !== 'delete') {
+      const stored = this.#fromDraft(event) ?? this.#tryStore(key, revision, event.value);
+      if (stored instanceof StorageError) this.#broken.set(key, stored);
+      else next = stored;
+    }
+    if (next === undefined) {
       this.#objects.delete(key);
       this.#keys.delete(key);
     } else {
-      next = this.#fromDraft(event) ?? this.#store(key, revision, event.value);
       this.#objects.set(key, next);
       if (previous === undefined) this.#keys.add(key);
     }
-    const change = new Change(revision, nowMs, next, previous);
-    if (next !== undefined || previous !== undefined) this.#changes.push(change);
+    if (next === undefined && previous === undefined) return undefined;
+    const change = new Change(revision, this.#options.clock.nowMs(), next, previous);
+    this.#changes.push(change);
     return change;
   }
 
   #fromDraft({ key, revision, value }: LogEvent): StoredObject | undefined {
     const draft = this.#drafts.get(key);
-    if (draft === undefined || draft.value.buffer !== value.buffer || draft.value.byteOffset !== value.byteOffset)
-      return undefined;
-    return StoredObject.create(key, revision, draft.bytes, draft.object, this.#options.indexOf);
+    if (draft === undefined) return undefined;
+    const sent = draft.encoded.value;
+    // The very bytes, or equal ones: the memory backend keeps a copy.
+    if (sent.length !== value.length) return undefined;
+    if ((sent.buffer !== value.buffer || sent.byteOffset !== value.byteOffset) && !sent.equals(value)) return undefined;
+    return StoredObject.create(key, revision, draft.encoded, draft.object, this.#options.indexOf);
   }
 
   #store(key: string, revision: bigint, value: Buffer): StoredObject {
     const object = this.#options.decode(value);
-    return StoredObject.create(key, revision, toBytes(object), object, this.#options.indexOf);
+    return StoredObject.create(key, revision, toBytesOf(value, object), object, this.#options.indexOf);
   }
 
-  #seen(change: Change, watcher: Watcher): CacheEvent | undefined {
-    if (change.next === undefined && change.previous === undefined) return undefined;
-    return change.key.startsWith(watcher.under) ? change.seenBy(watcher.selector) : undefined;
+  #tryStore(key: string, revision: bigint, value: Buffer): StoredObject | StorageError {
+    try {
+      return this.#store(key, revision, value);
+    } catch (cause) {
+      const message = `the stored value of ${key} cannot be read: ${cause instanceof Error ? cause.message : cause}`;
+      const error = new StorageError('corrupt', key, revision, { cause, message });
+      this.#options.logger.error('a stored value cannot be read', { key, revision, error });
+      return error;
+    }
+  }
+
+  #demandReadable(prefix: string, startAfter = ''): void {
+    for (const [key, error] of this.#broken) if (key.startsWith(prefix) && key > startAfter) throw error;
+  }
+
+  #seen(changes: readonly Change[], watcher: Watcher): CacheEvent[] {
+    const events: CacheEvent[] = [];
+    for (const change of changes) {
+      const event = change.key.startsWith(watcher.under) ? change.seenBy(watcher.selector) : undefined;
+      if (event !== undefined) events.push(event);
+    }
+    return events;
   }
 
   #hasMore(from: number, end: number, selector: Selector | undefined): boolean {
@@ -318,29 +388,6 @@ export class WatchCache {
     }
     return false;
   }
-
-  #firstChangeAfter(revision: bigint): number {
-    let low = 0;
-    let high = this.#changes.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#changes[middle] as Change).revision <= revision) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** Forgets changes that are old or too many. Done in blocks, so that it costs next to nothing per event. */
-  #trim(): void {
-    const changes = this.#changes;
-    if (changes.length <= LEAST_EVENTS * 2) return;
-    const oldestMs = this.#options.clock.nowMs() - FRESH_MS;
-    let drop = Math.max(0, changes.length - MOST_EVENTS);
-    while (drop < changes.length - LEAST_EVENTS && (changes[drop] as Change).atMs < oldestMs) drop++;
-    if (drop < LEAST_EVENTS) return;
-    this.#floor = (changes[drop - 1] as Change).revision;
-    changes.splice(0, drop);
-  }
 }
 
-const NEWLINE = Buffer.from('\n');
+const LOST = 'the log of changes was lost; try again';
