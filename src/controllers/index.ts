@@ -84,10 +84,21 @@ export const controllers: readonly ControllerDefinition[] = [
     'endpointslicemirroring-controller',
     async () => (await import('./endpoints/mirroring.ts')).runEndpointSliceMirroringController,
   ),
+  define('job-controller', 'job-controller', async () => (await import('./job/controller.ts')).runJobController),
+  define(
+    'statefulset-controller',
+    'statefulset-controller',
+    async () => (await import('./statefulset/controller.ts')).runStatefulSetController,
+  ),
   define(
     'garbage-collector-controller',
     'generic-garbage-collector',
     async () => (await import('./garbage-collector/controller.ts')).runGarbageCollector,
+  ),
+  define(
+    'ttl-after-finished-controller',
+    'ttl-after-finished-controller',
+    async () => (await import('./job/ttl.ts')).runTtlAfterFinishedController,
   ),
 ];
 

@@ -1,0 +1,156 @@
+import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../../generated/api/apps/v1.ts';
+import type { Pod } from '../../generated/api/core/v1.ts';
+import { toScaledInt } from '../int-or-percent.ts';
+import { isPodAvailable, isPodEnded, isPodReady, isPodTerminating } from '../pods/pod-state.ts';
+import { ordinalOf, revisionOf, startOf } from './identity.ts';
+
+export interface SetView {
+  readonly set: StatefulSet;
+  readonly pods: readonly Pod[];
+  readonly current: ControllerRevision;
+  readonly update: ControllerRevision;
+  readonly nowMs: number;
+}
+
+export type SetStep =
+  /** Create the pod of this ordinal, its claims first, of this revision. */
+  | { readonly step: 'create'; readonly ordinal: number; readonly revision: ControllerRevision }
+  | { readonly step: 'delete'; readonly pod: Pod; readonly why: 'ended' | 'scale-down' | 'update' }
+  /** Put the labels of its place, and missing claims, back. */
+  | { readonly step: 'repair'; readonly pod: Pod };
+
+/**
+ * The steps of one round. In order (the default) that is one step at most: each pod waits until all before it run and
+ * are available, and one goes only when all after it are gone. `Parallel` takes all steps at once.
+ *
+ * Source: `pkg/controller/statefulset/stateful_set_control.go` (updateStatefulSet).
+ */
+export function planSet(view: SetView, needsRepair: (pod: Pod) => boolean): SetStep[] {
+  const { set, pods } = view;
+  if (set.metadata.deletionTimestamp !== undefined) return [];
+  const start = startOf(set);
+  const end = start + (set.spec.replicas ?? 1);
+  const ordered = set.spec.podManagementPolicy !== 'Parallel';
+  const placed = new Map<number, Pod>();
+  const condemned: Pod[] = [];
+  for (const pod of pods) {
+    const ordinal = ordinalOf(set, pod);
+    if (ordinal >= start && ordinal < end) placed.set(ordinal, pod);
+    else if (ordinal >= 0) condemned.push(pod);
+  }
+  condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a));
+  const steps: SetStep[] = [];
+  for (let ordinal = start; ordinal < end; ordinal++) {
+    const { step, blocks } = planReplica(view, ordinal, placed.get(ordinal), needsRepair);
+    if (step !== undefined) steps.push(step);
+    if (blocks && ordered) return steps;
+  }
+  const blocksOthers = steps.some((each) => each.step !== 'repair');
+  const firstSick = findFirstSick(view, [...placed.values()].sort(byOrdinal(set)), condemned);
+  for (const pod of condemned) {
+    if (isPodTerminating(pod)) {
+      if (ordered) return steps;
+      continue;
+    }
+    // A sick pod that is not the first one must wait: the cure may depend on those before it.
+    if (ordered && !isRunningAvailable(view, pod) && pod !== firstSick) return steps;
+    steps.push({ step: 'delete', pod, why: 'scale-down' });
+    if (ordered) return steps;
+  }
+  if (blocksOthers || set.spec.updateStrategy?.type === 'OnDelete') return steps;
+  return [...steps, ...planRolling(view, placed, { start, end })];
+}
+
+function planReplica(
+  view: SetView,
+  ordinal: number,
+  pod: Pod | undefined,
+  needsRepair: (pod: Pod) => boolean,
+): { readonly step?: SetStep; readonly blocks: boolean } {
+  if (pod === undefined)
+    return { step: { step: 'create', ordinal, revision: revisionFor(view, ordinal) }, blocks: true };
+  if (isPodEnded(pod)) {
+    return isPodTerminating(pod) ? { blocks: true } : { step: { step: 'delete', pod, why: 'ended' }, blocks: true };
+  }
+  const repair: { step?: SetStep } =
+    !isPodTerminating(pod) && needsRepair(pod) ? { step: { step: 'repair', pod } } : {};
+  return { ...repair, blocks: isPodTerminating(pod) || !isRunningAvailable(view, pod) };
+}
+
+/** The current revision fills places up to the number of pods that have it: a roll-out goes from the end. */
+function revisionFor({ set, current, update }: SetView, ordinal: number): ControllerRevision {
+  const strategy = set.spec.updateStrategy;
+  if (strategy?.type === 'OnDelete') return update;
+  const partition = strategy?.rollingUpdate?.partition;
+  const place = ordinal - startOf(set);
+  if (partition === undefined || partition === 0) {
+    return place < (set.status?.currentReplicas ?? 0) ? current : update;
+  }
+  return place < partition ? current : update;
+}
+
+function findFirstSick(view: SetView, placed: readonly Pod[], condemned: readonly Pod[]): Pod | undefined {
+  const all = [...placed, ...[...condemned].reverse()];
+  return all.find((pod) => !isRunningAvailable(view, pod) || isPodTerminating(pod));
+}
+
+function planRolling(
+  view: SetView,
+  placed: ReadonlyMap<number, Pod>,
+  { start, end }: { readonly start: number; readonly end: number },
+): SetStep[] {
+  const { set, update } = view;
+  const rule = set.spec.updateStrategy?.rollingUpdate;
+  const maxUnavailable = Math.max(1, toScaledInt(rule?.maxUnavailable ?? 1, set.spec.replicas ?? 1, 'up'));
+  const isUnavailable = (pod: Pod | undefined): boolean =>
+    pod === undefined || isPodTerminating(pod) || !isRunningAvailable(view, pod);
+  let unavailable = 0;
+  for (let ordinal = start; ordinal < end; ordinal++) if (isUnavailable(placed.get(ordinal))) unavailable++;
+  const steps: SetStep[] = [];
+  const lowest = start + (rule?.partition ?? 0);
+  for (let ordinal = end - 1; ordinal >= lowest && unavailable + steps.length < maxUnavailable; ordinal--) {
+    const pod = placed.get(ordinal);
+    if (pod === undefined || isPodTerminating(pod) || revisionOf(pod) === update.metadata.name) continue;
+    steps.push({ step: 'delete', pod, why: 'update' });
+  }
+  return steps;
+}
+
+function isRunningAvailable({ set, nowMs }: SetView, pod: Pod): boolean {
+  return pod.status?.phase === 'Running' && isPodAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
+}
+
+function byOrdinal(set: StatefulSet): (a: Pod, b: Pod) => number {
+  return (a, b) => ordinalOf(set, a) - ordinalOf(set, b);
+}
+
+/** Counts, and the end of a roll-out: the update revision becomes the current one. */
+export function planStatus(view: SetView): StatefulSetStatus {
+  const { set, pods, current, update, nowMs } = view;
+  const count = (test: (pod: Pod) => boolean): number => pods.filter(test).length;
+  const isRunning = (pod: Pod): boolean => pod.status?.phase === 'Running' && isPodReady(pod);
+  const hasRevision = (pod: Pod, revision: ControllerRevision): boolean =>
+    !isPodTerminating(pod) && revisionOf(pod) === revision.metadata.name;
+  const replicas = count((pod) => pod.status?.phase !== undefined && pod.status.phase !== '');
+  const ready = count(isRunning);
+  const updated = count((pod) => hasRevision(pod, update));
+  const isComplete =
+    (set.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate' &&
+    updated === replicas &&
+    ready === replicas;
+  const currentReplicas = isComplete ? updated : count((pod) => hasRevision(pod, current));
+  const optional = (name: string, value: number): object => (value === 0 ? {} : { [name]: value });
+  const { collisionCount = 0, conditions } = set.status ?? {};
+  return {
+    ...(set.metadata.generation === undefined ? {} : { observedGeneration: set.metadata.generation }),
+    replicas,
+    ...optional('readyReplicas', ready),
+    ...optional('currentReplicas', currentReplicas),
+    ...optional('updatedReplicas', updated),
+    currentRevision: (isComplete ? update : current).metadata.name,
+    updateRevision: update.metadata.name,
+    collisionCount,
+    availableReplicas: count((pod) => isRunning(pod) && isPodAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs)),
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+}
