@@ -8,6 +8,7 @@ import { after, describe, it } from 'node:test';
 import { systemClock } from '../../std/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { testBackend } from '../backend.conformance.ts';
+import type { LogEvent } from '../backend.ts';
 import { StorageError } from '../storage-error.ts';
 import { openSqliteBackend } from './sqlite-backend.ts';
 
@@ -65,6 +66,66 @@ describe('the SQLite file', () => {
     await using reopened = await open(path);
     assert.equal((await reopened.get('/registry/a'))?.value.toString(), 'kept');
     assert.equal(await reopened.currentRevision(), revision);
+  });
+
+  it('is compacted as kine would do it, so that kine can go on', async () => {
+    const path = newPath();
+    const backend = await open(path);
+    let a = await backend.create('/registry/a', Buffer.from('1'));
+    for (let index = 2; index <= 6; index++) a = await backend.update('/registry/a', Buffer.from(`${index}`), a);
+    await backend.delete('/registry/b', await backend.create('/registry/b', Buffer.from('b')));
+    await backend.compact(6n, { keepRevisions: 0, batchRows: 2 });
+    await backend.close();
+    const db = new DatabaseSync(path);
+    const rows = db.prepare('SELECT id, name, prev_revision AS p FROM kine ORDER BY id').all();
+    db.close();
+    assert.deepEqual(
+      rows.map(({ id, name, p }) => [id, name, p]),
+      [
+        [1, 'compact_rev_key', 6],
+        [2, '/registry/health', 0],
+        [6, '/registry/a', 5],
+        [7, '/registry/a', 6],
+        [8, '/registry/a', 7],
+        [9, '/registry/b', 0],
+        [10, '/registry/b', 9],
+      ],
+    );
+  });
+
+  it('that kine has written before is read, with its gaps and its deletions', async () => {
+    const path = newPath();
+    await (await open(path)).close();
+    const db = new DatabaseSync(path);
+    const insert = db.prepare(
+      'INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, old_value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    insert.run('/registry/a', 1, 0, 0, 0, 0, Buffer.from('1'), null);
+    insert.run('gap-4', 0, 1, 0, 0, 0, null, null);
+    // Old versions of kine copied the value, the creation and the lease into the row of a deletion.
+    insert.run('/registry/a', 0, 1, 3, 3, 15, Buffer.from('1'), Buffer.from('1'));
+    insert.run('/registry/a', 1, 0, 0, 5, 0, Buffer.from('2'), Buffer.from('1'));
+    db.close();
+    await using backend = await open(path);
+    const events: LogEvent[] = [];
+    await backend.subscribe(2n, { events: (more) => void events.push(...more), failed: assert.fail });
+    assert.deepEqual(
+      events.map(({ kind, revision, createRevision, value, previousValue, leaseSeconds }) => [
+        kind,
+        revision,
+        createRevision,
+        value.toString(),
+        previousValue?.toString(),
+        leaseSeconds,
+      ]),
+      [
+        ['create', 3n, 3n, '1', undefined, 0],
+        ['delete', 5n, 3n, '', '1', 0],
+        ['create', 6n, 6n, '2', undefined, 0],
+      ],
+    );
+    const next = await backend.update('/registry/a', Buffer.from('3'), 6n);
+    assert.deepEqual([next, (await backend.get('/registry/a'))?.createRevision], [7n, 6n]);
   });
 
   it('takes in what another process writes', async () => {
