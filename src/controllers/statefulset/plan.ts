@@ -130,14 +130,13 @@ export function planStatus(view: SetView): StatefulSetStatus {
   const count = (test: (pod: Pod) => boolean): number => pods.filter(test).length;
   const isRunning = (pod: Pod): boolean => pod.status?.phase === 'Running' && isPodReady(pod);
   const hasRevision = (pod: Pod, revision: ControllerRevision): boolean =>
-    !isPodTerminating(pod) && revisionOf(pod) === revision.metadata.name;
+    Boolean(pod.status?.phase) && !isPodTerminating(pod) && revisionOf(pod) === revision.metadata.name;
   const replicas = count((pod) => pod.status?.phase !== undefined && pod.status.phase !== '');
   const ready = count(isRunning);
   const updated = count((pod) => hasRevision(pod, update));
   const isComplete =
     (set.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate' &&
-    updated === replicas &&
-    ready === replicas;
+    [updated, ready, replicas].every((each) => each === (set.spec.replicas ?? 1));
   const currentReplicas = isComplete ? updated : count((pod) => hasRevision(pod, current));
   const optional = (name: string, value: number): object => (value === 0 ? {} : { [name]: value });
   const { collisionCount = 0, conditions } = set.status ?? {};

@@ -65,7 +65,7 @@ describe('the stateful set controller', () => {
     await client.create(statefulsets, statefulSet('a', 3, { podManagementPolicy: 'Parallel' }));
     await until(() => namesOf(server).length === 3);
     makeReady(server);
-    await until(() => server.find(statefulsets, 'default', 'db')?.status?.currentReplicas === 3);
+    await until(() => server.find(statefulsets, 'default', 'db')?.status?.readyReplicas === 3);
     const set = server.find(statefulsets, 'default', 'db');
     assert.ok(set);
     const rollingUpdate = { partition: 1 };
