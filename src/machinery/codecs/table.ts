@@ -1,0 +1,45 @@
+import type { AnyObject } from '../object/object.ts';
+import type { Column } from '../object/resource-definition.ts';
+
+export interface TableOptions {
+  /** What goes beside the cells. Default of the API: `Metadata`. */
+  readonly includeObject: 'None' | 'Metadata' | 'Object';
+  readonly version: 'v1' | 'v1beta1';
+  readonly nowMs: number;
+  /** List metadata; empty for one object. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Leaves out the column definitions, as later events of a watch do. */
+  readonly withoutHeader?: boolean;
+}
+
+/** The rows of `kubectl get`. Source: apiserver `pkg/endpoints/handlers/response.go` (asTable). */
+export function toTable(objects: readonly AnyObject[], columns: readonly Column[], options: TableOptions): AnyObject {
+  const { includeObject, version, nowMs, metadata } = options;
+  const rows = objects.map((object) => ({
+    cells: columns.map((column) => column.cell(object, { nowMs }) ?? null),
+    ...(includeObject === 'None'
+      ? {}
+      : { object: includeObject === 'Object' ? object : toPartialMetadata(object, version) }),
+  }));
+  const columnDefinitions = options.withoutHeader
+    ? null
+    : columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({
+        name,
+        type,
+        format,
+        description,
+        priority,
+      }));
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata,
+    columnDefinitions,
+    rows,
+  } as unknown as AnyObject;
+}
+
+/** An object reduced to its metadata. */
+export function toPartialMetadata(object: AnyObject, version: 'v1' | 'v1beta1' = 'v1'): AnyObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
+}

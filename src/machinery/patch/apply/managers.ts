@@ -1,0 +1,89 @@
+import type { ManagedFieldsEntry } from '../../../generated/api/meta/v1.ts';
+import { FieldSet } from './field-set.ts';
+
+/** One manager of an object's fields. */
+export interface Manager {
+  readonly name: string;
+  readonly operation: 'Apply' | 'Update';
+  readonly apiVersion: string;
+  readonly subresource: string;
+  time: string | undefined;
+  fields: FieldSet;
+}
+
+/** Update managers beyond it are folded into one. Source: apimachinery `managedfields` (DefaultMaxUpdateManagers). */
+const MAX_UPDATE_MANAGERS = 10;
+const OLDEST = 'ancient-changes';
+
+/** Appliers are the same manager in every version; updaters are one each. */
+export function managerId({ name, operation, apiVersion, subresource }: Omit<Manager, 'time' | 'fields'>): string {
+  return JSON.stringify([name, operation, operation === 'Apply' ? '' : apiVersion, subresource]);
+}
+
+export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined): Map<string, Manager> {
+  const managers = new Map<string, Manager>();
+  for (const entry of entries ?? []) {
+    const manager: Manager = {
+      name: entry.manager ?? '',
+      operation: entry.operation === 'Apply' ? 'Apply' : 'Update',
+      apiVersion: entry.apiVersion ?? '',
+      subresource: entry.subresource ?? '',
+      time: entry.time,
+      fields: FieldSet.fromWire(entry.fieldsV1),
+    };
+    managers.set(managerId(manager), manager);
+  }
+  return managers;
+}
+
+/** Entries in upstream's order: by operation, time, name, version and subresource. */
+export function writeManagers(managers: ReadonlyMap<string, Manager>): ManagedFieldsEntry[] {
+  const kept = fold([...managers.values()].filter(({ fields }) => !fields.isEmpty));
+  const orderOf = (manager: Manager): string[] => [
+    manager.operation,
+    manager.time ?? '',
+    manager.name,
+    manager.apiVersion,
+    manager.subresource,
+  ];
+  kept.sort((a, b) => {
+    const left = orderOf(a);
+    const right = orderOf(b);
+    const at = left.findIndex((text, index) => text !== right[index]);
+    return at < 0 ? 0 : (left[at] as string) < (right[at] as string) ? -1 : 1;
+  });
+  return kept.map(({ name, operation, apiVersion, time, fields, subresource }) => ({
+    manager: name,
+    operation,
+    apiVersion,
+    ...(time === undefined ? {} : { time }),
+    fieldsType: 'FieldsV1',
+    fieldsV1: fields.toWire(),
+    ...(subresource === '' ? {} : { subresource }),
+  }));
+}
+
+/** Folds the oldest updaters of each version into one, so that the list stays short. */
+function fold(managers: Manager[]): Manager[] {
+  const updaters = managers.filter(({ operation, subresource }) => operation === 'Update' && subresource === '');
+  let excess = updaters.length - MAX_UPDATE_MANAGERS;
+  if (excess <= 0) return managers;
+  updaters.sort((a, b) =>
+    (a.time ?? '') < (b.time ?? '') ? -1 : (a.time ?? '') > (b.time ?? '') ? 1 : a.name < b.name ? -1 : 1,
+  );
+  const folded = new Map<string, Manager>();
+  const gone = new Set<Manager>();
+  for (const manager of updaters) {
+    if (excess < 0) break;
+    const known = folded.get(manager.apiVersion);
+    gone.add(manager);
+    if (known === undefined) {
+      folded.set(manager.apiVersion, { ...manager, name: OLDEST });
+    } else {
+      known.fields = known.fields.union(manager.fields);
+      known.time = manager.time;
+    }
+    excess--;
+  }
+  return [...managers.filter((manager) => !gone.has(manager)), ...folded.values()];
+}

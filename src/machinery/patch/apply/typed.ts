@@ -1,0 +1,330 @@
+import type { FieldSchema, ListShape, ObjectShape, TypeSchema } from '../../schema/type-schema.ts';
+import { FieldSet, toPathText } from './field-set.ts';
+
+type Fields = Record<string, unknown>;
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A value that does not fit its schema; the message is structured-merge-diff's. */
+export class TypedError extends Error {
+  override readonly name = 'TypedError';
+}
+
+/** The wire name of a list item: its keys with their defaults, or its value. */
+export function elementOf(item: unknown, list: ListShape): string {
+  if (list.listType === 'set') return `v:${JSON.stringify(item)}`;
+  const keys: Fields = {};
+  const fields = list.items.shape === 'object' ? list.items.fields : undefined;
+  for (const key of [...list.mapKeys].sort()) {
+    const value = isFields(item) ? (item[key] ?? fields?.get(key)?.default) : undefined;
+    if (value !== undefined && value !== null) keys[key] = value;
+  }
+  return `k:${JSON.stringify(keys)}`;
+}
+
+/** Whether the value is one leaf: it is owned and replaced as a whole. */
+function isLeaf(type: TypeSchema | undefined): boolean {
+  switch (type?.shape) {
+    case 'object':
+    case 'map':
+      return type.atomic;
+    case 'list':
+      return type.listType === 'atomic';
+    case undefined:
+      return false;
+    default:
+      return type?.shape === 'scalar';
+  }
+}
+
+/** The type below a type: unknown parts (opaque values, fields that are preserved) are maps of anything, lists atomic. */
+function childType(type: TypeSchema | undefined, key: string): TypeSchema | undefined {
+  if (type?.shape === 'object') return type.fields.get(key)?.type;
+  return type?.shape === 'map' ? type.values : undefined;
+}
+
+/** Whether a key names a field of a struct, which holds no place of its own. */
+function isStructField(type: TypeSchema | undefined, key: string): boolean {
+  return type?.shape === 'object' && type.fields.has(key);
+}
+
+/**
+ * Every path that a value sets.
+ *
+ * Source: structured-merge-diff `typed/tofieldset.go`.
+ */
+export function toFieldSet(value: unknown, type: TypeSchema | undefined): FieldSet {
+  const set = new FieldSet();
+  collect(value, type, [], set);
+  return set;
+}
+
+function collect(value: unknown, type: TypeSchema | undefined, path: readonly string[], set: FieldSet): void {
+  if (isLeaf(type)) return set.insert(path);
+  if (Array.isArray(value)) {
+    if (type?.shape !== 'list') return set.insert(path);
+    for (const item of value) {
+      const inner = [...path, elementOf(item, type)];
+      collect(item, type.items, inner, set);
+      set.insert(inner);
+    }
+    return;
+  }
+  if (!isFields(value)) return set.insert(path);
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === undefined) continue;
+    const below = [...path, `f:${key}`];
+    if (inner === null) {
+      set.insert(below);
+      continue;
+    }
+    collect(inner, childType(type, key), below, set);
+    const isEmptyMap = isFields(inner) && Object.keys(inner).length === 0;
+    if (isEmptyMap || !isStructField(type, key)) set.insert(below);
+  }
+}
+
+/** What differs between two values. */
+export interface Comparison {
+  readonly added: FieldSet;
+  readonly removed: FieldSet;
+  readonly modified: FieldSet;
+}
+
+export function compare(before: unknown, after: unknown, type: TypeSchema | undefined): Comparison {
+  const old = toFieldSet(before, type);
+  const next = toFieldSet(after, type);
+  const modified = new FieldSet();
+  collectModified(before, after, type, [], modified);
+  return { added: next.difference(old), removed: old.difference(next), modified };
+}
+
+function collectModified(
+  before: unknown,
+  after: unknown,
+  type: TypeSchema | undefined,
+  path: readonly string[],
+  set: FieldSet,
+): void {
+  if (before === undefined || after === undefined) return;
+  if (!isLeaf(type)) {
+    if (isFields(before) && isFields(after)) {
+      for (const [key, inner] of Object.entries(before)) {
+        collectModified(inner, after[key], childType(type, key), [...path, `f:${key}`], set);
+      }
+      return;
+    }
+    if (Array.isArray(before) && Array.isArray(after) && type?.shape === 'list') {
+      const others = new Map(after.map((item) => [elementOf(item, type), item] as const));
+      for (const item of before) {
+        const element = elementOf(item, type);
+        if (type.listType === 'map') collectModified(item, others.get(element), type.items, [...path, element], set);
+      }
+      return;
+    }
+  }
+  if (!isSame(before, after)) set.insert(path);
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
+  if (!isFields(a) || !isFields(b)) return (a ?? null) === null && (b ?? null) === null;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => isSame(a[key], b[key]));
+}
+
+/** Lays one value over another: what the second sets wins. Source: `typed/merge.go`. */
+export function mergeTyped(base: unknown, over: unknown, type: TypeSchema | undefined): unknown {
+  if (over === undefined) return base;
+  if (base === undefined || base === null || over === null || isLeaf(type)) return over;
+  if (isFields(base) && isFields(over)) {
+    const result: Fields = { ...base };
+    for (const [key, value] of Object.entries(over)) result[key] = mergeTyped(base[key], value, childType(type, key));
+    return result;
+  }
+  if (Array.isArray(base) && Array.isArray(over) && type?.shape === 'list') return mergeLists(base, over, type);
+  return over;
+}
+
+/**
+ * Items of both lists, merged by key. Items that both have follow the order of the second list; items of the first
+ * alone stay before what they stood before.
+ *
+ * Source: `typed/merge.go` (mergeListItems).
+ */
+function mergeLists(base: readonly unknown[], over: readonly unknown[], type: ListShape): unknown[] {
+  const left = base.map((item) => [elementOf(item, type), item] as const);
+  const right = over.map((item) => [elementOf(item, type), item] as const);
+  const inLeft = new Map(left);
+  const inRight = new Map(right);
+  const shared = right.map(([element]) => element).filter((element) => inLeft.has(element));
+  const merged = new Set<string>();
+  const result: unknown[] = [];
+  let leftAt = 0;
+  let rightAt = 0;
+  let sharedAt = 0;
+  const take = (element: string): void => {
+    result.push(mergeTyped(inLeft.get(element), inRight.get(element), type.items));
+    merged.add(element);
+    rightAt++;
+    if (shared[sharedAt] === element) sharedAt++;
+  };
+  while (leftAt < left.length || rightAt < right.length) {
+    const mine = left[leftAt]?.[0];
+    const theirs = right[rightAt]?.[0];
+    if (mine !== undefined && theirs !== undefined) {
+      if (mine === theirs) {
+        take(theirs);
+        leftAt++;
+        continue;
+      }
+      if (inRight.has(mine) && shared[sharedAt] !== undefined && shared[sharedAt] !== mine) {
+        leftAt++;
+        continue;
+      }
+    }
+    if (mine !== undefined) {
+      if (!inRight.has(mine)) {
+        result.push(left[leftAt]?.[1]);
+        leftAt++;
+        continue;
+      }
+      if (merged.has(mine)) leftAt++;
+    }
+    if (theirs !== undefined) take(theirs);
+    else if (mine !== undefined && !merged.has(mine)) leftAt++;
+  }
+  return result;
+}
+
+/** The value without the paths of a set. Source: `typed/remove.go`. */
+export function removePaths(
+  value: unknown,
+  set: FieldSet,
+  type: TypeSchema | undefined,
+  path: readonly string[] = [],
+): unknown {
+  if (isLeaf(type)) return value;
+  if (Array.isArray(value)) {
+    if (type?.shape !== 'list') return value;
+    const kept: unknown[] = [];
+    for (const item of value) {
+      const inner = [...path, elementOf(item, type)];
+      if (set.has(inner)) continue;
+      kept.push(set.hasBelow(inner) ? removePaths(item, set, type.items, inner) : item);
+    }
+    return kept;
+  }
+  if (!isFields(value)) return value;
+  const result: Fields = {};
+  for (const [key, inner] of Object.entries(value)) {
+    const below = [...path, `f:${key}`];
+    if (set.has(below)) continue;
+    const left = set.hasBelow(below) ? removePaths(inner, set, childType(type, key), below) : inner;
+    // A container whose last part goes, goes with it.
+    const emptied = left !== inner && isEmptied(left);
+    if (!emptied) result[key] = left;
+  }
+  return result;
+}
+
+function isEmptied(value: unknown): boolean {
+  return Array.isArray(value) ? value.length === 0 : isFields(value) && Object.keys(value).length === 0;
+}
+
+/** Checks an applied configuration. @throws TypedError with the first fault, in upstream's words. */
+export function checkTyped(value: unknown, type: TypeSchema, path: readonly string[] = []): void {
+  if (value === null || value === undefined) return;
+  switch (type.shape) {
+    case 'object':
+    case 'map':
+      return checkMap(value, type, path);
+    case 'list':
+      return checkList(value, type, path);
+    case 'scalar':
+      return checkScalar(value, type.type, path);
+    default:
+      return;
+  }
+}
+
+function fail(path: readonly string[], message: string): never {
+  throw new TypedError(`${toPathText(path)}: ${message}`);
+}
+
+function checkMap(
+  value: unknown,
+  type: Extract<TypeSchema, { shape: 'object' | 'map' }>,
+  path: readonly string[],
+): void {
+  if (!isFields(value)) fail(path, `expected map, got &{${toGo(value)}}`);
+  for (const [key, inner] of Object.entries(value as Fields)) {
+    const below = [...path, `f:${key}`];
+    const field: FieldSchema | undefined = type.shape === 'object' ? type.fields.get(key) : undefined;
+    if (type.shape === 'object' && field === undefined) {
+      if (!type.preservesUnknown) fail(below, 'field not declared in schema');
+      continue;
+    }
+    checkTyped(inner, type.shape === 'map' ? type.values : (field as FieldSchema).type, below);
+  }
+}
+
+function checkList(value: unknown, type: ListShape, path: readonly string[]): void {
+  if (!Array.isArray(value)) fail(path, `expected list, got &{${toGo(value)}}`);
+  const seen = new Set<string>();
+  for (const [index, item] of (value as unknown[]).entries()) {
+    if (type.listType === 'atomic') {
+      checkTyped(item, type.items, [...path, `v:${index}`]);
+      continue;
+    }
+    const element = elementOf(item, type);
+    if (element === 'k:{}') {
+      const keys = JSON.stringify(type.mapKeys).replace(/,/g, ' ');
+      fail(
+        path,
+        `element ${index}: associative list with keys has an element that omits all key fields ${keys} (and doesn't have default values for any key fields)`,
+      );
+    }
+    if (seen.has(element)) fail(path, `duplicate entries for key ${toPathText([element])}`);
+    seen.add(element);
+    checkTyped(item, type.items, [...path, element]);
+  }
+}
+
+function checkScalar(value: unknown, type: string, path: readonly string[]): void {
+  const shown = `&value.valueUnstructured{Value:${typeof value === 'string' ? JSON.stringify(value) : toGo(value)}}`;
+  switch (type) {
+    case 'boolean':
+      if (typeof value !== 'boolean')
+        fail(path, `expected boolean, got ${typeof value === 'string' ? 'string' : shown}`);
+      return;
+    case 'int32':
+    case 'int64':
+    case 'double':
+      if (typeof value !== 'number')
+        fail(path, `expected numeric (int or float), got ${typeof value === 'string' ? 'string' : shown}`);
+      return;
+    case 'int-or-string':
+    case 'quantity':
+      return;
+    default:
+      if (typeof value !== 'string') fail(path, `expected string, got ${shown}`);
+  }
+}
+
+function toGo(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(toGo).join(' ')}]`;
+  if (isFields(value)) {
+    return `map[${Object.keys(value)
+      .sort()
+      .map((key) => `${key}:${toGo(value[key])}`)
+      .join(' ')}]`;
+  }
+  return value === null || value === undefined ? '<nil>' : String(value);
+}
+
+/** The shape of whole objects, for callers that have no other. */
+export type { ObjectShape };
