@@ -1,7 +1,6 @@
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
 import type { Clock } from '../std/clock.ts';
 import type { AuthenticatedCall, Handler } from './call.ts';
-import type { ReadableResource } from './registry/cache-reader.ts';
 import { CacheStorage, indexFor } from './registry/cache-storage.ts';
 import { CachedCollection, type Freshness } from './registry/cached-collection.ts';
 import { ResourceStore, type StoreHooks } from './registry/store.ts';
@@ -34,16 +33,6 @@ export class ResourcesBuilder {
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
-  }
-
-  /** The readable side of a resource. `siblings` are all versions that share its storage prefix. */
-  readable(
-    definition: ResourceDefinition,
-    siblings: readonly ResourceDefinition[],
-    store: ResourceStore,
-  ): ReadableResource {
-    const cache = this.#deps.storage.cache(definition.storagePrefix, indexFor(siblings));
-    return { cache, view: store.view, storagePrefix: definition.storagePrefix };
   }
 
   /** A resource whose objects are stored. */

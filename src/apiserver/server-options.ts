@@ -31,6 +31,8 @@ export interface ServerSeams {
 /** A part, or a function that makes it once the seams are there. */
 export type Part<T> = T | ((seams: ServerSeams) => T | Promise<T>);
 
+export type OtherPaths = (call: AuthenticatedCall) => Promise<Answer> | undefined;
+
 export interface ApiServerOptions {
   readonly backend: Backend;
   readonly clock: Clock;
@@ -38,7 +40,8 @@ export interface ApiServerOptions {
   /** Records of all built-in kinds. */
   readonly definitions: readonly ResourceDefinition[];
   readonly authenticator: Part<Authenticator>;
-  readonly authorizer: Part<Authorizer>;
+  /** Default: `Node,RBAC`, with escalation checks. */
+  readonly authorizer?: Part<Authorizer> | undefined;
   /** Headers and certificates of a call. Default: the headers alone. */
   readonly credentialsOf?: ((call: Call) => Credentials) | undefined;
   /** Ranges of service addresses, the primary one first. Default `10.43.0.0/16`, as k3s's. */
@@ -52,7 +55,7 @@ export interface ApiServerOptions {
   /** Handlers of subresources that lead elsewhere, by `resource/subresource`: `pods/log`, `nodes/proxy`. */
   readonly connectors?: Part<Readonly<Record<string, Handler<AuthenticatedCall>>>> | undefined;
   /** Answers paths that are no resources (discovery, health, OpenAPI); undefined for paths that it does not know. */
-  readonly otherPaths?: Part<(call: AuthenticatedCall) => Promise<Answer> | undefined> | undefined;
+  readonly otherPaths?: ((seams: ServerSeams) => OtherPaths | Promise<OtherPaths>) | undefined;
   /** Groups that other servers serve. */
   readonly aggregated?: Part<GroupProxy> | undefined;
   /** Further admission, behind the built-in plugins: policies, webhooks, quota. */

@@ -1,7 +1,7 @@
 import { unauthorized } from '../../machinery/errors/status-error.ts';
 import type { Answer, AuthenticatedCall, Authenticator, Call, Credentials, Handler, User } from '../call.ts';
 
-/** Finds out who calls; who brings no credentials is `system:anonymous`, whom the authorizer judges. */
+/** Finds out who calls. Whether nobody may call anonymously is the authenticator's business. */
 export function withAuthentication(
   authenticator: Authenticator,
   credentialsOf: (call: Call) => Credentials,
@@ -9,8 +9,8 @@ export function withAuthentication(
 ): Handler {
   return async (call): Promise<Answer> => {
     const user = await authenticator.authenticate(credentialsOf(call), call.signal);
-    if (user === undefined && call.header('authorization') !== undefined) throw unauthorized();
-    return next(withUser(call, user ?? { name: 'system:anonymous', groups: ['system:unauthenticated'] }));
+    if (user === undefined) throw unauthorized();
+    return next(withUser(call, user));
   };
 }
 
