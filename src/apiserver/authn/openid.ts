@@ -17,15 +17,26 @@ export function createOpenIdDocuments(
   options: OpenIdOptions,
 ): (call: AuthenticatedCall) => Promise<Answer> | undefined {
   if (!options.issuer.startsWith('https://')) return () => undefined;
-  return ({ method, path }) => {
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
-    if (path === '/.well-known/openid-configuration') return answer('application/json', toConfiguration(options));
-    if (path === '/openid/v1/jwks') return answer('application/jwk-set+json', toKeySet(options.keys));
+  return (call) => {
+    if (call.method !== 'GET' && call.method !== 'HEAD') return undefined;
+    if (call.path === '/.well-known/openid-configuration') {
+      return answer(call, 'application/json', toConfiguration(options));
+    }
+    if (call.path === '/openid/v1/jwks') return answer(call, 'application/jwk-set+json', toKeySet(options.keys));
     return undefined;
   };
 }
 
-async function answer(contentType: string, document: unknown): Promise<Answer> {
+async function answer(call: AuthenticatedCall, contentType: string, document: unknown): Promise<Answer> {
+  const accept = call.header('accept');
+  const accepted = accept?.split(',').some((range) => {
+    const type = range.split(';')[0]?.trim();
+    return type === contentType || type === '*/*' || type === 'application/*';
+  });
+  if (accepted === false) {
+    const text = `406: Not Acceptable\n\nAvailable representations: ${contentType}`;
+    return { kind: 'bytes', status: 406, contentType: 'text/plain', body: Buffer.from(text) };
+  }
   const headers = { 'Cache-Control': 'public, max-age=3600' };
   return { kind: 'bytes', status: 200, contentType, headers, body: Buffer.from(JSON.stringify(document)) };
 }

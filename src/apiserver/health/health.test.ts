@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Answer, AuthenticatedCall } from '../call.ts';
+import { parseRequestInfo } from '../request-info.ts';
+import { createHealthPaths } from './health.ts';
+import { createMetricsPath, RequestMetrics } from './metrics.ts';
+import { createVersionPath } from './version.ts';
+
+const broken = {
+  name: 'etcd',
+  check: async () => {
+    throw new Error('gone');
+  },
+};
+const healthy = createHealthPaths({ livez: [], readyz: [{ name: 'etcd', check: () => {} }] });
+const sick = createHealthPaths({ livez: [], readyz: [broken, { name: 'log', check: () => {} }] });
+
+function call(url: string, method = 'GET'): AuthenticatedCall {
+  const [path = '', search = ''] = url.split('?');
+  const query = new URLSearchParams(search);
+  return { method, path, query, info: parseRequestInfo(method, path, query), startedMs: 0 } as AuthenticatedCall;
+}
+
+function textOf(answer: Answer | undefined): string {
+  return answer?.kind === 'bytes' ? `${answer.status} ${answer.body.toString()}` : 'none';
+}
+
+const cases: Record<string, [typeof healthy, string, string]> = {
+  'says ok in short': [healthy, '/readyz', '200 ok'],
+  'says all on request': [healthy, '/readyz?verbose', '200 [+]ping ok\n[+]etcd ok\nreadyz check passed\n'],
+  'answers for one check': [healthy, '/readyz/etcd', '200 ok'],
+  'does not know other checks': [healthy, '/readyz/nothing', '404 404 page not found\n'],
+  'says all on failure but not why': [
+    sick,
+    '/readyz',
+    '500 [+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\nreadyz check failed\n',
+  ],
+  'leaves out what is excluded': [sick, '/readyz?exclude=etcd', '200 ok'],
+  'warns of exclusions that mean nothing': [
+    healthy,
+    '/livez?verbose&exclude=x',
+    '200 [+]ping ok\nwarn: some health checks cannot be excluded: no matches for "x"\nlivez check passed\n',
+  ],
+  'says why below the path of the check': [sick, '/readyz/etcd', '500 internal server error: gone\n'],
+};
+
+describe('health paths', () => {
+  for (const [title, [paths, url, expected]] of Object.entries(cases)) {
+    it(title, async () => assert.equal(textOf(await paths(call(url))), expected));
+  }
+});
+
+describe('/version', () => {
+  it('tells the Kubernetes version and takes GET alone', async () => {
+    const paths = createVersionPath();
+    const answer = textOf(await paths(call('/version')));
+    assert.match(JSON.parse(answer.slice(4)).gitVersion, /^v1\.36\./);
+    await assert.rejects(async () => await paths(call('/version', 'POST')), { code: 405 });
+  });
+});
+
+describe('/metrics', () => {
+  it('counts requests by what they ask', async () => {
+    const metrics = new RequestMetrics({ nowMs: () => 30, after: never, every: never, sleep: async () => {} });
+    const handler = metrics.filter(async () => ({
+      kind: 'bytes',
+      status: 200,
+      contentType: 'x',
+      body: Buffer.alloc(0),
+    }));
+    await handler(call('/api/v1/namespaces/a/pods/p'));
+    const text = textOf(await createMetricsPath(metrics)(call('/metrics')));
+    const labels = 'verb="GET",group="",version="v1",resource="pods",subresource="",scope="resource"';
+    assert.ok(text.includes(`apiserver_request_total{code="200",${labels}} 1\n`));
+    assert.ok(text.includes(`apiserver_request_duration_seconds_bucket{${labels},le="0.05"} 1\n`));
+    assert.ok(text.includes('process_resident_memory_bytes'));
+  });
+});
+
+function never(): { cancel(): void } {
+  return { cancel() {} };
+}

@@ -1,0 +1,84 @@
+import type { Answer, AuthenticatedCall } from '../call.ts';
+import { pageNotFound } from '../route-errors.ts';
+
+/** One thing that must be well. `check` throws, or rejects, where it is not. */
+export interface HealthCheck {
+  readonly name: string;
+  check(signal: AbortSignal): void | Promise<void>;
+}
+
+export interface HealthOptions {
+  /** Whether the process works at all: a failure means that it should be started anew. */
+  readonly livez: readonly HealthCheck[];
+  /** Whether it should get requests. */
+  readonly readyz: readonly HealthCheck[];
+  /** Told of checks that fail; clients only learn their names. */
+  onFailure?(path: string, check: string, error: unknown): void;
+}
+
+const ping: HealthCheck = { name: 'ping', check: () => {} };
+const plain = { contentType: 'text/plain; charset=utf-8', headers: { 'X-Content-Type-Options': 'nosniff' } };
+
+/**
+ * Answers `/healthz`, `/livez` and `/readyz`, with `?verbose` and `?exclude=`, and each check below its own path.
+ * Undefined for other paths. Source: apiserver `pkg/server/healthz/healthz.go`.
+ */
+export function createHealthPaths(options: HealthOptions): (call: AuthenticatedCall) => Promise<Answer> | undefined {
+  const { onFailure } = options;
+  const sets: Readonly<Record<string, readonly HealthCheck[] | undefined>> = {
+    healthz: [ping, ...options.livez],
+    livez: [ping, ...options.livez],
+    readyz: [ping, ...options.readyz],
+  };
+  return (call) => {
+    const [, title = '', ...rest] = call.path.split('/');
+    const checks = sets[title];
+    if (checks === undefined) return undefined;
+    const name = rest.join('/');
+    if (name !== '') return answerOne(call, checks, name);
+    return answerAll(call, checks, { title, onFailure });
+  };
+}
+
+async function answerOne(call: AuthenticatedCall, checks: readonly HealthCheck[], name: string): Promise<Answer> {
+  const check = checks.find((each) => each.name === name);
+  if (check === undefined) return pageNotFound;
+  try {
+    await check.check(call.signal);
+    return { kind: 'bytes', status: 200, ...plain, body: Buffer.from('ok') };
+  } catch (error) {
+    const text = `internal server error: ${error instanceof Error ? error.message : String(error)}\n`;
+    return { kind: 'bytes', status: 500, ...plain, body: Buffer.from(text) };
+  }
+}
+
+async function answerAll(
+  call: AuthenticatedCall,
+  checks: readonly HealthCheck[],
+  { title, onFailure }: { title: string; onFailure: HealthOptions['onFailure'] },
+): Promise<Answer> {
+  const excluded = new Set(call.query.getAll('exclude'));
+  const unknown = [...excluded].filter((name) => !checks.some((check) => check.name === name)).sort();
+  const results = await Promise.all(
+    checks.map(async ({ name, check }) => {
+      if (excluded.has(name)) return { line: `[+]${name} excluded: ok\n`, failed: false };
+      try {
+        await check(call.signal);
+        return { line: `[+]${name} ok\n`, failed: false };
+      } catch (error) {
+        onFailure?.(title, name, error);
+        return { line: `[-]${name} failed: reason withheld\n`, failed: true };
+      }
+    }),
+  );
+  const warning =
+    unknown.length === 0
+      ? ''
+      : `warn: some health checks cannot be excluded: no matches for ${unknown.map((name) => JSON.stringify(name)).join(',')}\n`;
+  const lines = results.map(({ line }) => line).join('') + warning;
+  if (results.some(({ failed }) => failed)) {
+    return { kind: 'bytes', status: 500, ...plain, body: Buffer.from(`${lines}${title} check failed\n`) };
+  }
+  const body = call.query.has('verbose') ? `${lines}${title} check passed\n` : 'ok';
+  return { kind: 'bytes', status: 200, ...plain, body: Buffer.from(body) };
+}
