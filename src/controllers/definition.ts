@@ -1,24 +1,10 @@
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import type { Informers } from '../client/informers.ts';
+import type { Authority } from '../pki/certificate.ts';
 import type { ControllerMetrics } from '../reconcile/controller.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-
-/** What is signed for an approved certificate request. */
-export interface CertificateOrder {
-  /** PEM of the PKCS #10 request. */
-  readonly requestPem: string;
-  /** Such as `kubernetes.io/kubelet-serving`. */
-  readonly signerName: string;
-  /** Key usages as the API spells them, such as `client auth`. */
-  readonly usages: readonly string[];
-  /** Lifetime of the certificate in seconds. */
-  readonly ttlSeconds: number;
-}
-
-/** Signs certificates of one cluster. @throws Error where the request cannot be read. */
-export type CertificateSigner = (order: CertificateOrder) => Promise<string>;
 
 export interface ControllerConfig {
   /** Ranges that nodes get their pod ranges from: one, or one of each family. Empty: nodes get none from us. */
@@ -29,8 +15,8 @@ export interface ControllerConfig {
   readonly serviceCIDRs: readonly string[];
   /** PEM that pods trust the API server by. */
   readonly rootCA: string;
-  /** PEM bundles in use that clients verify by; published for the kubelet-serving signer. */
-  readonly signCertificate?: CertificateSigner | undefined;
+  /** Whoever signs approved certificate requests; absent: nobody does. */
+  readonly authorities?: { readonly client: Authority; readonly server: Authority } | undefined;
   /** Longest lifetime of signed certificates, in seconds. Default one year. */
   readonly certificateTtlSeconds?: number | undefined;
   /** A node that is silent for so long is Unknown, in milliseconds. Default 40,000 (nodes with leases renew every 10 s). */

@@ -86,6 +86,11 @@ export const controllers: readonly ControllerDefinition[] = [
   ),
   define('job-controller', 'job-controller', async () => (await import('./job/controller.ts')).runJobController),
   define(
+    'cronjob-controller',
+    'cronjob-controller',
+    async () => (await import('./cronjob/controller.ts')).runCronJobController,
+  ),
+  define(
     'statefulset-controller',
     'statefulset-controller',
     async () => (await import('./statefulset/controller.ts')).runStatefulSetController,
@@ -99,6 +104,21 @@ export const controllers: readonly ControllerDefinition[] = [
     'ttl-after-finished-controller',
     'ttl-after-finished-controller',
     async () => (await import('./job/ttl.ts')).runTtlAfterFinishedController,
+  ),
+  define(
+    'certificatesigningrequest-approving-controller',
+    'certificate-controller',
+    async () => (await import('./certificates/approving.ts')).runCertificateApprover,
+  ),
+  define(
+    'certificatesigningrequest-signing-controller',
+    'certificate-controller',
+    async () => (await import('./certificates/signing.ts')).runCertificateSigner,
+  ),
+  define(
+    'certificatesigningrequest-cleaner-controller',
+    'certificate-controller',
+    async () => (await import('./certificates/cleaning.ts')).runCertificateCleaner,
   ),
 ];
 
