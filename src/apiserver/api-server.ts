@@ -9,7 +9,7 @@ import { createAuthorization } from './authz/authorizer.ts';
 import { bootstrap } from './bootstrap/bootstrap.ts';
 import { ensureKubernetesService, publishEndpoints } from './bootstrap/kubernetes-service.ts';
 import { buildBuiltinResources, scaleRecord } from './builtin-resources.ts';
-import type { AuthenticatedCall, Authorizer, Call, Credentials, Handler, User, WireAnswer } from './call.ts';
+import type { Authorizer, Call, Credentials, Handler, User, WireAnswer } from './call.ts';
 import { Catalog } from './catalog.ts';
 import { createChain } from './chain.ts';
 import { ApiServices } from './crds/api-services.ts';

@@ -4,6 +4,7 @@ import { type FieldError, fieldInvalid } from '../../machinery/errors/field-erro
 import { conflict, invalid, isAlreadyExists, notFound, StatusError } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, type GroupResource, type ObjectKey, toKeyText } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { toWire } from '../../machinery/schema/decode.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ServedItem } from '../pages.ts';
@@ -45,6 +46,8 @@ export interface UpdateRequest extends WriteContext {
   readonly createsMissing: boolean;
   /** The update is meant for this object only. */
   readonly uid?: string | undefined;
+  /** Who changes, for managed fields that are kept elsewhere than in the object. */
+  readonly fieldManager?: string | undefined;
   /** Default: those of the resource itself. */
   readonly rules?: UpdateRules | undefined;
 }
@@ -162,10 +165,10 @@ export class ResourceStore {
     if (request.dryRun) {
       const existing = await this.#storage.get(key);
       if (existing !== undefined) throw this.#taken(existing, key);
-      return { object };
+      return { object: this.#finish(object) };
     }
     try {
-      return this.#view.toServed(await this.#storage.create(key, this.#view.toStorage(object)));
+      return this.#view.toServed(await this.#storage.create(key, this.#toStored(object)));
     } catch (error) {
       if (!(error instanceof StorageError) || error.fault !== 'key-exists') throw this.#toApiError(error, key.name);
       throw this.#taken(await this.#storage.get(key), key);
@@ -207,9 +210,9 @@ export class ResourceStore {
     let done = false;
     try {
       await request.validateCreate(object);
-      const item = request.dryRun ? undefined : await this.#storage.create(key, this.#view.toStorage(object));
+      const item = request.dryRun ? undefined : await this.#storage.create(key, this.#toStored(object));
       done = true;
-      return item === undefined ? { object } : this.#view.toServed(item);
+      return item === undefined ? { object: this.#finish(object) } : this.#view.toServed(item);
     } finally {
       await finish(done);
     }
@@ -267,10 +270,10 @@ export class ResourceStore {
         await this.#storage.delete(stored);
         await this.#deps.hooks?.afterDelete?.(next, request);
       }
-      return { object: next };
+      return { object: this.#finish(next) };
     }
-    if (request.dryRun) return { object: next };
-    return this.#view.toServed(await this.#storage.update(stored, this.#view.toStorage(next)));
+    if (request.dryRun) return { object: this.#finish(next) };
+    return this.#view.toServed(await this.#storage.update(stored, this.#toStored(next)));
   }
 
   /** Whether this update took away the last thing that held a deleted object. */
@@ -304,7 +307,7 @@ export class ResourceStore {
       change(draft, previous);
       if (options.dryRun) return { object: draft };
       try {
-        return this.#view.toServed(await this.#storage.update(stored, this.#view.toStorage(draft)));
+        return this.#view.toServed(await this.#storage.update(stored, this.#toStored(draft)));
       } catch (error) {
         if (!isRace(error)) throw this.#toApiError(error, key.name);
       }
@@ -322,6 +325,10 @@ export class ResourceStore {
       next.metadata.resourceVersion = current;
       return;
     }
+    const fault = /^\d+$/.test(given)
+      ? undefined
+      : `strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`;
+    if (fault !== undefined) throw new StatusError({ code: 500, reason: '', message: fault });
     if (given !== current) throw conflict(this.#resource, key.name);
   }
 
@@ -383,6 +390,15 @@ export class ResourceStore {
     const removed = this.#view.toServed(await this.#storage.delete(stored));
     await this.#deps.hooks?.afterDelete?.(removed.object, request);
     return removed;
+  }
+
+  /** The object as it is written: fields in order, empty ones dropped or in place as upstream has them. */
+  #finish(object: AnyObject): AnyObject {
+    return toWire(object, this.definition.schema);
+  }
+
+  #toStored(object: AnyObject): AnyObject {
+    return this.#view.toStorage(this.#finish(object));
   }
 
   #keyOf(object: AnyObject): ObjectKey {

@@ -1,9 +1,102 @@
+import { conflict, notFound } from '../../machinery/errors/status-error.ts';
+import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
+import { applyServerSide } from '../../machinery/patch/apply/apply.ts';
+import { toTimeText } from '../../machinery/values/time.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
-import type { VerbScope } from './scope.ts';
-import type { UpdateTarget } from './update.ts';
+import { toObjectAnswer } from './create.ts';
+import { toObject, withDefaults } from './decode-body.ts';
+import { requireAcceptable } from './media.ts';
+import { checkName, dropRepeatedOwners, settleNamespace } from './new-object.ts';
+import { checkAppliedKind, type PatchBody, patchTypeOf, readPatch } from './patch-body.ts';
+import { patchObject } from './patch-object.ts';
+import { addWarning, requireCreate, toAttempt, type VerbScope } from './scope.ts';
+import { resetFields, trackFields } from './track-fields.ts';
+import { keyOfCall, type UpdateTarget } from './update.ts';
+import { type PatchWriteOptions, readPatchOptions } from './write-options.ts';
 
-export function patchHandler(_scope: VerbScope, _target: UpdateTarget): Handler<AuthenticatedCall, ObjectAnswer> {
-  return async () => {
-    throw new Error('patch');
+/** Serves PATCH: the four kinds of patches; an apply creates what is not there. Source: apiserver `endpoints/handlers/patch.go`. */
+export function patchHandler(scope: VerbScope, target: UpdateTarget): Handler<AuthenticatedCall, ObjectAnswer> {
+  const { admission } = scope.deps;
+  return async (call) => {
+    const type = patchTypeOf(call, scope.definition);
+    requireAcceptable(call, scope.bodyDefinition);
+    await call.body();
+    const options = readPatchOptions(call, { isApply: type === 'apply' });
+    const patch = await readPatch(call, type);
+    const { name } = call.info;
+    const { dryRun } = options;
+    const { written, created } = await target.store.update(keyOfCall(call, scope), {
+      userName: call.user.name,
+      dryRun,
+      fieldManager: options.fieldManager,
+      warn: (text) => addWarning(call, text),
+      signal: call.signal,
+      createsMissing: type === 'apply',
+      rules: target.rules,
+      async transform(previous) {
+        const next =
+          type === 'apply'
+            ? applied(call, scope, patch, options, previous)
+            : patched(call, scope, patch, options, previous);
+        if (previous === undefined && next.metadata.uid) throw uidMismatch(scope, name, next.metadata.uid);
+        settleNamespace(next, call, scope);
+        checkName(next, name);
+        const operation = previous === undefined ? 'CREATE' : 'UPDATE';
+        await admission.mutate(toAttempt(call, scope, { operation, name, dryRun, object: next, previous }));
+        dropRepeatedOwners(next, call, { afterAdmission: true });
+        return next;
+      },
+      validate: (object, previous) =>
+        admission.validate(toAttempt(call, scope, { operation: 'UPDATE', name, dryRun, object, previous })),
+      async validateCreate(object) {
+        await requireCreate(call, scope);
+        const facts = { operation: 'CREATE', name, dryRun, object, previous: undefined } as const;
+        await admission.validate(toAttempt(call, scope, facts));
+      },
+    });
+    return toObjectAnswer(scope, created ? 201 : 200, written);
   };
+}
+
+function patched(
+  call: AuthenticatedCall,
+  scope: VerbScope,
+  patch: PatchBody,
+  options: PatchWriteOptions,
+  previous: AnyObject | undefined,
+): AnyObject {
+  const { group, plural } = scope.definition;
+  if (previous === undefined) throw notFound({ group, resource: plural }, call.info.name);
+  const next = patchObject(call, scope.bodyDefinition, patch, options.fieldValidation, previous);
+  trackFields(scope, previous, next, options.fieldManager);
+  return next;
+}
+
+function applied(
+  call: AuthenticatedCall,
+  scope: VerbScope,
+  patch: PatchBody,
+  options: PatchWriteOptions,
+  previous: AnyObject | undefined,
+): AnyObject {
+  const { bodyDefinition } = scope;
+  checkAppliedKind(patch.value, bodyDefinition);
+  if (options.fieldValidation === 'Warn') for (const fault of patch.faults) addWarning(call, fault);
+  const { object } = applyServerSide({
+    shape: bodyDefinition.schema,
+    manager: options.fieldManager,
+    apiVersion: toApiVersion(bodyDefinition),
+    subresource: scope.subresource,
+    nowText: toTimeText(scope.deps.clock.nowMs()),
+    reset: resetFields(scope),
+    live: previous,
+    applied: patch.value as AnyObject,
+    force: options.force,
+  });
+  return withDefaults(toObject(object, bodyDefinition).object, bodyDefinition);
+}
+
+function uidMismatch({ definition }: VerbScope, name: string, uid: string): Error {
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  return conflict({ group: definition.group, resource: definition.plural }, name, why);
 }

@@ -35,6 +35,7 @@ export function updateHandler(scope: VerbScope, target: UpdateTarget): Handler<A
     const { written, created } = await target.store.update(key, {
       userName: call.user.name,
       dryRun,
+      fieldManager: options.fieldManager,
       warn: (text) => addWarning(call, text),
       signal: call.signal,
       createsMissing: false,

@@ -1,0 +1,79 @@
+import { createRequire } from 'node:module';
+import type { stringify } from 'yaml';
+import type { MediaType, Negotiated } from '../../machinery/codecs/negotiate.ts';
+import { wrapUnknown } from '../../machinery/codecs/protobuf/envelope.ts';
+import { encodeProtobuf } from '../../machinery/codecs/protobuf/message-codec.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
+import { typeNameOf } from '../../machinery/schema/builtin.ts';
+import type { Call } from '../call.ts';
+
+export const contentTypes: Readonly<Record<MediaType, string>> = {
+  'application/json': 'application/json',
+  'application/yaml': 'application/yaml',
+  'application/vnd.kubernetes.protobuf': 'application/vnd.kubernetes.protobuf',
+};
+
+const LINE_BREAK = Buffer.from('\n');
+
+/** An object in the form that was negotiated; finished bytes are used where they fit. */
+export function encodeObject(
+  item: { readonly object: AnyObject; readonly json?: Buffer | undefined },
+  form: Negotiated,
+  _call: Call,
+): Buffer | readonly Buffer[] {
+  switch (form.mediaType) {
+    case 'application/vnd.kubernetes.protobuf':
+      return toProtobuf(item);
+    case 'application/yaml':
+      return Buffer.from(toYaml(item.object));
+    default:
+      if (form.pretty) return Buffer.from(`${JSON.stringify(item.object, undefined, 2)}\n`);
+      return item.json === undefined ? Buffer.from(`${JSON.stringify(item.object)}\n`) : [item.json, LINE_BREAK];
+  }
+}
+
+/** Items that keep further encodings of themselves. */
+interface Encodable {
+  readonly object: AnyObject;
+  readonly encodings?: Map<string, Buffer>;
+}
+
+const PROTOBUF = 'protobuf';
+
+/** The protobuf envelope of an object, made once for stored ones. */
+export function toProtobuf(item: Encodable): Buffer {
+  const known = item.encodings?.get(PROTOBUF);
+  if (known !== undefined) return known;
+  const { apiVersion = '', kind = '' } = item.object;
+  const bytes = wrapUnknown(apiVersion, kind, encodeProtobuf(item.object, protobufTypeOf(apiVersion, kind)));
+  item.encodings?.set(PROTOBUF, bytes);
+  return bytes;
+}
+
+/** Kinds of answers that stand in no group's table. */
+const metaTypes: Readonly<Record<string, string>> = {
+  Status: 'meta/v1.Status',
+  Table: 'meta/v1.Table',
+  PartialObjectMetadata: 'meta/v1.PartialObjectMetadata',
+  PartialObjectMetadataList: 'meta/v1.PartialObjectMetadataList',
+};
+
+export function protobufTypeOf(apiVersion: string, kind: string): string {
+  const meta = apiVersion === 'v1' || apiVersion.startsWith('meta.k8s.io/') ? metaTypes[kind] : undefined;
+  const typeName = meta ?? typeNameOf(apiVersion, kind);
+  if (typeName === undefined) throw new Error(`${apiVersion}, ${kind} has no protobuf form`);
+  return typeName;
+}
+
+/** Keys sorted, as upstream's YAML is. */
+export function toYaml(value: unknown): string {
+  const { stringify: write } = createRequire(import.meta.url)('yaml') as { stringify: typeof stringify };
+  return write(value, {
+    sortMapEntries: true,
+    lineWidth: 0,
+    indentSeq: false,
+    version: '1.1',
+    aliasDuplicateObjects: false,
+    singleQuote: false,
+  });
+}

@@ -1,0 +1,118 @@
+import { parseJson } from '../../machinery/codecs/json/parse.ts';
+import { parseYaml } from '../../machinery/codecs/yaml/parse.ts';
+import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
+import { parseApiVersion, toApiVersion } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { MAX_JSON_PATCH_OPERATIONS } from '../../machinery/patch/json-patch.ts';
+import type { AuthenticatedCall } from '../call.ts';
+import { unsupportedMediaType } from './decode-body.ts';
+
+export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
+
+const mediaTypes: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
+};
+
+/** A patch as it was sent, read but not applied. */
+export interface PatchBody {
+  readonly type: PatchType;
+  /** Operations of a JSON patch, an object else. */
+  readonly value: unknown;
+  /** Sentences on fields that stand twice, or that a JSON patch does not know. */
+  readonly faults: readonly string[];
+}
+
+/** The kind of patch that the Content-Type names. @throws StatusError 415 */
+export function patchTypeOf(call: AuthenticatedCall, definition: ResourceDefinition): PatchType {
+  const given = (call.header('content-type') ?? '').split(';')[0]?.trim() ?? '';
+  const type = mediaTypes[given];
+  if (definition.origin === 'custom') {
+    if (type !== undefined && type !== 'strategic') return type;
+    throw unsupportedMediaType(Object.keys(mediaTypes).filter((name) => mediaTypes[name] !== 'strategic'));
+  }
+  if (type !== undefined) return type;
+  const message = '415: Unsupported Media Type';
+  throw new StatusError({ code: 415, reason: 'UnsupportedMediaType', message, details: {} });
+}
+
+/** Reads the patch. @throws StatusError 400, 413 */
+export async function readPatch(call: AuthenticatedCall, type: PatchType): Promise<PatchBody> {
+  if (call.direct !== undefined) return { type, value: call.direct.body, faults: [] };
+  const bytes = await call.body();
+  if (type === 'apply') return readApply(bytes);
+  const prefix = type === 'strategic' ? '' : 'error decoding patch: ';
+  const { value, duplicates } = parse(bytes, prefix);
+  const twice = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
+  if (type === 'json') return { type, value: checkOperations(value), faults: [...unknownParts(value), ...twice] };
+  if (value === null && type === 'merge') throw badRequest('Invalid JSON Patch');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badRequest(
+      `${prefix}json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type map[string]interface {}`,
+    );
+  }
+  return { type, value, faults: twice };
+}
+
+function parse(bytes: Buffer, prefix: string): { value: unknown; duplicates: readonly string[] } {
+  try {
+    return parseJson(bytes, { findDuplicates: true });
+  } catch (error) {
+    throw badRequest(`${prefix}${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function checkOperations(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) {
+    const text = `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type []handlers.jsonPatchOp`;
+    throw badRequest(`error decoding patch: ${text}`);
+  }
+  if (value.length > MAX_JSON_PATCH_OPERATIONS) {
+    const message = `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${value.length}`;
+    throw new StatusError({ code: 413, reason: 'RequestEntityTooLarge', message });
+  }
+  return value;
+}
+
+const operationFields = new Set(['op', 'path', 'from', 'value']);
+
+function unknownParts(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((operation: unknown, index) => {
+    if (typeof operation !== 'object' || operation === null) return [];
+    const unknown = Object.keys(operation).filter((field) => !operationFields.has(field));
+    return unknown.map((field) => `json patch unknown field ${JSON.stringify(`[${index}].${field}`)}`);
+  });
+}
+
+function readApply(bytes: Buffer): PatchBody {
+  let parsed: ReturnType<typeof parseYaml>;
+  try {
+    parsed = parseYaml(bytes);
+  } catch (error) {
+    throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  const value = parsed.value ?? {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const text = `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type map[string]interface {}`;
+    throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${text}`);
+  }
+  return { type: 'apply', value, faults: parsed.duplicates };
+}
+
+/** @throws StatusError 400 where an applied configuration is of another kind than the path's */
+export function checkAppliedKind(value: unknown, definition: ResourceDefinition): void {
+  const { apiVersion = '', kind = '' } = value as { apiVersion?: string; kind?: string };
+  if (apiVersion === toApiVersion(definition) && kind === definition.kind) return;
+  const { group, version } = parseApiVersion(apiVersion);
+  throw badRequest(`invalid object type: ${group}/${version}, Kind=${kind}`);
+}
+
+function jsonTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
+}

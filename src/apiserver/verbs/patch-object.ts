@@ -1,0 +1,93 @@
+import { StatusError } from '../../machinery/errors/status-error.ts';
+import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { applyJsonPatch } from '../../machinery/patch/json-patch.ts';
+import { applyMergePatch } from '../../machinery/patch/merge.ts';
+import { applyStrategicMergePatch } from '../../machinery/patch/strategic.ts';
+import { decodeObject, TypeMismatchError } from '../../machinery/schema/decode.ts';
+import type { AuthenticatedCall } from '../call.ts';
+import { withDefaults } from './decode-body.ts';
+import { goText } from './go-text.ts';
+import type { PatchBody } from './patch-body.ts';
+import { addWarning } from './scope.ts';
+import type { FieldValidation } from './write-options.ts';
+
+/**
+ * The object after a JSON, merge or strategic merge patch: private, decoded and with defaults.
+ * @throws StatusError 422 where the patch or its result does not fit
+ */
+export function patchObject(
+  call: AuthenticatedCall,
+  definition: ResourceDefinition,
+  patch: PatchBody,
+  fieldValidation: FieldValidation,
+  previous: AnyObject,
+): AnyObject {
+  const result = applyTo(previous, patch, definition);
+  // Upstream shows the result of JSON and merge patches as text, and strategic patches as Go prints maps.
+  const shown = (): string => (patch.type === 'strategic' ? goText(patch.value) : toText(result));
+  checkType(result, definition, shown);
+  const { object, unknown } = decode(result, definition, shown);
+  const faults =
+    fieldValidation === 'Ignore'
+      ? []
+      : [...patch.faults, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
+  if (faults.length > 0 && fieldValidation === 'Strict') {
+    throw invalidPatch(shown(), `strict decoding error: ${faults.join(', ')}`);
+  }
+  for (const fault of faults) addWarning(call, fault);
+  return withDefaults(object, definition);
+}
+
+function applyTo(previous: AnyObject, patch: PatchBody, definition: ResourceDefinition): unknown {
+  switch (patch.type) {
+    case 'json':
+      return applyJsonPatch(previous, patch.value as readonly unknown[]);
+    case 'merge':
+      return applyMergePatch(previous, patch.value);
+    default:
+      try {
+        return applyStrategicMergePatch(previous, patch.value, definition.schema);
+      } catch (error) {
+        if (!(error instanceof StatusError) || error.reason !== 'BadRequest') throw error;
+        throw invalidPatch(goText(patch.value), error.message);
+      }
+  }
+}
+
+function checkType(result: unknown, definition: ResourceDefinition, shown: () => string): void {
+  const { apiVersion = toApiVersion(definition), kind = definition.kind } = (result ?? {}) as Partial<AnyObject>;
+  if (apiVersion === toApiVersion(definition) && kind === definition.kind) return;
+  const text = `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+  throw invalidPatch(shown(), text);
+}
+
+function decode(result: unknown, definition: ResourceDefinition, shown: () => string): ReturnType<typeof decodeObject> {
+  const typed = { ...(result as object), apiVersion: toApiVersion(definition), kind: definition.kind };
+  try {
+    const decoded = decodeObject(typed, definition.schema, { unknownFields: 'drop' });
+    decoded.object.metadata ??= {};
+    return decoded;
+  } catch (error) {
+    if (error instanceof StatusError && error.cause instanceof TypeMismatchError) {
+      throw invalidPatch(shown(), error.cause.message);
+    }
+    throw error;
+  }
+}
+
+function toText(result: unknown): string {
+  const { apiVersion, ...rest } = (result ?? {}) as Record<string, unknown>;
+  return `${JSON.stringify({ apiVersion, ...rest })}`;
+}
+
+/** A fault that upstream gives no kind and no name. */
+function invalidPatch(shown: string, why: string): StatusError {
+  const text = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
+  return new StatusError({
+    code: 422,
+    reason: 'Invalid',
+    message: ` "" is invalid: patch: ${text}`,
+    details: { causes: [{ reason: 'FieldValueInvalid', message: text, field: 'patch' }] },
+  });
+}
