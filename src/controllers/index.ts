@@ -101,9 +101,29 @@ export const controllers: readonly ControllerDefinition[] = [
     async () => (await import('./garbage-collector/controller.ts')).runGarbageCollector,
   ),
   define(
+    'pod-garbage-collector-controller',
+    'pod-garbage-collector',
+    async () => (await import('./pod-gc/controller.ts')).runPodGarbageCollector,
+  ),
+  define(
     'ttl-after-finished-controller',
     'ttl-after-finished-controller',
     async () => (await import('./job/ttl.ts')).runTtlAfterFinishedController,
+  ),
+  define(
+    'persistentvolume-binder-controller',
+    'persistent-volume-binder',
+    async () => (await import('./volume/binder.ts')).runVolumeBinder,
+  ),
+  define(
+    'persistentvolumeclaim-protection-controller',
+    'pvc-protection-controller',
+    async () => (await import('./volume/protection.ts')).runClaimProtection,
+  ),
+  define(
+    'persistentvolume-protection-controller',
+    'pv-protection-controller',
+    async () => (await import('./volume/protection.ts')).runVolumeProtection,
   ),
   define(
     'certificatesigningrequest-approving-controller',
@@ -119,6 +139,16 @@ export const controllers: readonly ControllerDefinition[] = [
     'certificatesigningrequest-cleaner-controller',
     'certificate-controller',
     async () => (await import('./certificates/cleaning.ts')).runCertificateCleaner,
+  ),
+  define(
+    'clusterrole-aggregation-controller',
+    'clusterrole-aggregation-controller',
+    async () => (await import('./clusterrole-aggregation/controller.ts')).runClusterRoleAggregation,
+  ),
+  define(
+    'bootstrap-token-cleaner-controller',
+    'token-cleaner',
+    async () => (await import('./bootstrap-tokens/controller.ts')).runTokenCleaner,
   ),
 ];
 
