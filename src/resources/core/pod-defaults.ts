@@ -1,0 +1,150 @@
+import type { Container, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../generated/api/core/v1.ts';
+
+/** Source of all: pkg/apis/core/v1/defaults.go. */
+
+export function defaultPod(pod: Pod): void {
+  const { spec } = pod;
+  // A limit without a request is the request.
+  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+    const { limits, requests } = container.resources ?? {};
+    if (!limits) continue;
+    const filled: Record<string, string> = { ...requests };
+    for (const [name, amount] of Object.entries(limits)) filled[name] ??= amount;
+    container.resources = { ...container.resources, requests: filled };
+  }
+  spec.enableServiceLinks ??= true;
+  defaultPodSpec(spec);
+  if (spec.hostNetwork) defaultHostPorts(spec);
+}
+
+export function defaultPodTemplate(template: PodTemplateSpec | undefined | null): void {
+  if (!template) return;
+  template.spec ??= {} as PodSpec;
+  defaultPodSpec(template.spec);
+  if (template.spec.hostNetwork) defaultHostPorts(template.spec);
+}
+
+export function defaultPodSpec(spec: PodSpec): void {
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) defaultContainer(container);
+  for (const container of spec.ephemeralContainers ?? []) defaultContainer(container as Container);
+  for (const volume of spec.volumes ?? []) defaultVolume(volume);
+  if (!spec.dnsPolicy) spec.dnsPolicy = 'ClusterFirst';
+  if (!spec.restartPolicy) spec.restartPolicy = 'Always';
+  spec.terminationGracePeriodSeconds ??= 30;
+  if (!spec.schedulerName) spec.schedulerName = 'default-scheduler';
+  spec.securityContext ??= {};
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+  else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
+}
+
+function defaultHostPorts(spec: PodSpec): void {
+  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+    for (const port of container.ports ?? []) if (!port.hostPort) port.hostPort = port.containerPort;
+  }
+}
+
+function defaultContainer(container: Container): void {
+  if (!container.imagePullPolicy)
+    container.imagePullPolicy = isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent';
+  if (!container.terminationMessagePath) container.terminationMessagePath = '/dev/termination-log';
+  if (!container.terminationMessagePolicy) container.terminationMessagePolicy = 'File';
+  for (const port of container.ports ?? []) if (!port.protocol) port.protocol = 'TCP';
+  for (const variable of container.env ?? []) {
+    const reference = variable.valueFrom?.fieldRef;
+    if (reference && !reference.apiVersion) reference.apiVersion = 'v1';
+    const file = variable.valueFrom?.fileKeyRef;
+    if (file) file.optional ??= false;
+  }
+  defaultProbe(container.livenessProbe);
+  defaultProbe(container.readinessProbe);
+  defaultProbe(container.startupProbe);
+  for (const handler of [container.lifecycle?.postStart, container.lifecycle?.preStop])
+    defaultHttpGet(handler?.httpGet);
+}
+
+/** Whether an image has the tag `latest`, or none and no digest. */
+function isLatest(image: string): boolean {
+  if (image.includes('@')) return false;
+  const tag = image.slice(image.lastIndexOf('/') + 1).split(':')[1];
+  return tag === undefined || tag === 'latest';
+}
+
+function defaultProbe(probe: Probe | undefined | null): void {
+  if (!probe) return;
+  if (!probe.timeoutSeconds) probe.timeoutSeconds = 1;
+  if (!probe.periodSeconds) probe.periodSeconds = 10;
+  if (!probe.successThreshold) probe.successThreshold = 1;
+  if (!probe.failureThreshold) probe.failureThreshold = 3;
+  defaultHttpGet(probe.httpGet);
+  if (probe.grpc) probe.grpc.service ??= '';
+}
+
+function defaultHttpGet(action: { path?: string | undefined; scheme?: string | undefined } | undefined | null): void {
+  if (!action) return;
+  if (!action.path) action.path = '/';
+  if (!action.scheme) action.scheme = 'HTTP';
+}
+
+const VOLUME_SOURCES = [
+  'hostPath',
+  'emptyDir',
+  'secret',
+  'configMap',
+  'projected',
+  'downwardAPI',
+  'iscsi',
+  'rbd',
+  'azureDisk',
+  'scaleIO',
+] as const;
+
+function defaultVolume(volume: Volume): void {
+  const hasSource = Object.entries(volume).some(
+    ([key, value]) => key !== 'name' && value !== undefined && value !== null,
+  );
+  if (!hasSource) volume.emptyDir = {};
+  for (const source of VOLUME_SOURCES) {
+    const value = volume[source] as Record<string, unknown> | undefined | null;
+    if (!value) continue;
+    switch (source) {
+      case 'hostPath':
+        value['type'] ??= '';
+        break;
+      case 'secret':
+      case 'configMap':
+      case 'downwardAPI':
+      case 'projected':
+        value['defaultMode'] ??= 420;
+        break;
+      case 'iscsi':
+        if (!value['iscsiInterface']) value['iscsiInterface'] = 'default';
+        break;
+      case 'rbd':
+        if (!value['pool']) value['pool'] = 'rbd';
+        if (!value['user']) value['user'] = 'admin';
+        if (!value['keyring']) value['keyring'] = '/etc/ceph/keyring';
+        break;
+      case 'azureDisk':
+        value['cachingMode'] ??= 'ReadWrite';
+        value['kind'] ??= 'Shared';
+        value['fsType'] ??= 'ext4';
+        value['readOnly'] ??= false;
+        break;
+      case 'scaleIO':
+        if (!value['storageMode']) value['storageMode'] = 'ThinProvisioned';
+        if (!value['fsType']) value['fsType'] = 'xfs';
+        break;
+      default:
+        break;
+    }
+  }
+  for (const item of volume.downwardAPI?.items ?? [])
+    if (item.fieldRef && !item.fieldRef.apiVersion) item.fieldRef.apiVersion = 'v1';
+  for (const source of volume.projected?.sources ?? []) {
+    if (source.serviceAccountToken) source.serviceAccountToken.expirationSeconds ??= 3600;
+    for (const item of source.downwardAPI?.items ?? [])
+      if (item.fieldRef && !item.fieldRef.apiVersion) item.fieldRef.apiVersion = 'v1';
+  }
+  const template = volume.ephemeral?.volumeClaimTemplate?.spec;
+  if (template) template.volumeMode ??= 'Filesystem';
+}

@@ -1,0 +1,101 @@
+import discovery from '../generated/discovery.json' with { type: 'json' };
+import type { ResourceType } from '../generated/resource-types.ts';
+import type { KubeObject } from '../machinery/object/object.ts';
+import { toApiVersion } from '../machinery/object/object.ts';
+import type {
+  Column,
+  ResourceDefinition,
+  ScalePaths,
+  Strategy,
+  SubresourceRecord,
+  Verb,
+} from '../machinery/object/resource-definition.ts';
+import { builtinShape, typeNameOf } from '../machinery/schema/builtin.ts';
+import type { ObjectShape } from '../machinery/schema/type-schema.ts';
+import { defaultColumns } from './columns.ts';
+
+/** What a kind says of itself; the rest is upstream's discovery. */
+export interface KindRules<T> {
+  /** Default: the plural. Source: kube-apiserver's storage factory (special prefixes). */
+  readonly storagePrefix?: string;
+  readonly storageVersion?: string;
+  readonly convert?: ResourceDefinition['convert'];
+  readonly scale?: ScalePaths;
+  readonly columns?: readonly Column<T>[];
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  readonly generation?: 'spec' | 'none';
+  readonly allowCreateOnUpdate?: boolean;
+  readonly allowUnconditionalUpdate?: boolean;
+  readonly defaultPropagation?: 'Background' | 'Orphan';
+  readonly leaseSeconds?: number;
+  readonly strategy?: Strategy<T>;
+}
+
+interface DiscoveredResource {
+  readonly name: string;
+  readonly singularName: string;
+  readonly kind: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly verbs: readonly string[];
+  readonly group?: string;
+  readonly version?: string;
+}
+
+const documents = discovery as unknown as Readonly<
+  Record<string, { readonly resources?: readonly DiscoveredResource[] }>
+>;
+
+/** The record of a built-in kind. The shape is compiled when first asked for: most kinds are never used in a tenant. */
+export function defineResource<T extends KubeObject>(
+  type: ResourceType<T>,
+  rules: KindRules<NoInfer<T>> = {},
+): ResourceDefinition {
+  const path = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
+  const resources = documents[path]?.resources ?? [];
+  const found = resources.find(({ name }) => name === type.plural);
+  const names = (name: string): Readonly<Record<string, SubresourceRecord>> =>
+    Object.fromEntries(
+      resources
+        .filter((other) => other.name.startsWith(`${name}/`))
+        .map(({ name: full, kind, group, version, verbs }) => [
+          full.slice(name.length + 1),
+          { kind, group, version, verbs },
+        ]),
+    );
+  const subresources = names(type.plural);
+  const { status: _status, scale: _scale, ...further } = subresources;
+  const definition: Omit<ResourceDefinition<T>, 'schema'> = {
+    group: type.group,
+    version: type.version,
+    kind: type.kind,
+    plural: type.plural,
+    namespaced: type.namespaced,
+    listKind: `${type.kind}List`,
+    singular: found?.singularName ?? type.kind.toLowerCase(),
+    shortNames: found?.shortNames ?? [],
+    categories: found?.categories ?? [],
+    verbs: (found?.verbs ?? []) as readonly Verb[],
+    origin: 'builtin',
+    storagePrefix: rules.storagePrefix ?? type.plural,
+    storageVersion: rules.storageVersion ?? type.version,
+    convert: rules.convert,
+    hasStatus: subresources['status'] !== undefined,
+    scale: rules.scale,
+    subresources: further,
+    columns: rules.columns ?? (defaultColumns as readonly Column<T>[]),
+    selectableFields: rules.selectableFields ?? {},
+    generation: rules.generation ?? 'none',
+    allowCreateOnUpdate: rules.allowCreateOnUpdate ?? false,
+    allowUnconditionalUpdate: rules.allowUnconditionalUpdate ?? true,
+    defaultPropagation: rules.defaultPropagation ?? 'Background',
+    leaseSeconds: rules.leaseSeconds,
+    strategy: rules.strategy ?? {},
+  };
+  const typeName = typeNameOf(toApiVersion(type), type.kind);
+  if (typeName === undefined) throw new Error(`no type for ${toApiVersion(type)} ${type.kind}`);
+  return Object.defineProperty(definition, 'schema', {
+    enumerable: true,
+    get: (): ObjectShape => builtinShape(typeName),
+  }) as unknown as ResourceDefinition;
+}

@@ -1,0 +1,511 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { HorizontalPodAutoscaler } from '../generated/api/autoscaling/v2.ts';
+import type { CertificateSigningRequest } from '../generated/api/certificates/v1.ts';
+import type { Lease } from '../generated/api/coordination/v1.ts';
+import type { Event as NewEvent } from '../generated/api/events/v1.ts';
+import type { RuntimeClass } from '../generated/api/node/v1.ts';
+import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
+import type { ClusterRole, ClusterRoleBinding, RoleBinding, Subject } from '../generated/api/rbac/v1.ts';
+import type { PriorityClass } from '../generated/api/scheduling/v1.ts';
+import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from '../generated/api/storage/v1.ts';
+import * as types from '../generated/resource-types.ts';
+import {
+  type FieldError,
+  fieldForbidden,
+  fieldInvalid,
+  fieldNotSupported,
+  fieldRequired,
+} from '../machinery/errors/field-error.ts';
+import type { AnyObject, KubeObject } from '../machinery/object/object.ts';
+import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
+import { ageColumn, ageOf, column, nameColumn, wide } from './columns.ts';
+import { defineResource } from './define.ts';
+import { specAndStatus } from './status-strategy.ts';
+
+/** Source: pkg/apis/rbac/v1/defaults.go. */
+function defaultBinding(binding: {
+  roleRef?: { apiGroup?: string } | undefined;
+  subjects?: Subject[] | undefined;
+}): void {
+  if (binding.roleRef && !binding.roleRef.apiGroup) binding.roleRef.apiGroup = 'rbac.authorization.k8s.io';
+  for (const subject of binding.subjects ?? []) {
+    if (subject.apiGroup) continue;
+    if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup = 'rbac.authorization.k8s.io';
+  }
+}
+
+const SUBJECT_KINDS = ['ServiceAccount', 'User', 'Group'];
+
+function validateBinding(binding: RoleBinding | ClusterRoleBinding): FieldError[] {
+  const faults: FieldError[] = [];
+  if (!binding.roleRef?.name) faults.push(fieldRequired('roleRef.name'));
+  (binding.subjects ?? []).forEach((subject, index) => {
+    if (!subject.name) faults.push(fieldRequired(`subjects[${index}].name`));
+    if (!SUBJECT_KINDS.includes(subject.kind ?? ''))
+      faults.push(fieldNotSupported(`subjects[${index}].kind`, subject.kind, SUBJECT_KINDS));
+  });
+  return faults;
+}
+
+function keepRole(next: RoleBinding | ClusterRoleBinding, previous: RoleBinding | ClusterRoleBinding): FieldError[] {
+  const faults = validateBinding(next);
+  if (!isDeepStrictEqual(next.roleRef, previous.roleRef))
+    faults.push(fieldInvalid('roleRef', next.roleRef, 'cannot change roleRef'));
+  return faults;
+}
+
+const subjectsText = (subjects: readonly Subject[] | undefined, kind: string): string =>
+  (subjects ?? [])
+    .filter((subject) => subject.kind === kind)
+    .map(({ namespace, name }) => (kind === 'ServiceAccount' ? `${namespace}/${name}` : name))
+    .join(', ');
+
+const bindingColumns = [
+  nameColumn,
+  column<RoleBinding>('Role', ({ roleRef }) => `${roleRef?.kind}/${roleRef?.name}`),
+  ageColumn,
+  column<RoleBinding>('Users', ({ subjects }) => subjectsText(subjects, 'User'), wide),
+  column<RoleBinding>('Groups', ({ subjects }) => subjectsText(subjects, 'Group'), wide),
+  column<RoleBinding>('ServiceAccounts', ({ subjects }) => subjectsText(subjects, 'ServiceAccount'), wide),
+];
+
+const createdAt = column<KubeObject>('Created At', ({ metadata }) => metadata.creationTimestamp ?? '', {
+  type: 'date',
+});
+const unconditional = { allowCreateOnUpdate: true } as const;
+
+const rbac = [
+  defineResource(types.roles, { ...unconditional, columns: [nameColumn, createdAt] }),
+  defineResource(types.clusterroles, {
+    ...unconditional,
+    columns: [nameColumn, createdAt],
+    strategy: {
+      validateCreate: ({ aggregationRule }: ClusterRole) =>
+        aggregationRule && (aggregationRule.clusterRoleSelectors ?? []).length === 0
+          ? [
+              fieldRequired(
+                'aggregationRule.clusterRoleSelectors',
+                'at least one clusterRoleSelector required if aggregationRule is non-nil',
+              ),
+            ]
+          : [],
+    },
+  }),
+  defineResource(types.rolebindings, {
+    ...unconditional,
+    columns: bindingColumns,
+    strategy: {
+      applyDefaults: defaultBinding as (object: RoleBinding) => void,
+      validateCreate: validateBinding,
+      validateUpdate: keepRole,
+    },
+  }),
+  defineResource(types.clusterrolebindings, {
+    ...unconditional,
+    columns: bindingColumns as never,
+    strategy: {
+      applyDefaults: defaultBinding as (object: ClusterRoleBinding) => void,
+      validateCreate: validateBinding,
+      validateUpdate: keepRole,
+    },
+  }),
+];
+
+const isDefaultClass = ({ metadata }: KubeObject): boolean =>
+  metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ||
+  metadata.annotations?.['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
+
+const storage = [
+  defineResource(types.storageclasses, {
+    columns: [
+      column(
+        'Name',
+        (object: StorageClass) =>
+          isDefaultClass(object) ? `${object.metadata.name} (default)` : (object.metadata.name ?? ''),
+        { format: 'name' },
+      ),
+      column('Provisioner', ({ provisioner }) => provisioner ?? ''),
+      column('ReclaimPolicy', ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete'),
+      column('VolumeBindingMode', ({ volumeBindingMode }) => volumeBindingMode ?? 'Immediate'),
+      column('AllowVolumeExpansion', ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false),
+      ageColumn,
+    ],
+    strategy: {
+      applyDefaults(object: StorageClass) {
+        object.reclaimPolicy ??= 'Delete';
+        object.volumeBindingMode ??= 'Immediate';
+      },
+      validateCreate: ({ provisioner }) => (provisioner ? [] : [fieldRequired('provisioner')]),
+      validateUpdate(next, previous) {
+        const faults: FieldError[] = [];
+        if (!isDeepStrictEqual(next.parameters ?? {}, previous.parameters ?? {}))
+          faults.push(fieldForbidden('parameters', 'updates to parameters are forbidden.'));
+        if (next.provisioner !== previous.provisioner)
+          faults.push(fieldForbidden('provisioner', 'updates to provisioner are forbidden.'));
+        if (next.reclaimPolicy !== previous.reclaimPolicy)
+          faults.push(fieldForbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.'));
+        return faults;
+      },
+    },
+  }),
+  defineResource(types.csidrivers, {
+    generation: 'spec',
+    columns: [
+      nameColumn,
+      column('AttachRequired', ({ spec }: CSIDriver) => spec?.attachRequired ?? true, { type: 'boolean' }),
+      column('PodInfoOnMount', ({ spec }) => spec?.podInfoOnMount ?? false, { type: 'boolean' }),
+      column('StorageCapacity', ({ spec }) => spec?.storageCapacity ?? false, { type: 'boolean' }),
+      column(
+        'TokenRequests',
+        ({ spec }) => (spec?.tokenRequests ?? []).map(({ audience }) => audience).join(',') || '<unset>',
+      ),
+      column('RequiresRepublish', ({ spec }) => spec?.requiresRepublish ?? false, { type: 'boolean' }),
+      column('Modes', ({ spec }) => (spec?.volumeLifecycleModes ?? []).join(',') || '<none>'),
+      ageColumn,
+    ],
+    strategy: {
+      applyDefaults({ spec }: CSIDriver) {
+        spec.attachRequired ??= true;
+        spec.podInfoOnMount ??= false;
+        spec.storageCapacity ??= false;
+        spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
+        if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
+        spec.requiresRepublish ??= false;
+        spec.seLinuxMount ??= false;
+      },
+    },
+  }),
+  defineResource(types.csinodes, {
+    columns: [
+      nameColumn,
+      column('Drivers', ({ spec }: CSINode) => (spec?.drivers ?? []).length, { type: 'integer' }),
+      ageColumn,
+    ],
+  }),
+  defineResource(types.csistoragecapacities, { columns: [nameColumn, ageColumn] }),
+  defineResource(types.volumeattachments, {
+    columns: [
+      nameColumn,
+      column('Attacher', ({ spec }: VolumeAttachment) => spec?.attacher ?? ''),
+      column('PV', ({ spec }) => spec?.source?.persistentVolumeName ?? ''),
+      column('Node', ({ spec }) => spec?.nodeName ?? ''),
+      column('Attached', ({ status }) => status?.attached ?? false, { type: 'boolean' }),
+      ageColumn,
+    ],
+    strategy: specAndStatus<VolumeAttachment>(),
+  }),
+  defineResource(types.volumeattributesclasses, {
+    columns: [nameColumn, column('DriverName', ({ driverName }) => driverName ?? ''), ageColumn],
+  }),
+];
+
+/** v1 is a view of v2 with one metric. Source: pkg/apis/autoscaling/v1/conversion.go. */
+function toHpaV1(stored: AnyObject): AnyObject {
+  const { spec, status, ...rest } = stored as unknown as HorizontalPodAutoscaler;
+  const isCpu = (metric: {
+    type?: string | undefined;
+    resource?: { name?: string | undefined } | undefined;
+  }): boolean => metric.type === 'Resource' && metric.resource?.name === 'cpu';
+  const target = spec.metrics?.find(isCpu)?.resource?.target?.averageUtilization;
+  const current = status?.currentMetrics?.find(isCpu)?.resource?.current?.averageUtilization;
+  const { metrics: _m, behavior: _b, ...plainSpec } = spec;
+  const { currentMetrics: _c, conditions: _k, ...plainStatus } = status ?? {};
+  return {
+    ...rest,
+    spec: { ...plainSpec, ...(target === undefined ? {} : { targetCPUUtilizationPercentage: target }) },
+    status: { ...plainStatus, ...(current === undefined ? {} : { currentCPUUtilizationPercentage: current }) },
+  } as unknown as AnyObject;
+}
+
+function fromHpaV1(object: AnyObject): AnyObject {
+  const { spec, status, ...rest } = object as unknown as {
+    spec: Record<string, unknown>;
+    status?: Record<string, unknown>;
+  } & AnyObject;
+  const { targetCPUUtilizationPercentage: target, ...plainSpec } = spec;
+  const { currentCPUUtilizationPercentage: _current, ...plainStatus } = status ?? {};
+  const metrics =
+    target === undefined
+      ? undefined
+      : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }];
+  return {
+    ...rest,
+    apiVersion: 'autoscaling/v2',
+    spec: { ...plainSpec, ...(metrics === undefined ? {} : { metrics }) },
+    status: plainStatus,
+  } as unknown as AnyObject;
+}
+
+const hpaColumns = [
+  nameColumn,
+  column<HorizontalPodAutoscaler>(
+    'Reference',
+    ({ spec }) => `${spec.scaleTargetRef?.kind}/${spec.scaleTargetRef?.name}`,
+  ),
+  column<HorizontalPodAutoscaler>('Targets', ({ spec, status }) => {
+    const texts = (spec.metrics ?? []).map(({ resource }, index) => {
+      const current = status?.currentMetrics?.[index]?.resource?.current;
+      const wanted = resource?.target;
+      if (wanted?.averageUtilization !== undefined)
+        return `${resource?.name}: ${current?.averageUtilization === undefined ? '<unknown>' : `${current.averageUtilization}%`}/${wanted.averageUtilization}%`;
+      return `${resource?.name ?? ''}: ${current?.averageValue ?? '<unknown>'}/${wanted?.averageValue ?? '<auto>'}`;
+    });
+    return texts.length === 0 ? '<none>' : texts.join(', ');
+  }),
+  column<HorizontalPodAutoscaler>('MinPods', ({ spec }) => String(spec.minReplicas ?? '<unset>')),
+  column<HorizontalPodAutoscaler>('MaxPods', ({ spec }) => spec.maxReplicas ?? 0, { type: 'integer' }),
+  column<HorizontalPodAutoscaler>('Replicas', ({ status }) => status?.currentReplicas ?? 0, { type: 'integer' }),
+  ageColumn,
+];
+
+const hpaRules = specAndStatus<HorizontalPodAutoscaler>({
+  applyDefaults({ spec }) {
+    spec.minReplicas ??= 1;
+    if (!spec.metrics?.length)
+      spec.metrics = [
+        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
+      ];
+  },
+  validateCreate({ spec }) {
+    const faults: FieldError[] = [];
+    if ((spec.maxReplicas ?? 0) < 1)
+      faults.push(fieldInvalid('spec.maxReplicas', spec.maxReplicas ?? 0, 'must be greater than 0'));
+    if ((spec.maxReplicas ?? 0) < (spec.minReplicas ?? 1))
+      faults.push(fieldInvalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than or equal to `minReplicas`'));
+    return faults;
+  },
+});
+
+const autoscaling = [
+  defineResource(types.horizontalpodautoscalersV2, { storageVersion: 'v2', columns: hpaColumns, strategy: hpaRules }),
+  defineResource(types.horizontalpodautoscalers, {
+    storageVersion: 'v2',
+    convert: { fromStorage: toHpaV1, toStorage: fromHpaV1 },
+    columns: [nameColumn, ageColumn],
+    strategy: specAndStatus({
+      applyDefaults({ spec }) {
+        spec.minReplicas ??= 1;
+        spec.targetCPUUtilizationPercentage ??= 80;
+      },
+    }),
+  }),
+];
+
+/** Events of the newer group are another view of the same objects. Source: pkg/apis/events/v1/conversion.go. */
+const newEvent = defineResource(types.eventsRegarding, {
+  storagePrefix: 'events',
+  storageVersion: 'v1',
+  leaseSeconds: 3660,
+  allowCreateOnUpdate: true,
+  convert: {
+    fromStorage(stored) {
+      const { involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, ...rest } =
+        stored as Record<string, unknown> & AnyObject;
+      return {
+        ...rest,
+        eventTime: rest['eventTime'] ?? null,
+        regarding: involvedObject,
+        note: message,
+        reportingController: reportingComponent,
+        deprecatedSource: source,
+        deprecatedFirstTimestamp: firstTimestamp,
+        deprecatedLastTimestamp: lastTimestamp,
+        deprecatedCount: count,
+      } as unknown as AnyObject;
+    },
+    toStorage(object) {
+      const {
+        regarding,
+        note,
+        reportingController,
+        deprecatedSource,
+        deprecatedFirstTimestamp,
+        deprecatedLastTimestamp,
+        deprecatedCount,
+        ...rest
+      } = object as unknown as NewEvent & AnyObject;
+      return {
+        ...rest,
+        apiVersion: 'v1',
+        involvedObject: regarding ?? {},
+        message: note,
+        reportingComponent: reportingController ?? '',
+        source: deprecatedSource ?? {},
+        firstTimestamp: deprecatedFirstTimestamp ?? null,
+        lastTimestamp: deprecatedLastTimestamp ?? null,
+        count: deprecatedCount,
+      } as unknown as AnyObject;
+    },
+  },
+  columns: [
+    column('Last Seen', ({ series, deprecatedLastTimestamp, deprecatedFirstTimestamp, eventTime }, { nowMs }) =>
+      ageOf(series?.lastObservedTime || deprecatedLastTimestamp || deprecatedFirstTimestamp || eventTime, nowMs),
+    ),
+    column('Type', ({ type }) => type ?? ''),
+    column('Reason', ({ reason }) => reason ?? ''),
+    column('Object', ({ regarding }) => `${(regarding?.kind ?? '').toLowerCase()}/${regarding?.name ?? ''}`),
+    column('Message', ({ note }) => (note ?? '').trim()),
+  ],
+});
+
+const csrState = ({ status }: CertificateSigningRequest): string => {
+  const states: string[] = [];
+  const has = (wanted: string): boolean => status?.conditions?.some(({ type }) => type === wanted) ?? false;
+  if (has('Approved')) states.push('Approved');
+  if (has('Denied')) states.push('Denied');
+  if (has('Failed')) states.push('Failed');
+  if (status?.certificate) states.push('Issued');
+  return states.length === 0 ? 'Pending' : states.join(',');
+};
+
+const rest: readonly ResourceDefinition[] = [
+  defineResource(types.certificatesigningrequests, {
+    selectableFields: { 'spec.signerName': ({ spec }: CertificateSigningRequest) => spec.signerName ?? '' },
+    columns: [
+      nameColumn,
+      ageColumn,
+      column('SignerName', ({ spec }) => spec.signerName ?? ''),
+      column('Requestor', ({ spec }) => spec.username ?? ''),
+      column('RequestedDuration', ({ spec }) =>
+        spec.expirationSeconds ? ageOf(new Date(0).toISOString(), spec.expirationSeconds * 1000) : '<none>',
+      ),
+      column('Condition', csrState),
+    ],
+    strategy: specAndStatus<CertificateSigningRequest>({
+      prepareForUpdate(next, previous) {
+        next.spec = previous.spec;
+      },
+      validateCreate: ({ spec }) => [
+        ...(spec.request ? [] : [fieldRequired('spec.request')]),
+        ...(spec.signerName ? [] : [fieldRequired('spec.signerName')]),
+        ...(spec.usages?.length ? [] : [fieldRequired('spec.usages')]),
+      ],
+    }),
+  }),
+  defineResource(types.leases, {
+    allowCreateOnUpdate: true,
+    columns: [nameColumn, column('Holder', ({ spec }: Lease) => spec?.holderIdentity ?? ''), ageColumn],
+  }),
+  defineResource(types.poddisruptionbudgets, {
+    generation: 'spec',
+    allowUnconditionalUpdate: false,
+    columns: [
+      nameColumn,
+      column('Min Available', ({ spec }: PodDisruptionBudget) => String(spec?.minAvailable ?? 'N/A')),
+      column('Max Unavailable', ({ spec }) => String(spec?.maxUnavailable ?? 'N/A')),
+      column('Allowed Disruptions', ({ status }) => status?.disruptionsAllowed ?? 0, { type: 'integer' }),
+      ageColumn,
+    ],
+    strategy: specAndStatus<PodDisruptionBudget>({
+      validateCreate: ({ spec }) =>
+        spec?.minAvailable !== undefined && spec.maxUnavailable !== undefined
+          ? [fieldInvalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')]
+          : [],
+    }),
+  }),
+  defineResource(types.priorityclasses, {
+    columns: [
+      nameColumn,
+      column('Value', ({ value }: PriorityClass) => value ?? 0, { type: 'integer' }),
+      column('Global-Default', ({ globalDefault }) => globalDefault ?? false, { type: 'boolean' }),
+      ageColumn,
+      column('PreemptionPolicy', ({ preemptionPolicy }) => preemptionPolicy ?? 'PreemptLowerPriority'),
+    ],
+    strategy: {
+      applyDefaults(object: PriorityClass) {
+        object.preemptionPolicy ??= 'PreemptLowerPriority';
+      },
+      validateUpdate(next, previous) {
+        const faults: FieldError[] = [];
+        if ((next.value ?? 0) !== (previous.value ?? 0))
+          faults.push(fieldForbidden('value', 'may not be changed in an update.'));
+        if (next.preemptionPolicy !== previous.preemptionPolicy)
+          faults.push(fieldInvalid('preemptionPolicy', next.preemptionPolicy, 'field is immutable'));
+        return faults;
+      },
+    },
+  }),
+  defineResource(types.runtimeclasses, {
+    columns: [nameColumn, column('Handler', ({ handler }: RuntimeClass) => handler ?? ''), ageColumn],
+  }),
+  newEvent,
+  ...[types.deviceclasses, types.resourceclaims, types.resourceclaimtemplates, types.resourceslices].map((type) =>
+    defineResource(type as types.ResourceType<KubeObject>, { columns: [nameColumn, ageColumn] }),
+  ),
+  ...[types.flowschemas, types.prioritylevelconfigurations].map((type) =>
+    defineResource(type as types.ResourceType<KubeObject>, {
+      generation: 'spec',
+      columns: [nameColumn, ageColumn],
+      strategy: specAndStatus(),
+    }),
+  ),
+  ...[types.mutatingwebhookconfigurations, types.validatingwebhookconfigurations].map((type) =>
+    defineResource(type as types.ResourceType<KubeObject>, {
+      generation: 'spec',
+      columns: [
+        nameColumn,
+        column('Webhooks', (object) => ((object as AnyObject)['webhooks'] as unknown[] | undefined)?.length ?? 0, {
+          type: 'integer',
+        }),
+        ageColumn,
+      ],
+      strategy: { applyDefaults: defaultWebhooks },
+    }),
+  ),
+  ...[
+    types.validatingadmissionpolicies,
+    types.validatingadmissionpolicybindings,
+    types.mutatingadmissionpolicies,
+    types.mutatingadmissionpolicybindings,
+  ].map((type) =>
+    defineResource(type as types.ResourceType<KubeObject>, { generation: 'spec', columns: [nameColumn, ageColumn] }),
+  ),
+  defineResource(types.customresourcedefinitions, {
+    storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
+    generation: 'spec',
+  }),
+  defineResource(types.apiservices, {
+    storagePrefix: 'apiregistration.k8s.io/apiservices',
+    columns: [
+      nameColumn,
+      column('Service', ({ spec }) => (spec?.service ? `${spec.service.namespace}/${spec.service.name}` : 'Local')),
+      column('Available', ({ status }) => {
+        const found = status?.conditions?.find(({ type }) => type === 'Available');
+        return found === undefined ? 'Unknown' : found.status === 'True' ? 'True' : `False (${found.reason})`;
+      }),
+      ageColumn,
+    ],
+    strategy: specAndStatus({
+      applyDefaults({ spec }) {
+        if (spec?.service) spec.service.port ??= 443;
+      },
+    }),
+  }),
+  ...[
+    types.componentstatuses,
+    types.tokenreviews,
+    types.selfsubjectreviews,
+    types.subjectaccessreviews,
+    types.localsubjectaccessreviews,
+    types.selfsubjectaccessreviews,
+    types.selfsubjectrulesreviews,
+  ].map((type) => defineResource(type as types.ResourceType<KubeObject>)),
+];
+
+/** Source: pkg/apis/admissionregistration/v1/defaults.go. */
+function defaultWebhooks(object: KubeObject): void {
+  const { webhooks = [] } = object as unknown as { webhooks?: Record<string, unknown>[] };
+  for (const webhook of webhooks ?? []) {
+    webhook['failurePolicy'] ??= 'Fail';
+    webhook['matchPolicy'] ??= 'Equivalent';
+    webhook['namespaceSelector'] ??= {};
+    webhook['objectSelector'] ??= {};
+    webhook['timeoutSeconds'] ??= 10;
+    if (object.kind === 'MutatingWebhookConfiguration') webhook['reinvocationPolicy'] ??= 'Never';
+    for (const rule of (webhook['rules'] as Record<string, unknown>[] | undefined) ?? []) rule['scope'] ??= '*';
+    const service = (webhook['clientConfig'] as { service?: { port?: number } } | undefined)?.service;
+    if (service) service.port ??= 443;
+  }
+}
+
+export const otherKinds: readonly ResourceDefinition[] = [...rbac, ...storage, ...autoscaling, ...rest];
