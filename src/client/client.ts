@@ -169,8 +169,8 @@ export class Client {
 /** The URL path of a collection, an object or a subresource. */
 export function toPath(type: ResourceType, namespace?: string, name?: string, subresource?: string): string {
   const root = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
-  const scope = type.namespaced && namespace ? `/namespaces/${encodeURIComponent(namespace)}` : '';
-  const tail = name === undefined ? '' : `/${encodeURIComponent(name)}`;
+  const scope = type.namespaced && namespace ? `/namespaces/${toSegment(namespace)}` : '';
+  const tail = name === undefined ? '' : `/${toSegment(name)}`;
   return `${root}${scope}/${type.plural}${tail}${subresource ? `/${subresource}` : ''}`;
 }
 
@@ -189,4 +189,9 @@ function toQuery(fields: Readonly<Record<string, string | number | boolean | und
     if (value !== undefined && value !== '') query[key] = String(value);
   }
   return query;
+}
+
+/** A name as a part of a path. Colons, as in `system:node`, stand for themselves there. */
+function toSegment(name: string): string {
+  return encodeURIComponent(name).replaceAll('%3A', ':');
 }
