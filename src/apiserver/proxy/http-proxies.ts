@@ -1,0 +1,159 @@
+import { isIP } from 'node:net';
+import type { Endpoints, Pod, Service } from '../../generated/api/core/v1.ts';
+import { endpoints, pods, services } from '../../generated/resource-types.ts';
+import { badRequest, notFound, serviceUnavailable } from '../../machinery/errors/status-error.ts';
+import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
+import type { AuthenticatedCall, Handler } from '../call.ts';
+import type { ObjectReader } from '../object-reader.ts';
+import type { KubeletConnector } from './kubelet.ts';
+import { readPod } from './pod-target.ts';
+import { type ProxyTarget, proxyCall } from './reverse-proxy.ts';
+
+export interface ProxyDeps {
+  readonly reader: ObjectReader;
+  readonly kubelets: KubeletConnector;
+}
+
+/** `nodes/proxy`: the kubelet, or another port of the node. Source: `pkg/registry/core/node/strategy.go`. */
+export function nodeProxyHandler({ kubelets }: ProxyDeps): Handler<AuthenticatedCall> {
+  return (call) =>
+    proxyCall(call, async (): Promise<ProxyTarget> => {
+      const wanted = splitName(call.info.name, 'node');
+      const location = await kubelets.locate(wanted.name);
+      const port = wanted.port === '' ? location.port : toPort(wanted.port);
+      const { host, node } = location;
+      const authority = join(host, port);
+      if (port === location.port) {
+        return { authority, connect: () => kubelets.connect(location, call.signal), rewrites: false };
+      }
+      const target = { scheme: wanted.scheme, host, port };
+      return { authority, connect: () => kubelets.connectAddress(node, target, call.signal), rewrites: true };
+    });
+}
+
+/** `pods/proxy`. Source: `pkg/registry/core/pod/strategy.go` (ResourceLocation). */
+export function podProxyHandler({ reader, kubelets }: ProxyDeps): Handler<AuthenticatedCall> {
+  return (call) =>
+    proxyCall(call, async (): Promise<ProxyTarget> => {
+      const wanted = splitName(call.info.name, 'pod');
+      const pod = await readPod(reader, call, wanted.name);
+      const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+      const standard = wanted.scheme === 'https' ? 443 : 80;
+      const port = wanted.port === '' ? (ports[0]?.containerPort ?? standard) : toPort(wanted.port);
+      return podTarget(pod, { scheme: wanted.scheme, port }, call, kubelets);
+    });
+}
+
+/** `services/proxy`: one of the pods behind a service. Source: `pkg/registry/core/service/storage` (ResourceLocation). */
+export function serviceProxyHandler({ reader, kubelets }: ProxyDeps): Handler<AuthenticatedCall> {
+  return (call) =>
+    proxyCall(call, async (): Promise<ProxyTarget> => {
+      const { namespace } = call.info;
+      const wanted = splitName(call.info.name, 'service');
+      const key = { namespace, name: wanted.name };
+      const portName = await portNameOf(reader, key, wanted.port);
+      const found = await reader.get(endpoints as ResourceType<Endpoints & KubeObject>, key);
+      if (found === undefined) throw await missing(reader, key);
+      if ((found.subsets ?? []).length === 0) {
+        throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(wanted.name)}`);
+      }
+      for (const candidate of shuffled(toCandidates(found, portName, namespace))) {
+        const pod = await reader.get(pods as ResourceType<Pod & KubeObject>, { namespace, name: candidate.pod });
+        // Only what is a pod is proxied to: endpoints can be written by users and may name any address.
+        if (pod === undefined || !addressesOf(pod).includes(candidate.ip)) continue;
+        return podTarget(pod, { scheme: wanted.scheme, port: candidate.port }, call, kubelets, candidate.ip);
+      }
+      throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(call.info.name)}`);
+    });
+}
+
+async function portNameOf(
+  reader: ObjectReader,
+  key: { namespace: string; name: string },
+  port: string,
+): Promise<string> {
+  if (!/^\d+$/.test(port)) return port;
+  const service = await reader.get(services as ResourceType<Service & KubeObject>, key);
+  if (service === undefined) throw notFound({ group: '', resource: 'services' }, key.name);
+  const declared = service.spec?.ports?.find((each) => each.port === Number(port));
+  if (declared !== undefined) return declared.name ?? '';
+  throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(key.name)}`);
+}
+
+async function missing(reader: ObjectReader, key: { namespace: string; name: string }): Promise<Error> {
+  const service = await reader.get(services as ResourceType<Service & KubeObject>, key);
+  const resource = service === undefined ? 'services' : 'endpoints';
+  return notFound({ group: '', resource }, key.name);
+}
+
+interface Candidate {
+  readonly ip: string;
+  readonly pod: string;
+  readonly port: number;
+}
+
+function toCandidates(found: Endpoints, portName: string, namespace: string): readonly Candidate[] {
+  return (found.subsets ?? []).flatMap((subset) => {
+    const port = subset.ports?.find((each) => (each.name ?? '') === portName)?.port;
+    if (port === undefined) return [];
+    return (subset.addresses ?? []).flatMap(({ ip, targetRef }) =>
+      targetRef?.kind === 'Pod' && targetRef.namespace === namespace ? [{ ip, pod: targetRef.name ?? '', port }] : [],
+    );
+  });
+}
+
+function shuffled<T>(items: readonly T[]): readonly T[] {
+  const start = Math.floor(Math.random() * items.length);
+  return [...items.slice(start), ...items.slice(0, start)];
+}
+
+function podTarget(
+  pod: Pod,
+  { scheme, port }: { scheme: string; port: number },
+  call: AuthenticatedCall,
+  kubelets: KubeletConnector,
+  address: string = addressesOf(pod)[0] ?? '',
+): ProxyTarget {
+  if (!isGlobalUnicast(address)) throw badRequest('address not allowed');
+  const target = { scheme, host: address, port };
+  const node = pod.spec?.nodeName ?? '';
+  const connect = () => kubelets.connectAddress(node, target, call.signal);
+  return { authority: join(address, port), connect, rewrites: true };
+}
+
+function addressesOf(pod: Pod): readonly string[] {
+  const many = (pod.status?.podIPs ?? []).map(({ ip }) => ip).filter((ip): ip is string => ip !== undefined);
+  return many.length > 0 ? many : pod.status?.podIP ? [pod.status.podIP] : [];
+}
+
+/** Neither loopback, link-local, multicast nor nothing: a proxy must not lead to the server's own machine. */
+function isGlobalUnicast(address: string): boolean {
+  if (isIP(address) === 4) return !/^(0\.0\.0\.0$|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.255\.255\.255$)/.test(address);
+  if (isIP(address) === 6) return !/^(::1?$|fe[89ab]|ff)/i.test(address);
+  return false;
+}
+
+interface SchemeNamePort {
+  readonly scheme: string;
+  readonly name: string;
+  readonly port: string;
+}
+
+/** `name`, `name:port` or `scheme:name:port`. Source: apimachinery `pkg/util/net/port_split.go`. */
+function splitName(id: string, what: string): SchemeNamePort {
+  const pieces = id.split(':');
+  const [scheme = '', name = '', port = ''] = pieces.length < 3 ? ['', pieces[0], pieces[1]] : pieces;
+  const valid = pieces.length <= 3 && name !== '' && ['', 'http', 'https'].includes(scheme);
+  if (!valid) throw badRequest(`invalid ${what} request ${JSON.stringify(id)}`);
+  return { scheme, name, port };
+}
+
+function toPort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw badRequest(`invalid port ${JSON.stringify(text)}`);
+  return port;
+}
+
+function join(host: string, port: number): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,127 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  type FieldError,
+  fieldForbidden,
+  fieldInvalid,
+  fieldNotSupported,
+} from '../../machinery/errors/field-error.ts';
+import { badRequest, invalid } from '../../machinery/errors/status-error.ts';
+import type { Answer, AuthenticatedCall, Handler, StreamAnswer } from '../call.ts';
+import type { ObjectReader } from '../object-reader.ts';
+import { backendError, type KubeletConnector, readText, refusalOf, sendRequest } from './kubelet.ts';
+import { chooseContainer, readFlag, readPod } from './pod-target.ts';
+
+interface LogDeps {
+  readonly reader: ObjectReader;
+  readonly kubelets: KubeletConnector;
+}
+
+interface LogOptions {
+  readonly container: string;
+  readonly flags: readonly string[];
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly sinceTime?: string | undefined;
+  readonly stream: string;
+}
+
+const flagNames = ['follow', 'previous', 'timestamps'];
+const numberNames = ['sinceSeconds', 'tailLines', 'limitBytes'];
+const streams = ['All', 'Stderr', 'Stdout'];
+
+/** Reads or follows the log of a container. Source: `pkg/registry/core/pod/rest/log.go`. */
+export function podLogHandler({ reader, kubelets }: LogDeps): Handler<AuthenticatedCall> {
+  return async (call): Promise<Answer> => {
+    const options = readOptions(call.query);
+    const faults = validate(options);
+    if (faults.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, call.info.name, faults);
+    const pod = await readPod(reader, call);
+    const container = chooseContainer(pod, options.container);
+    const node = pod.spec?.nodeName;
+    if (!node) return { kind: 'bytes', status: 204, contentType: 'text/plain', body: Buffer.alloc(0) };
+    const socket = await kubelets.connect(await kubelets.locate(node), call.signal);
+    const { namespace, name } = call.info;
+    const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join('/')}?${toQuery(options)}`;
+    const sent = sendRequest(socket, { method: 'GET', path });
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once('response', resolve).once('error', (error) => reject(backendError(error)));
+      sent.end();
+    });
+    const code = answer.statusCode ?? 500;
+    if (code < 200 || code > 206) throw refusalOf(code, await readText(answer), { kind: 'pods/log', name });
+    return toStream(answer, answer.headers['content-type'] ?? 'text/plain');
+  };
+}
+
+/** Passes the kubelet's bytes on as they come, no quicker than the client takes them. */
+function toStream(answer: IncomingMessage, contentType: string): StreamAnswer {
+  return {
+    kind: 'stream',
+    status: 200,
+    contentType,
+    start(sink, signal) {
+      const stop = (): void => {
+        answer.destroy();
+      };
+      answer.on('data', (chunk: Buffer) => {
+        if (sink.write(chunk)) return;
+        answer.pause();
+        sink.drained().then(() => answer.resume(), stop);
+      });
+      answer.once('end', () => sink.end()).once('error', () => sink.end());
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop, { once: true });
+    },
+  };
+}
+
+/** @throws StatusError 400 for numbers that are none. */
+function readOptions(query: URLSearchParams): LogOptions {
+  const numbers = new Map<string, number>();
+  for (const name of numberNames) {
+    const text = query.get(name);
+    if (text === null || text === '') continue;
+    if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+    numbers.set(name, Number(text));
+  }
+  return {
+    container: query.get('container') ?? '',
+    flags: flagNames.filter((name) => readFlag(query, name)),
+    numbers,
+    sinceTime: query.get('sinceTime') || undefined,
+    stream: query.get('stream') || 'All',
+  };
+}
+
+/** Source: `pkg/apis/core/validation/validation.go` (ValidatePodLogOptions). */
+function validate({ numbers, sinceTime, stream }: LogOptions): readonly FieldError[] {
+  const faults: FieldError[] = [];
+  const tailLines = numbers.get('tailLines');
+  const limitBytes = numbers.get('limitBytes');
+  const sinceSeconds = numbers.get('sinceSeconds');
+  if (tailLines !== undefined && tailLines < 0) {
+    faults.push(fieldInvalid('tailLines', tailLines, 'must be greater than or equal to 0'));
+  }
+  if (limitBytes !== undefined && limitBytes < 1) {
+    faults.push(fieldInvalid('limitBytes', limitBytes, 'must be greater than 0'));
+  }
+  if (sinceSeconds !== undefined && sinceTime !== undefined) {
+    faults.push(fieldForbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
+  } else if (sinceSeconds !== undefined && sinceSeconds < 1) {
+    faults.push(fieldInvalid('sinceSeconds', sinceSeconds, 'must be greater than 0'));
+  }
+  if (!streams.includes(stream)) faults.push(fieldNotSupported('stream', stream, streams));
+  if (stream !== 'All' && tailLines !== undefined) {
+    faults.push(fieldForbidden('[]', '`tailLines` and specific `stream` are mutually exclusive for now'));
+  }
+  return faults;
+}
+
+function toQuery({ flags, numbers, sinceTime, stream }: LogOptions): string {
+  const query = new URLSearchParams();
+  for (const name of flags) query.set(name, 'true');
+  for (const [name, value] of numbers) query.set(name, String(value));
+  if (sinceTime !== undefined) query.set('sinceTime', sinceTime);
+  // Kubelets before 1.32 do not know the parameter, and refuse none that they do not know.
+  if (stream !== 'All') query.set('stream', stream);
+  return query.toString();
+}
