@@ -1,0 +1,246 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ApiServer, createApiServer } from '../apiserver/api-server.ts';
+import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
+import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
+import { createTokenSigner } from '../apiserver/authn/token-signer.ts';
+import type { User } from '../apiserver/call.ts';
+import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
+import { createHealthPaths } from '../apiserver/health/health.ts';
+import { createVersionPath } from '../apiserver/health/version.ts';
+import { type Listener, openListener, type ServingCertificate } from '../apiserver/listener/https.ts';
+import { createCredentialsReader } from '../apiserver/listener/peer-certificates.ts';
+import { createConnectors } from '../apiserver/proxy/connectors.ts';
+import type { NodeDialer } from '../apiserver/proxy/node-dialer.ts';
+import type { OtherPaths } from '../apiserver/server-options.ts';
+import { Client } from '../client/client.ts';
+import { createEventRecorder } from '../client/events.ts';
+import { Informers } from '../client/informers.ts';
+import type { Backend } from '../datastore/backend.ts';
+import { startCompaction } from '../datastore/compaction.ts';
+import { expireLeases } from '../datastore/lease.ts';
+import type { Pki } from '../pki/bundle.ts';
+import { issueCertificate } from '../pki/certificate.ts';
+import { parseCertificateRequest } from '../pki/certificate-request.ts';
+import { builtinResources } from '../resources/index.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+export interface ControlPlaneOptions {
+  readonly backend: Backend;
+  readonly pki: Pki;
+  /** PEM of the token-signing key. */
+  readonly serviceAccountKeyPem: string;
+  readonly host: string;
+  readonly port: number;
+  readonly serving: ServingCertificate;
+  readonly clusterCidrs: readonly string[];
+  readonly serviceCidrs: readonly string[];
+  readonly nodePorts: string;
+  readonly clusterDomain: string;
+  /** Controllers that do not run here. */
+  readonly disabledControllers?: readonly string[] | undefined;
+  /** How nodes are reached. */
+  readonly dialer: NodeDialer;
+  /** Identity that kubelets see when the server calls them. */
+  readonly kubeletClientName: string;
+  /** Judges `Basic` credentials, such as join tokens. */
+  readonly basic?: ((user: string, password: string) => Promise<User | undefined>) | undefined;
+  /** Takes requests before the API does. */
+  readonly first?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
+  readonly upgradeFirst?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A running control plane: API, controllers and scheduler of one cluster in this process. */
+export interface ControlPlane {
+  readonly server: ApiServer;
+  readonly listener: Listener;
+  readonly informers: Informers;
+  /** A client in this process under an identity. */
+  clientFor(userName: string, groups?: readonly string[]): Client;
+  /** Ends everything in order; the datastore stays open. */
+  close(): Promise<void>;
+}
+
+/** Starts a control plane. It serves and is ready when the promise resolves. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { backend, pki, clock, logger, port } = options;
+  const abort = new AbortController();
+  const issuer = `https://kubernetes.default.svc.${options.clusterDomain}`;
+  const signer = createTokenSigner({
+    privateKeyPem: options.serviceAccountKeyPem,
+    issuer,
+    audiences: [issuer, 'k3s'],
+    clock,
+  });
+  const kubeletClient = issueCertificate(
+    pki.client,
+    { commonName: options.kubeletClientName, organizations: ['system:masters'], usages: ['client'] },
+    { nowMs: clock.nowMs() },
+  );
+  const holder: { server?: ApiServer } = {};
+  const server = await createApiServer({
+    backend,
+    clock,
+    logger,
+    definitions: builtinResources(),
+    serviceCidrs: options.serviceCidrs,
+    nodePorts: options.nodePorts,
+    advertisedPort: port,
+    tokenIssuer: signer,
+    readRequestSubject: (pem) => {
+      const { commonName, organizations } = parseCertificateRequest(Buffer.from(pem));
+      return { commonName, organizations };
+    },
+    credentialsOf: createCredentialsReader(),
+    authenticator: ({ reader }) =>
+      createAuthenticator({
+        clientCaPem: pki.client.certPem,
+        requestHeader: { caPem: pki.requestHeader.certPem, allowedNames: ['system:auth-proxy'] },
+        serviceAccounts: { keys: [signer.key], issuers: [issuer], audiences: [issuer, 'k3s'] },
+        reader,
+        clock,
+        basic: options.basic,
+        // As upstream's default: RBAC lets them see health and version, and nothing else.
+        anonymous: true,
+      }),
+    connectors: ({ reader }) =>
+      createConnectors({
+        reader,
+        dialer: options.dialer,
+        authorizer: {
+          authorize: async (user, attributes, signal) =>
+            await (holder.server as ApiServer).authorizer.authorize(user, attributes, signal),
+        },
+        kubeletTls: { certPem: kubeletClient.chainPem, keyPem: kubeletClient.keyPem ?? '', caPem: pki.server.certPem },
+      }),
+    otherPaths: async ({ catalog }) => {
+      const { createOpenApiPaths } = await import('./open-api-paths.ts');
+      const paths: OtherPaths[] = [
+        createHealthPaths({
+          livez: [],
+          readyz: [
+            {
+              name: 'poststarthook/start-api-server',
+              check: () => {
+                if (!holder.server?.ready()) throw new Error('the server starts');
+              },
+            },
+            { name: 'datastore', check: async () => void (await backend.currentRevision()) },
+          ],
+        }),
+        createVersionPath(),
+        createDiscoveryPaths({ catalog, serverAddress: `${options.host}:${port}` }),
+        createOpenIdDocuments({ issuer, externalAddress: `${options.host}:${port}`, keys: [signer.key] }),
+        createOpenApiPaths(catalog),
+      ];
+      return (call) => {
+        for (const path of paths) {
+          const answer = path(call);
+          if (answer !== undefined) return answer;
+        }
+        return undefined;
+      };
+    },
+    extensionAuthentication: {
+      clientCa: pki.client.certPem,
+      requestHeaderCa: pki.requestHeader.certPem,
+      allowedNames: ['system:auth-proxy'],
+    },
+  });
+  holder.server = server;
+  const listener = await openListener({
+    host: options.host,
+    port,
+    tls: { ...options.serving, clientCaPem: pki.client.certPem },
+    handle: server.handle,
+    first: options.first,
+    upgradeFirst: options.upgradeFirst,
+    logger,
+    clock,
+  });
+  try {
+    await server.start(abort.signal);
+  } catch (error) {
+    await listener.close({ graceMs: 0 });
+    throw error;
+  }
+
+  const clientFor = (userName: string, groups: readonly string[] = groupsOf(userName)): Client =>
+    new Client(server.transportFor({ name: userName, groups: [...groups, 'system:authenticated'] }));
+  const informers = new Informers({
+    client: clientFor('system:kube-controller-manager', ['system:masters']),
+    clock,
+    logger,
+    signal: abort.signal,
+  });
+  const work = runLoops();
+  const stopLeases = await expireLeases(backend, { clock, logger });
+  const stopCompaction = startCompaction(backend, { clock, logger });
+
+  return {
+    server,
+    listener,
+    informers,
+    clientFor,
+    async close() {
+      stopCompaction();
+      stopLeases();
+      abort.abort(new Error('the control plane stops'));
+      await work;
+      await informers.ended();
+      server.close();
+      await listener.close();
+    },
+  };
+
+  /** Controllers and scheduler are loaded after the server answers: a tenant is ready before they are needed. */
+  async function runLoops(): Promise<void> {
+    const { runControllers } = await import('../controllers/index.ts');
+    const { runScheduler, SCHEDULER_USER } = await import('../scheduler/scheduler.ts');
+    const events = (component: string, client: Client) =>
+      createEventRecorder({ client, component, clock, logger, signal: abort.signal });
+    const schedulerClient = clientFor(SCHEDULER_USER);
+    await Promise.all([
+      runControllers(
+        {
+          clientFor: (userName) => clientFor(userName),
+          informers,
+          clock,
+          logger,
+          events,
+          config: {
+            clusterCIDRs: options.clusterCidrs,
+            serviceCIDRs: options.serviceCidrs,
+            rootCA: pki.server.certPem,
+            authorities: { client: pki.client, server: pki.server },
+          },
+          random: Math.random,
+        },
+        { disabled: options.disabledControllers },
+        abort.signal,
+      ),
+      runScheduler(
+        {
+          client: schedulerClient,
+          informers,
+          events: events('default-scheduler', schedulerClient),
+          clock,
+          logger,
+          random: Math.random,
+        },
+        abort.signal,
+      ),
+    ]);
+  }
+}
+
+/** A service account is in the groups of its namespace. */
+function groupsOf(userName: string): readonly string[] {
+  const [system, kind, namespace] = userName.split(':');
+  if (system === 'system' && kind === 'serviceaccount')
+    return ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
+  return system === 'system' && kind === 'node' ? ['system:nodes'] : [];
+}
