@@ -1,0 +1,127 @@
+import { Duplex } from 'node:stream';
+
+/** A peer that understands it is asked to pause beyond this, and to go on below the other. Source: remotedialer `backpressure.go`. */
+const PAUSE_BYTES = 1 << 21;
+const RESUME_BYTES = PAUSE_BYTES / 8;
+/** A peer that goes on all the same is cut off here, so that one slow reader cannot take the server's memory. */
+const LIMIT_BYTES = 16 << 20;
+
+/** What a connection needs of its session. */
+export interface ConnectionPeer {
+  send(kind: 'data' | 'pause' | 'resume', payload: Buffer, done?: (error?: Error | null) => void): void;
+  /** Tells the peer that the connection is over, and forgets it. */
+  end(reason: string): void;
+}
+
+/** One byte stream through a tunnel. Ending or destroying it closes both directions: the protocol has no half-close. */
+export class TunnelConnection extends Duplex {
+  readonly target: string;
+  readonly #peer: ConnectionPeer;
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #wantsData = false;
+  #askedToPause = false;
+  #paused = false;
+  #held: (() => void) | undefined;
+  #over = false;
+
+  constructor(target: string, peer: ConnectionPeer) {
+    super({ allowHalfOpen: false });
+    this.target = target;
+    this.#peer = peer;
+  }
+
+  /** Takes bytes of the peer. */
+  accept(bytes: Buffer): void {
+    if (this.#over) return;
+    if (this.#wantsData && this.#waiting.length === 0) {
+      this.#wantsData = this.push(bytes);
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes > LIMIT_BYTES) {
+      this.destroy(new Error(`${this.target}: the reader is too slow`));
+    } else if (this.#waitingBytes > PAUSE_BYTES && !this.#askedToPause) {
+      this.#askedToPause = true;
+      this.#peer.send('pause', EMPTY);
+    }
+  }
+
+  /** The peer closed, or the session did; what was received before is still delivered. */
+  finish(error?: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#release();
+    if (error !== undefined) {
+      this.destroy(error);
+      return;
+    }
+    if (this.#waiting.length === 0) this.#pushEnd();
+  }
+
+  /** The peer cannot take more for now. */
+  pauseSending(): void {
+    this.#paused = true;
+  }
+
+  resumeSending(): void {
+    this.#paused = false;
+    this.#release();
+  }
+
+  override _read(): void {
+    this.#wantsData = true;
+    while (this.#wantsData && this.#waiting.length > 0) {
+      const bytes = this.#waiting.shift() as Buffer;
+      this.#waitingBytes -= bytes.length;
+      this.#wantsData = this.push(bytes);
+    }
+    if (this.#askedToPause && this.#waitingBytes < RESUME_BYTES) {
+      this.#askedToPause = false;
+      this.#peer.send('resume', EMPTY);
+    }
+    if (this.#over && this.#waiting.length === 0) this.#pushEnd();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    const send = (): void => {
+      if (this.#over) done(new Error(`${this.target}: the connection is closed`));
+      else this.#peer.send('data', chunk, done);
+    };
+    if (this.#paused) this.#held = send;
+    else send();
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#tellEnd('EOF');
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#tellEnd(error?.message ?? 'EOF');
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    done(error);
+  }
+
+  #tellEnd(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#peer.end(reason);
+    this.#release();
+    if (this.#waiting.length === 0) this.#pushEnd();
+  }
+
+  #pushEnd(): void {
+    if (!this.readableEnded && !this.destroyed) this.push(null);
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    held?.();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,106 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { TunnelSession } from './session.ts';
+
+/** The port of containerd's streaming server, which agents allow beside their kubelet's. */
+const CRI_PORT = 10_010;
+const KUBELET_PORT = 10_250;
+/** Larger than any message of an agent: 32 KiB of data and a header. */
+const MAX_MESSAGE_BYTES = 1 << 20;
+
+/** A node that cannot be reached; the message says why. */
+export class TunnelError extends Error {
+  override readonly name = 'TunnelError';
+}
+
+export interface TunnelServerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The tunnels of all agents. The server dials nothing by itself: what no agent has a tunnel for cannot be reached. */
+export class TunnelServer {
+  readonly #options: TunnelServerOptions;
+  readonly #sessions = new Map<string, TunnelSession[]>();
+  readonly #listeners = new Set<(nodeName: string) => void>();
+  readonly #upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES });
+
+  constructor(options: TunnelServerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over a `/connect` request of a node that has proved who it is. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, nodeName: string): void {
+    this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
+      const { clock, logger } = this.#options;
+      const session = new TunnelSession({
+        socket: webSocket,
+        nodeName,
+        clock,
+        logger,
+        onEnd: () => this.#remove(session),
+      });
+      this.#sessions.set(nodeName, [...(this.#sessions.get(nodeName) ?? []), session]);
+      logger.info('a tunnel is open', { nodeName });
+      this.#tell(nodeName);
+    });
+  }
+
+  has(nodeName: string): boolean {
+    return this.#sessions.has(nodeName);
+  }
+
+  /** Calls when a node's first tunnel opens or its last one ends. Returns how to stop. */
+  onChange(call: (nodeName: string) => void): () => void {
+    this.#listeners.add(call);
+    return () => this.#listeners.delete(call);
+  }
+
+  /**
+   * Opens a stream to a port of the node itself.
+   *
+   * Only the kubelet's port and that of the container runtime's streams are dialled: an agent that is asked for anything
+   * else ends its whole session, and with it the streams of everybody.
+   *
+   * @throws TunnelError where there is no tunnel or the address is not allowed.
+   */
+  async dial(nodeName: string, host: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    signal.throwIfAborted();
+    const sessions = this.#sessions.get(nodeName);
+    // The newest: an older one may belong to an agent that is gone and has not been missed yet.
+    const session = sessions?.at(-1);
+    if (session === undefined) {
+      throw new TunnelError(`node ${nodeName} has no tunnel to this server: its k3s agent is not connected`);
+    }
+    if (port !== KUBELET_PORT && port !== CRI_PORT) {
+      throw new TunnelError(
+        `${host}:${port} on node ${nodeName} cannot be reached: agents allow their kubelet's port ${KUBELET_PORT} only`,
+      );
+    }
+    const connection = session.connect(`tcp/127.0.0.1:${port}`);
+    const abort = (): void => void connection.destroy(new Error('aborted'));
+    signal.addEventListener('abort', abort, { once: true });
+    connection.once('close', () => signal.removeEventListener('abort', abort));
+    return connection;
+  }
+
+  close(): void {
+    for (const sessions of [...this.#sessions.values()]) for (const session of [...sessions]) session.close();
+    this.#upgrader.close();
+  }
+
+  #remove(session: TunnelSession): void {
+    const left = (this.#sessions.get(session.nodeName) ?? []).filter((other) => other !== session);
+    if (left.length > 0) this.#sessions.set(session.nodeName, left);
+    else this.#sessions.delete(session.nodeName);
+    this.#options.logger.info('a tunnel has ended', { nodeName: session.nodeName });
+    this.#tell(session.nodeName);
+  }
+
+  #tell(nodeName: string): void {
+    for (const call of this.#listeners) call(nodeName);
+  }
+}
