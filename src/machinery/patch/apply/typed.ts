@@ -92,39 +92,67 @@ export interface Comparison {
   readonly modified: FieldSet;
 }
 
+/** Source: structured-merge-diff `typed/compare.go`. */
 export function compare(before: unknown, after: unknown, type: TypeSchema | undefined): Comparison {
-  const old = toFieldSet(before, type);
-  const next = toFieldSet(after, type);
-  const modified = new FieldSet();
-  collectModified(before, after, type, [], modified);
-  return { added: next.difference(old), removed: old.difference(next), modified };
+  const result = { added: new FieldSet(), removed: new FieldSet(), modified: new FieldSet() };
+  walkChanges(before, after, type, [], result);
+  return result;
 }
 
-function collectModified(
+/** `undefined` is an absent value; `null` is a value that holds the place of an empty one. */
+function walkChanges(
   before: unknown,
   after: unknown,
   type: TypeSchema | undefined,
   path: readonly string[],
-  set: FieldSet,
+  result: Comparison,
 ): void {
-  if (before === undefined || after === undefined) return;
-  if (!isLeaf(type)) {
-    if (isFields(before) && isFields(after)) {
-      for (const [key, inner] of Object.entries(before)) {
-        collectModified(inner, after[key], childType(type, key), [...path, `f:${key}`], set);
-      }
-      return;
-    }
-    if (Array.isArray(before) && Array.isArray(after) && type?.shape === 'list') {
-      const others = new Map(after.map((item) => [elementOf(item, type), item] as const));
-      for (const item of before) {
-        const element = elementOf(item, type);
-        if (type.listType === 'map') collectModified(item, others.get(element), type.items, [...path, element], set);
-      }
-      return;
-    }
+  if (before === undefined && after === undefined) return;
+  const walked =
+    !isLeaf(type) &&
+    !(isEmptyOrNull(before) && isEmptyOrNull(after)) &&
+    (walkMaps(before, after, type, path, result) || walkLists(before, after, type, path, result));
+  if (before === undefined) result.added.insert(path);
+  else if (after === undefined) result.removed.insert(path);
+  else if (!walked && !isSame(before, after)) result.modified.insert(path);
+}
+
+function walkMaps(
+  before: unknown,
+  after: unknown,
+  type: TypeSchema | undefined,
+  path: readonly string[],
+  result: Comparison,
+): boolean {
+  const old = before ?? {};
+  const next = after ?? {};
+  if (!isFields(old) || !isFields(next)) return false;
+  for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
+    walkChanges(old[key], next[key], childType(type, key), [...path, `f:${key}`], result);
   }
-  if (!isSame(before, after)) set.insert(path);
+  return true;
+}
+
+function walkLists(
+  before: unknown,
+  after: unknown,
+  type: TypeSchema | undefined,
+  path: readonly string[],
+  result: Comparison,
+): boolean {
+  const old = before ?? [];
+  const next = after ?? [];
+  if (type?.shape !== 'list' || !Array.isArray(old) || !Array.isArray(next)) return false;
+  const left = new Map(old.map((item) => [elementOf(item, type), item] as const));
+  const right = new Map(next.map((item) => [elementOf(item, type), item] as const));
+  for (const element of new Set([...left.keys(), ...right.keys()])) {
+    walkChanges(left.get(element), right.get(element), type.items, [...path, element], result);
+  }
+  return true;
+}
+
+function isEmptyOrNull(value: unknown): boolean {
+  return value === undefined || value === null || isEmptied(value);
 }
 
 function isSame(a: unknown, b: unknown): boolean {
