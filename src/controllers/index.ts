@@ -116,6 +116,11 @@ export const controllers: readonly ControllerDefinition[] = [
     async () => (await import('./volume/binder.ts')).runVolumeBinder,
   ),
   define(
+    'ephemeral-volume-controller',
+    'ephemeral-volume-controller',
+    async () => (await import('./ephemeral-volume/controller.ts')).runEphemeralVolumeController,
+  ),
+  define(
     'persistentvolumeclaim-protection-controller',
     'pvc-protection-controller',
     async () => (await import('./volume/protection.ts')).runClaimProtection,
@@ -149,6 +154,16 @@ export const controllers: readonly ControllerDefinition[] = [
     'bootstrap-token-cleaner-controller',
     'token-cleaner',
     async () => (await import('./bootstrap-tokens/controller.ts')).runTokenCleaner,
+  ),
+  define(
+    'disruption-controller',
+    'disruption-controller',
+    async () => (await import('./disruption/controller.ts')).runDisruptionController,
+  ),
+  define(
+    'resourcequota-controller',
+    'resourcequota-controller',
+    async () => (await import('./resourcequota/controller.ts')).runResourceQuotaController,
   ),
 ];
 
