@@ -1,0 +1,86 @@
+import { isIPv4 } from 'node:net';
+
+export interface AgentConfigOptions {
+  readonly port: number;
+  readonly clusterCidrs: readonly string[];
+  readonly serviceCidrs: readonly string[];
+  /** First port and last port. */
+  readonly nodePorts: { readonly first: number; readonly last: number };
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  readonly flannelBackend: string;
+  readonly advertiseAddress: string;
+  readonly sans: readonly string[];
+  readonly disabled: readonly string[];
+}
+
+/** A range as Go's `net.IPNet` is written in JSON: the address as text, the mask as base64 bytes. */
+function toIpNet(cidr: string): { IP: string; Mask: string } {
+  const [address = '', bits = '0'] = cidr.split('/');
+  const length = isIPv4(address) ? 4 : 16;
+  const mask = Buffer.alloc(length);
+  for (let bit = 0; bit < Number(bits); bit++) {
+    const at = bit >> 3;
+    mask[at] = (mask[at] as number) | (0x80 >> (bit & 7));
+  }
+  return { IP: address, Mask: mask.toString('base64') };
+}
+
+/**
+ * What `/v1-k3s/config` tells agents, for v1.21 and for the newest at once: agents ignore keys that they do not know.
+ *
+ * Source: k3s `pkg/daemons/config/types.go` (Control).
+ */
+export function toAgentConfig(options: AgentConfigOptions): Record<string, unknown> {
+  const { port, clusterCidrs, serviceCidrs, nodePorts, clusterDns } = options;
+  const clusterRanges = clusterCidrs.map(toIpNet);
+  const serviceRanges = serviceCidrs.map(toIpNet);
+  return {
+    AdvertiseIP: options.advertiseAddress,
+    AdvertisePort: port,
+    // One port for everything: agents open a second load balancer where these differ.
+    HTTPSPort: port,
+    SupervisorPort: port,
+    APIServerPort: port,
+    APIServerBindAddress: '',
+    ClusterIPRange: clusterRanges[0] ?? null,
+    ClusterIPRanges: clusterRanges,
+    ServiceIPRange: serviceRanges[0] ?? null,
+    ServiceIPRanges: serviceRanges,
+    ServiceNodePortRange: { Base: nodePorts.first, Size: nodePorts.last - nodePorts.first + 1 },
+    ClusterDNS: clusterDns[0] ?? '',
+    ClusterDNSs: clusterDns,
+    ClusterDomain: options.clusterDomain,
+    FlannelBackend: options.flannelBackend,
+    FlannelIPv6Masq: false,
+    FlannelExternalIP: false,
+    EgressSelectorMode: 'agent',
+    // There is no cloud controller: kubelets set their own addresses and no taint waits for one.
+    DisableCCM: true,
+    DisableNPC: false,
+    DisableKubeProxy: false,
+    DisableHelmController: true,
+    DisableServiceLB: true,
+    DisableAPIServer: false,
+    DisableControllerManager: false,
+    DisableScheduler: false,
+    DisableETCD: true,
+    DisableAgent: true,
+    Disables: Object.fromEntries(options.disabled.map((name) => [name, true])),
+    Skips: Object.fromEntries(options.disabled.map((name) => [name, true])),
+    EncryptSecrets: false,
+    EmbeddedRegistry: false,
+    SupervisorMetrics: false,
+    SystemDefaultRegistry: '',
+    IPSECPSK: '',
+    NoScheduler: false,
+    NoCoreDNS: options.disabled.includes('coredns'),
+    NoLeaderElect: true,
+    TLSMinVersion: 771,
+    MinTLSVersion: 'VersionTLS12',
+    TLSCipherSuites: null,
+    CipherSuites: null,
+    SANs: options.sans,
+    BindAddress: '',
+  };
+}

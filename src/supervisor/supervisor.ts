@@ -1,0 +1,239 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Client } from '../client/client.ts';
+import type { Pki } from '../pki/bundle.ts';
+import { issueCertificate, type Subject } from '../pki/certificate.ts';
+import { parseCertificateRequest } from '../pki/certificate-request.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { TunnelServer } from '../tunnel/tunnel-server.ts';
+import { type AgentConfigOptions, toAgentConfig } from './agent-config.ts';
+import { type Caller, identify, type JoinTokens } from './caller.ts';
+import { ensureNodePassword, NodePasswordError } from './node-password.ts';
+
+export interface SupervisorOptions {
+  readonly pki: Pki;
+  readonly tokens: JoinTokens;
+  readonly tunnels: TunnelServer;
+  /** Reads and writes node passwords; absent until the API serves. */
+  client(): Client | undefined;
+  ready(): boolean;
+  /** `host:port` of every server, as agents shall dial them. */
+  readonly serverAddresses: readonly string[];
+  readonly agentConfig: AgentConfigOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The k3s API for agents, in front of the Kubernetes API on the same port. */
+export interface Supervisor {
+  /** Answers where the path is the supervisor's. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+}
+
+/** A refusal with the status and the text that k3s gives. */
+class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly status: number;
+
+  constructor(status: number, message = '') {
+    super(message);
+    this.status = status;
+  }
+}
+
+type Route = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void | Promise<void>;
+
+/** Groups that an agent may be in. Source: k3s `pkg/server/handlers/router.go`. */
+const AGENT_GROUPS = ['k3s:agent', 'k3s:server', 'system:nodes', 'system:bootstrappers'];
+const NODE_GROUP = 'system:nodes';
+/** A certificate request is a few hundred bytes. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { pki, logger } = options;
+  const open: Readonly<Record<string, (response: ServerResponse) => void>> = {
+    '/cacerts': (response) => sendText(response, 200, pki.server.certPem),
+    '/ping': (response) => sendText(response, 200, 'pong'),
+  };
+  const routes: Readonly<Record<string, Route>> = {
+    '/v1-k3s/config': (_request, response) => sendJson(response, toAgentConfig(options.agentConfig)),
+    '/v1-k3s/client-ca.crt': (_request, response) => sendText(response, 200, pki.client.certPem),
+    '/v1-k3s/server-ca.crt': (_request, response) => sendText(response, 200, pki.server.certPem),
+    '/v1-k3s/apiservers': (_request, response) => sendJson(response, options.serverAddresses),
+    '/v1-k3s/readyz': (_request, response) =>
+      sendText(response, options.ready() ? 200 : 503, options.ready() ? 'ok' : 'apiserver not ready'),
+    '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
+      const nodeName = await checkNode(options, request, caller);
+      const names = [nodeName, 'localhost', '127.0.0.1', ...nodeIps(request)];
+      await issue(options, request, response, 'server', {
+        commonName: nodeName,
+        organizations: [],
+        usages: ['server'],
+        names,
+      });
+    },
+    '/v1-k3s/client-kubelet.crt': async (request, response, caller) => {
+      const nodeName = await checkNode(options, request, caller);
+      await issue(options, request, response, 'client', {
+        commonName: `system:node:${nodeName}`,
+        organizations: [NODE_GROUP],
+        usages: ['client'],
+      });
+    },
+    '/v1-k3s/client-kube-proxy.crt': (request, response) =>
+      issue(options, request, response, 'client', {
+        commonName: 'system:kube-proxy',
+        organizations: [],
+        usages: ['client'],
+      }),
+    '/v1-k3s/client-k3s-controller.crt': (request, response) =>
+      issue(options, request, response, 'client', {
+        commonName: 'system:k3s-controller',
+        organizations: [],
+        usages: ['client'],
+      }),
+  };
+
+  return {
+    handle(request, response) {
+      const path = pathOf(request);
+      const answer = open[path];
+      if (answer !== undefined) {
+        answer(response);
+        return true;
+      }
+      const route = routes[path] ?? (path === '/v1-k3s/connect' ? notUpgraded : undefined);
+      if (route === undefined) return false;
+      serve(route, request, response).catch((error: unknown) => refuse(response, error, { path, logger }));
+      return true;
+    },
+    upgrade(request, socket, head) {
+      if (pathOf(request) !== '/v1-k3s/connect') return false;
+      authorize(request, [NODE_GROUP])
+        .then((caller) =>
+          options.tunnels.handleUpgrade(request, socket, head, caller.name.replace(/^system:node:/, '')),
+        )
+        .catch((error: unknown) => {
+          const status = error instanceof Refusal ? error.status : 500;
+          socket.end(
+            `HTTP/1.1 ${status} ${status === 401 ? 'Unauthorized' : 'Forbidden'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+          );
+        });
+      return true;
+    },
+  };
+
+  async function serve(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await route(request, response, await authorize(request, AGENT_GROUPS));
+  }
+
+  async function authorize(request: IncomingMessage, groups: readonly string[]): Promise<Caller> {
+    const caller = await identify(request, options.tokens);
+    if (caller === 'refused') throw new Refusal(401);
+    if (caller === undefined || !groups.some((group) => caller.groups.includes(group))) throw new Refusal(403);
+    return caller;
+  }
+}
+
+const notUpgraded: Route = () => {
+  throw new Refusal(400, 'websocket: the client is not using the websocket protocol');
+};
+
+/**
+ * The node that a request speaks for, once it has shown the node's password.
+ *
+ * Source: k3s `pkg/server/auth` and `pkg/server/handlers/cert.go`.
+ */
+async function checkNode(options: SupervisorOptions, request: IncomingMessage, caller: Caller): Promise<string> {
+  const nodeName = headerOf(request, 'k3s-node-name').toLowerCase();
+  const password = headerOf(request, 'k3s-node-password');
+  if (nodeName === '') throw new Refusal(400, 'node name not set');
+  if (password === '') throw new Refusal(400, 'node password not set');
+  const identity = caller.groups.includes(NODE_GROUP) ? caller.name.replace(/^system:node:/, '') : undefined;
+  if (identity !== undefined && identity !== nodeName)
+    throw new Refusal(400, 'node name does not match the client certificate');
+  const client = options.client();
+  if (client === undefined) throw new Refusal(503, 'runtime core not ready');
+  try {
+    await ensureNodePassword(client, nodeName, password);
+  } catch (error) {
+    if (error instanceof NodePasswordError) throw new Refusal(403, error.message);
+    throw error;
+  }
+  return nodeName;
+}
+
+function nodeIps(request: IncomingMessage): string[] {
+  const addresses = headerOf(request, 'k3s-node-ip')
+    .split(',')
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+  for (const address of addresses) if (isIP(address) === 0) throw new Refusal(500, 'invalid IP address <nil>');
+  return addresses;
+}
+
+/** Answers with leaf and authority; without a request of its own the caller gets a key as well, as older agents need. */
+async function issue(
+  { pki, clock }: SupervisorOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  authority: 'client' | 'server',
+  subject: Subject,
+): Promise<void> {
+  const publicKey = request.method === 'POST' ? readPublicKey(await readBody(request)) : undefined;
+  const { chainPem, keyPem = '' } = issueCertificate(pki[authority], subject, { nowMs: clock.nowMs(), publicKey });
+  sendText(response, 200, chainPem + keyPem);
+}
+
+/** The key of a posted request; undefined where there is none that can be read, as k3s treats it. */
+function readPublicKey(body: Buffer) {
+  if (body.length === 0) return undefined;
+  try {
+    return parseCertificateRequest(body).publicKey;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > MAX_BODY_BYTES) throw new Refusal(413, 'the certificate request is too large');
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}
+
+function refuse(response: ServerResponse, error: unknown, { path, logger }: { path: string; logger: Logger }): void {
+  if (error instanceof Refusal) return sendText(response, error.status, error.message);
+  logger.error('a request of an agent failed', { path, error });
+  sendText(response, 500, error instanceof Error ? error.message : String(error));
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  if (response.headersSent) return;
+  response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`;
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function pathOf(request: IncomingMessage): string {
+  const { url = '/' } = request;
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+}
+
+function headerOf(request: IncomingMessage, name: string): string {
+  const value = request.headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}
