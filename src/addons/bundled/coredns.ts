@@ -1,0 +1,190 @@
+import {
+  clusterrolebindings,
+  clusterroles,
+  configmaps,
+  deployments,
+  serviceaccounts,
+  services,
+} from '../../generated/resource-types.ts';
+import type { AnyObject, ResourceType } from '../../machinery/object/object.ts';
+
+export interface CoreDnsSettings {
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  readonly nodeHosts: string;
+}
+
+/** The image that k3s ships; mirrors know it by this name. */
+const IMAGE = 'rancher/mirrored-coredns-coredns:1.10.1';
+const NAMESPACE = 'kube-system';
+const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/name': 'CoreDNS' };
+const metadata = (name: string): AnyObject['metadata'] => ({ name, namespace: NAMESPACE });
+
+function corefile(clusterDomain: string): string {
+  return `.:53 {
+    errors
+    health
+    ready
+    kubernetes ${clusterDomain} in-addr.arpa ip6.arpa {
+      pods insecure
+      fallthrough in-addr.arpa ip6.arpa
+    }
+    hosts /etc/coredns/NodeHosts {
+      ttl 60
+      reload 15s
+      fallthrough
+    }
+    prometheus :9153
+    forward . /etc/resolv.conf
+    cache 30
+    loop
+    reload
+    loadbalance
+}
+`;
+}
+
+/** Cluster DNS as objects, in the order in which they are applied. */
+export function coreDnsObjects({
+  clusterDns,
+  clusterDomain,
+  nodeHosts,
+}: CoreDnsSettings): readonly { type: ResourceType; object: AnyObject }[] {
+  const rbac = 'rbac.authorization.k8s.io';
+  return [
+    { type: serviceaccounts, object: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('coredns') } },
+    {
+      type: clusterroles,
+      object: {
+        apiVersion: `${rbac}/v1`,
+        kind: 'ClusterRole',
+        metadata: { name: 'system:coredns', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+        rules: [
+          { apiGroups: [''], resources: ['endpoints', 'services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
+          { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+        ],
+      },
+    },
+    {
+      type: clusterrolebindings,
+      object: {
+        apiVersion: `${rbac}/v1`,
+        kind: 'ClusterRoleBinding',
+        metadata: { name: 'system:coredns', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+        roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'system:coredns' },
+        subjects: [{ kind: 'ServiceAccount', name: 'coredns', namespace: NAMESPACE }],
+      },
+    },
+    {
+      type: configmaps,
+      object: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: metadata('coredns'),
+        data: { Corefile: corefile(clusterDomain), NodeHosts: nodeHosts },
+      },
+    },
+    {
+      type: configmaps,
+      object: {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: metadata('cluster-dns'),
+        data: { clusterDNS: clusterDns, clusterDomain },
+      },
+    },
+    { type: deployments, object: deployment() },
+    {
+      type: services,
+      object: {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { ...metadata('kube-dns'), labels: { ...labels, 'kubernetes.io/cluster-service': 'true' } },
+        spec: {
+          selector: { 'k8s-app': 'kube-dns' },
+          clusterIP: clusterDns,
+          ports: [
+            { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
+            { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
+            { name: 'metrics', port: 9153, protocol: 'TCP', targetPort: 9153 },
+          ],
+        },
+      },
+    },
+  ];
+}
+
+function deployment(): AnyObject {
+  const probe = (path: string, port: number) => ({ httpGet: { path, port, scheme: 'HTTP' } });
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { ...metadata('coredns'), labels },
+    spec: {
+      revisionHistoryLimit: 0,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+      selector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+      template: {
+        metadata: { labels: { 'k8s-app': 'kube-dns' } },
+        spec: {
+          priorityClassName: 'system-cluster-critical',
+          serviceAccountName: 'coredns',
+          tolerations: [
+            { key: 'CriticalAddonsOnly', operator: 'Exists' },
+            { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
+          ],
+          nodeSelector: { 'kubernetes.io/os': 'linux' },
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: 'kubernetes.io/hostname',
+              whenUnsatisfiable: 'ScheduleAnyway',
+              labelSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+            },
+          ],
+          containers: [
+            {
+              name: 'coredns',
+              image: IMAGE,
+              imagePullPolicy: 'IfNotPresent',
+              args: ['-conf', '/etc/coredns/Corefile'],
+              resources: { limits: { memory: '170Mi' }, requests: { cpu: '100m', memory: '70Mi' } },
+              ports: [
+                { containerPort: 53, name: 'dns', protocol: 'UDP' },
+                { containerPort: 53, name: 'dns-tcp', protocol: 'TCP' },
+                { containerPort: 9153, name: 'metrics', protocol: 'TCP' },
+              ],
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                capabilities: { add: ['NET_BIND_SERVICE'], drop: ['all'] },
+                readOnlyRootFilesystem: true,
+              },
+              livenessProbe: {
+                ...probe('/health', 8080),
+                initialDelaySeconds: 60,
+                periodSeconds: 10,
+                timeoutSeconds: 1,
+                failureThreshold: 3,
+              },
+              readinessProbe: { ...probe('/ready', 8181), periodSeconds: 2, timeoutSeconds: 1, failureThreshold: 3 },
+              volumeMounts: [{ name: 'config-volume', mountPath: '/etc/coredns', readOnly: true }],
+            },
+          ],
+          dnsPolicy: 'Default',
+          volumes: [
+            {
+              name: 'config-volume',
+              configMap: {
+                name: 'coredns',
+                items: [
+                  { key: 'Corefile', path: 'Corefile' },
+                  { key: 'NodeHosts', path: 'NodeHosts' },
+                ],
+              },
+            },
+          ],
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { LogLevel } from '../telemetry/logger.ts';
+
+/** A flag or a setting that cannot be used: one line, with what to do. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** How one tenant runs. Names of flags are k3s's where the meaning is the same. */
+export interface TenantConfig {
+  readonly dataDir: string;
+  readonly bindAddress: string;
+  readonly port: number;
+  /** Addresses under which machines reach the server; the first is the one that is shown. */
+  readonly advertiseAddresses: readonly string[];
+  readonly tlsSans: readonly string[];
+  /** Password or full token; undefined: the stored one, or a new one. */
+  readonly token: string | undefined;
+  readonly agentToken: string | undefined;
+  readonly clusterCidrs: readonly string[];
+  readonly serviceCidrs: readonly string[];
+  readonly nodePorts: string;
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  readonly datastoreEndpoint: string;
+  readonly kubeconfigPath: string | undefined;
+  readonly kubeconfigMode: number;
+  readonly disabled: readonly string[];
+  /** Folder with the cluster's authorities, such as a mounted Secret; undefined: below the data folder. */
+  readonly pkiDir: string | undefined;
+  readonly flannelBackend: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'text' | 'json';
+}
+
+const flags = {
+  'data-dir': { type: 'string', short: 'd' },
+  'bind-address': { type: 'string' },
+  'https-listen-port': { type: 'string' },
+  'advertise-address': { type: 'string' },
+  'node-external-ip': { type: 'string', multiple: true },
+  'tls-san': { type: 'string', multiple: true },
+  token: { type: 'string', short: 't' },
+  'token-file': { type: 'string' },
+  'agent-token': { type: 'string' },
+  'cluster-cidr': { type: 'string', multiple: true },
+  'service-cidr': { type: 'string', multiple: true },
+  'service-node-port-range': { type: 'string' },
+  'cluster-dns': { type: 'string', multiple: true },
+  'cluster-domain': { type: 'string' },
+  'datastore-endpoint': { type: 'string' },
+  'write-kubeconfig': { type: 'string', short: 'o' },
+  'write-kubeconfig-mode': { type: 'string' },
+  disable: { type: 'string', multiple: true },
+  'pki-dir': { type: 'string' },
+  'flannel-backend': { type: 'string' },
+  'log-level': { type: 'string' },
+  'log-format': { type: 'string' },
+  /** Accepted for k3s's sake: the server never hosts a node. */
+  'disable-agent': { type: 'boolean' },
+} as const satisfies ParseArgsConfig['options'];
+
+/** Names of all flags, for help and completion. */
+export const TENANT_FLAGS: readonly string[] = Object.keys(flags);
+
+/** Reads the flags of `warren server`, with the environment behind them. @throws ConfigError */
+export function readTenantConfig(args: readonly string[]): TenantConfig {
+  const { env } = process;
+  const values = parse(args);
+  const list = (
+    name: 'node-external-ip' | 'tls-san' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns' | 'disable',
+  ): string[] =>
+    (values[name] ?? [])
+      .flatMap((text) => text.split(','))
+      .map((text) => text.trim())
+      .filter((text) => text !== '');
+  const external = list('node-external-ip');
+  const advertised = values['advertise-address'] === undefined ? external : [values['advertise-address'], ...external];
+  for (const address of advertised) {
+    if (isIP(address) === 0)
+      throw new ConfigError(
+        `--advertise-address and --node-external-ip take IP addresses, and "${address}" is none: put names into --tls-san`,
+      );
+  }
+  const serviceCidrs = orDefault(list('service-cidr'), ['10.43.0.0/16']);
+  const clusterCidrs = orDefault(list('cluster-cidr'), ['10.42.0.0/16']);
+  for (const cidr of [...serviceCidrs, ...clusterCidrs]) checkCidr(cidr);
+  return {
+    dataDir: resolve(values['data-dir'] ?? '/var/lib/warren'),
+    bindAddress: values['bind-address'] ?? '0.0.0.0',
+    port: toPort(values['https-listen-port'] ?? '6443', '--https-listen-port'),
+    advertiseAddresses: advertised.length > 0 ? [...new Set(advertised)] : [ownAddress()],
+    tlsSans: list('tls-san'),
+    token: readToken(values.token ?? env['K3S_TOKEN'], values['token-file'] ?? env['K3S_TOKEN_FILE']),
+    agentToken: values['agent-token'] ?? env['K3S_AGENT_TOKEN'],
+    clusterCidrs,
+    serviceCidrs,
+    nodePorts: values['service-node-port-range'] ?? '30000-32767',
+    clusterDns: orDefault(list('cluster-dns'), [tenthAddress(serviceCidrs[0] ?? '')]),
+    clusterDomain: values['cluster-domain'] ?? 'cluster.local',
+    datastoreEndpoint:
+      values['datastore-endpoint'] ?? env['WARREN_DATASTORE_ENDPOINT'] ?? env['K3S_DATASTORE_ENDPOINT'] ?? '',
+    kubeconfigPath: values['write-kubeconfig'] ?? env['K3S_KUBECONFIG_OUTPUT'],
+    kubeconfigMode: Number.parseInt(values['write-kubeconfig-mode'] ?? env['K3S_KUBECONFIG_MODE'] ?? '600', 8),
+    disabled: list('disable'),
+    pkiDir: values['pki-dir'],
+    flannelBackend: values['flannel-backend'] ?? 'vxlan',
+    logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
+    logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: flags, strict: true, allowPositionals: false }).values;
+  } catch (cause) {
+    const message = (cause as Error).message.split('. ')[0];
+    throw new ConfigError(`${message}: "warren server --help" lists all flags`, { cause });
+  }
+}
+
+function readToken(token: string | undefined, file: string | undefined): string | undefined {
+  if (token !== undefined || file === undefined) return token;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new ConfigError(`--token-file ${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function orDefault(list: readonly string[], fallback: readonly string[]): readonly string[] {
+  return list.length > 0 ? list : fallback;
+}
+
+function toPort(text: string, flag: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw new ConfigError(`${flag} takes a port from 1 to 65535, not "${text}"`);
+  return port;
+}
+
+function oneOf<T extends string>(text: string, allowed: readonly T[], flag: string): T {
+  const found = allowed.find((value) => value === text);
+  if (found === undefined) throw new ConfigError(`${flag} takes ${allowed.join(', ')}, not "${text}"`);
+  return found;
+}
+
+function checkCidr(cidr: string): void {
+  const [address = '', bits = ''] = cidr.split('/');
+  const family = isIP(address);
+  if (family === 0 || !/^\d+$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128)) {
+    throw new ConfigError(`"${cidr}" is no address range: write it as 10.42.0.0/16`);
+  }
+}
+
+/** The address of cluster DNS, as k3s chooses it. */
+function tenthAddress(cidr: string): string {
+  const [address = ''] = cidr.split('/');
+  if (address.includes(':')) return address.endsWith('::') ? `${address}a` : address;
+  const parts = address.split('.').map(Number);
+  return [...parts.slice(0, 3), (parts[3] ?? 0) + 10].join('.');
+}
+
+/** The first IPv4 address of this machine that others may know. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+}
+
+/** Files of one tenant below its data folder, with k3s's names. */
+export function pathsOf({ dataDir }: Pick<TenantConfig, 'dataDir'>) {
+  const server = join(dataDir, 'server');
+  return {
+    server,
+    database: join(server, 'db', 'state.db'),
+    tls: join(server, 'tls'),
+    token: join(server, 'token'),
+    nodeToken: join(server, 'node-token'),
+    agentToken: join(server, 'agent-token'),
+    adminKubeconfig: join(server, 'cred', 'admin.kubeconfig'),
+  };
+}

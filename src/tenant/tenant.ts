@@ -1,0 +1,179 @@
+import type { Client } from '../client/client.ts';
+import { startControlPlane } from '../controlplane/control-plane.ts';
+import { openBackend } from '../datastore/endpoint.ts';
+import { adminKubeconfig } from '../pki/kubeconfig.ts';
+import type { Clock } from '../std/clock.ts';
+import { callerOfBasic, type JoinTokens } from '../supervisor/caller.ts';
+import { releaseNodePasswords } from '../supervisor/node-passwords-controller.ts';
+import { ensureAgentRbac } from '../supervisor/rbac.ts';
+import { createSupervisor } from '../supervisor/supervisor.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { TunnelServer } from '../tunnel/tunnel-server.ts';
+import { ConfigError, pathsOf, type TenantConfig } from './config.ts';
+import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
+
+export interface Tenant {
+  /** URL of the first advertised address. */
+  readonly url: string;
+  /** Path of the administrator's kubeconfig. */
+  readonly kubeconfigPath: string;
+  /** The join token in full form. */
+  readonly token: string;
+  /** Drains requests, stops the controllers and closes the datastore. */
+  close(): Promise<void>;
+}
+
+/** The user under whom the supervisor keeps node passwords. Source: k3s (client-supervisor). */
+const SUPERVISOR_USER = 'system:k3s-supervisor';
+
+/** Starts one tenant: API server, controllers and scheduler, the supervisor API for agents and their tunnels. */
+export async function startTenant(config: TenantConfig, deps: { clock: Clock; logger: Logger }): Promise<Tenant> {
+  const { clock, logger } = deps;
+  const nowMs = clock.nowMs();
+  const { pki, files } = await loadIdentity(config, nowMs);
+  const secrets = loadTokens(config, pki);
+  const names = servingNames(config);
+  const serving = loadServing(config, pki, names, nowMs);
+  const backend = await openBackend(config.datastoreEndpoint, { defaultPath: pathsOf(config).database, clock, logger });
+  const tunnels = new TunnelServer({ clock, logger });
+  const tokens: JoinTokens = { agent: secrets.agent, server: secrets.server };
+  const [advertised = '127.0.0.1'] = config.advertiseAddresses;
+  const [first = '30000', last = '32767'] = config.nodePorts.split('-');
+  const state: { client?: Client; ready: boolean } = { ready: false };
+  const supervisor = createSupervisor({
+    pki,
+    tokens,
+    tunnels,
+    client: () => state.client,
+    ready: () => state.ready,
+    serverAddresses: config.advertiseAddresses.map((address) => toHostPort(address, config.port)),
+    agentConfig: {
+      port: config.port,
+      clusterCidrs: config.clusterCidrs,
+      serviceCidrs: config.serviceCidrs,
+      nodePorts: { first: Number(first), last: Number(last) },
+      clusterDns: config.clusterDns,
+      clusterDomain: config.clusterDomain,
+      flannelBackend: config.flannelBackend,
+      advertiseAddress: advertised,
+      sans: names,
+      disabled: config.disabled,
+    },
+    clock,
+    logger,
+  });
+  try {
+    const controlPlane = await startControlPlane({
+      backend,
+      pki,
+      serviceAccountKeyPem: files['service.key'] ?? '',
+      host: config.bindAddress,
+      port: config.port,
+      serving,
+      clusterCidrs: config.clusterCidrs,
+      serviceCidrs: config.serviceCidrs,
+      nodePorts: config.nodePorts,
+      clusterDomain: config.clusterDomain,
+      dialer: tunnels,
+      kubeletClientName: 'system:apiserver',
+      basic: async (user, password) => {
+        const caller = callerOfBasic(user, password, tokens);
+        return caller === undefined
+          ? undefined
+          : { name: caller.name, groups: [...caller.groups, 'system:authenticated'] };
+      },
+      first: (request, response) => supervisor.handle(request, response),
+      upgradeFirst: (request, socket, head) => supervisor.upgrade(request, socket, head),
+      clock,
+      logger,
+    });
+    const client = controlPlane.clientFor(SUPERVISOR_USER, ['system:masters']);
+    await Promise.all([
+      ensureAgentRbac(client),
+      controlPlane.server.publishEndpoints(config.advertiseAddresses, config.port),
+    ]);
+    state.client = client;
+    state.ready = true;
+    const stopPasswords = releaseNodePasswords(client, controlPlane.informers, logger);
+    const stopAddons = await startAddons(config, controlPlane, { clock, logger });
+    const url = `https://${toHostPort(advertised, config.port)}`;
+    const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
+    return {
+      url,
+      kubeconfigPath,
+      token: secrets.full,
+      async close() {
+        state.ready = false;
+        stopPasswords();
+        await stopAddons();
+        tunnels.close();
+        await controlPlane.close();
+        await backend.close();
+      },
+    };
+  } catch (error) {
+    tunnels.close();
+    await backend.close();
+    throw error;
+  }
+}
+
+async function startAddons(
+  config: TenantConfig,
+  controlPlane: Awaited<ReturnType<typeof startControlPlane>>,
+  deps: { clock: Clock; logger: Logger },
+): Promise<() => Promise<void>> {
+  if (config.disabled.includes('coredns')) return async () => {};
+  const { runCoreDns } = await import('../addons/coredns.ts');
+  const abort = new AbortController();
+  const [clusterDns = ''] = config.clusterDns;
+  const work = runCoreDns(
+    {
+      client: controlPlane.clientFor('system:k3s-supervisor', ['system:masters']),
+      informers: controlPlane.informers,
+      clusterDns,
+      clusterDomain: config.clusterDomain,
+      ...deps,
+    },
+    abort.signal,
+  );
+  return async () => {
+    abort.abort(new Error('the tenant stops'));
+    await work;
+  };
+}
+
+/** Names that the serving certificate holds. 127.0.0.1 is where agents' own load balancers listen. */
+function servingNames(config: TenantConfig): string[] {
+  const [serviceCidr = ''] = config.serviceCidrs;
+  const [network = ''] = serviceCidr.split('/');
+  const serviceIp = network.includes(':') ? `${network}1` : network.replace(/\d+$/, (last) => String(Number(last) + 1));
+  return [
+    ...new Set([
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      `kubernetes.default.svc.${config.clusterDomain}`,
+      'localhost',
+      '127.0.0.1',
+      serviceIp,
+      ...config.advertiseAddresses,
+      ...config.tlsSans,
+    ]),
+  ];
+}
+
+function writeKubeconfigs(config: TenantConfig, pki: Parameters<typeof adminKubeconfig>[0], nowMs: number): string {
+  const { adminKubeconfig: own } = pathsOf(config);
+  const local = adminKubeconfig(pki, { server: `https://127.0.0.1:${config.port}`, nowMs });
+  writePrivate(own, local);
+  if (config.kubeconfigPath === undefined) return own;
+  if (Number.isNaN(config.kubeconfigMode))
+    throw new ConfigError('--write-kubeconfig-mode takes an octal mode such as 644');
+  writePrivate(config.kubeconfigPath, local, config.kubeconfigMode);
+  return config.kubeconfigPath;
+}
+
+function toHostPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
