@@ -19,6 +19,25 @@ const controllerRole: ClusterRole = {
   ],
 };
 
+/**
+ * Flannel of agents before 1.32 watches all nodes under the kubelet's identity, which the node authorizer of today does
+ * not allow by itself. Kubelets could read all nodes until Kubernetes 1.31.
+ */
+const olderAgentsRole: ClusterRole = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: { name: 'warren:older-agents' },
+  rules: [{ apiGroups: [''], resources: ['nodes'], verbs: read }],
+};
+
+const olderAgentsBinding: ClusterRoleBinding = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  metadata: { name: 'warren:older-agents' },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'warren:older-agents' },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:nodes' }],
+};
+
 const bind = (name: string, role: string, user: string): ClusterRoleBinding => ({
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: 'ClusterRoleBinding',
@@ -28,6 +47,7 @@ const bind = (name: string, role: string, user: string): ClusterRoleBinding => (
 });
 
 const bindings: readonly ClusterRoleBinding[] = [
+  olderAgentsBinding,
   bind('system:k3s-controller', 'system:k3s-controller', 'system:k3s-controller'),
   bind('kube-apiserver-kubelet-admin', 'system:kubelet-api-admin', 'kube-apiserver'),
 ];
@@ -42,6 +62,7 @@ export async function ensureAgentRbac(client: Client): Promise<void> {
     });
   await Promise.all([
     apply(clusterroles, controllerRole),
+    apply(clusterroles, olderAgentsRole),
     ...bindings.map((binding) => apply(clusterrolebindings, binding)),
   ]);
 }

@@ -73,7 +73,8 @@ export function encodeWatchEventFrame(type: string, object: Buffer): Buffer {
   writer.tag(2, 2);
   text.write(writer, type);
   writer.tag(1, 2);
-  const event = wrapUnknown('', '', writer.toBuffer());
+  // The event itself has no envelope: streams use the raw serialiser.
+  const event = writer.toBuffer();
   const frame = Buffer.allocUnsafe(event.length + 4);
   frame.writeUInt32BE(event.length, 0);
   event.copy(frame, 4);
