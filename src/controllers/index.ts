@@ -165,6 +165,11 @@ export const controllers: readonly ControllerDefinition[] = [
     'resourcequota-controller',
     async () => (await import('./resourcequota/controller.ts')).runResourceQuotaController,
   ),
+  define(
+    'horizontal-pod-autoscaler-controller',
+    'horizontal-pod-autoscaler',
+    async () => (await import('./hpa/controller.ts')).runHorizontalPodAutoscaler,
+  ),
 ];
 
 /**

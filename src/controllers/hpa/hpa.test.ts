@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HorizontalPodAutoscaler } from '../../generated/api/autoscaling/v2.ts';
+import type { Pod } from '../../generated/api/core/v1.ts';
+import { horizontalpodautoscalersV2, pods } from '../../generated/resource-types.ts';
+import { startControllers } from '../../testing/controller-harness.ts';
+import { emptyMemory, planSize, remember } from './behavior.ts';
+import { planReplicas } from './replicas.ts';
+
+const now = Date.UTC(2030, 0, 1);
+
+function pod(name: string, phase = 'Running'): Pod {
+  const startTime = '2020-01-01T00:00:00Z';
+  return {
+    metadata: { name, namespace: 'default', labels: { app: 'web' } },
+    spec: { containers: [{ name: 'c', resources: { requests: { cpu: '1' } } }] },
+    status: { phase, startTime, conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: startTime }] },
+  };
+}
+
+function plan(uses: (number | undefined)[], target: number, extra: Pod[] = []): number {
+  const all = uses.map((_, i) => pod(`p${i}`));
+  const samples = new Map(
+    uses.flatMap((value, i) =>
+      value === undefined ? [] : [[`p${i}`, { value, measuredMs: now, windowMs: 0 }] as const],
+    ),
+  );
+  const request = { requestOf: () => 1000, target, isCpu: true, tolerance: { up: 0.1, down: 0.1 }, nowMs: now };
+  return planReplicas({ currentReplicas: uses.length + extra.length, pods: [...all, ...extra], samples, ...request })
+    .replicas;
+}
+
+describe('planReplicas', () => {
+  const cases: Record<string, [got: () => number, wanted: number]> = {
+    'scales up by the ratio': [() => plan([900, 900, 900], 50), 6],
+    'scales down by the ratio': [() => plan([100, 100, 100, 100], 50), 1],
+    'keeps the size within the tolerance': [() => plan([520, 540], 50), 2],
+    'takes missing pods as idle on the way up': [() => plan([1000, 1000, undefined], 50), 4],
+    'takes missing pods as busy on the way down': [() => plan([100, 100, undefined], 50), 3],
+    'takes pods that start as idle on the way up': [() => plan([1000, 1000], 50, [pod('new', 'Pending')]), 4],
+  };
+  for (const [name, [got, wanted]] of Object.entries(cases)) {
+    it(name, () => assert.equal(got(), wanted));
+  }
+  it('gives up where no pod tells', () => assert.throws(() => plan([undefined], 50), /did not receive metrics/));
+});
+
+describe('planSize', () => {
+  const hpa = (behavior?: HorizontalPodAutoscaler['spec']['behavior']): HorizontalPodAutoscaler => ({
+    metadata: { name: 'h' },
+    spec: { scaleTargetRef: { kind: 'Deployment', name: 'web' }, minReplicas: 2, maxReplicas: 20, behavior },
+  });
+  it('goes up at once, but at most doubled or by four', () => {
+    const { replicas, limited } = planSize(hpa(), 3, 15, emptyMemory, now);
+    assert.equal(replicas, 7);
+    assert.equal(limited.reason, 'ScaleUpLimit');
+  });
+  it('counts what was added before', () => {
+    const memory = remember(emptyMemory, 3, 7, now - 5000);
+    assert.equal(planSize(hpa(), 7, 15, memory, now).replicas, 7);
+    assert.equal(planSize(hpa(), 7, 15, memory, now + 15_000).replicas, 14);
+  });
+  it('goes down only after five quiet minutes', () => {
+    const memory = { ...emptyMemory, recommendations: [{ ms: now - 100_000, value: 8 }] };
+    const early = planSize(hpa(), 10, 3, memory, now);
+    assert.equal(early.replicas, 8);
+    assert.equal(early.able.reason, 'ScaleDownStabilized');
+    assert.equal(planSize(hpa(), 10, 3, memory, now + 250_000).replicas, 3);
+  });
+  it('stays within its limits', () => {
+    assert.equal(planSize(hpa(), 2, 1, emptyMemory, now).limited.reason, 'TooFewReplicas');
+    assert.equal(planSize(hpa(), 18, 40, emptyMemory, now).replicas, 20);
+    assert.equal(planSize(hpa({ scaleDown: { selectPolicy: 'Disabled' } }), 10, 3, emptyMemory, now).replicas, 10);
+  });
+});
+
+describe('the autoscaler', () => {
+  it('reads what pods use and scales their owner', async () => {
+    let replicas = 2;
+    const scaled: number[] = [];
+    await using cluster = startControllers(['horizontal-pod-autoscaler-controller'], {}, (server) => {
+      const scale = () => ({
+        metadata: { name: 'web', namespace: 'default' },
+        spec: { replicas },
+        status: { replicas, selector: 'app=web' },
+      });
+      server.on('GET', /deployments\/web\/scale$/, scale);
+      server.on('PUT', /deployments\/web\/scale$/, ({ body }) => {
+        replicas = (body as { spec: { replicas: number } }).spec.replicas;
+        scaled.push(replicas);
+        return scale();
+      });
+      server.on('GET', /metrics.k8s.io/, () => ({
+        items: ['p0', 'p1'].map((name) => ({
+          metadata: { name },
+          timestamp: new Date().toISOString(),
+          window: '15s',
+          containers: [{ name: 'c', usage: { cpu: '1' } }],
+        })),
+      }));
+    });
+    const { server, until } = cluster;
+    server.put(pods, pod('p0'), pod('p1'));
+    server.put(horizontalpodautoscalersV2, {
+      metadata: { name: 'h', namespace: 'default' },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+        maxReplicas: 10,
+        metrics: [
+          { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
+        ],
+      },
+    });
+    await until(() => server.find(horizontalpodautoscalersV2, 'default', 'h')?.status?.desiredReplicas === 4);
+    assert.deepEqual(scaled, [4]);
+    const { currentMetrics } = server.find(horizontalpodautoscalersV2, 'default', 'h')?.status ?? {};
+    assert.equal(currentMetrics?.[0]?.resource?.current.averageUtilization, 100);
+  });
+});
