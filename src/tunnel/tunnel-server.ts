@@ -81,7 +81,8 @@ export class TunnelServer {
       );
     }
     const connection = session.connect(`tcp/127.0.0.1:${port}`);
-    const abort = (): void => void connection.destroy(new Error('aborted'));
+    // Who waits for the stream has gone: there is nobody to tell an error.
+    const abort = (): void => void connection.destroy();
     signal.addEventListener('abort', abort, { once: true });
     connection.once('close', () => signal.removeEventListener('abort', abort));
     return connection;
