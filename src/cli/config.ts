@@ -31,3 +31,9 @@ export function operatorEnvironment() {
 export function runsInCluster(): boolean {
   return process.env['KUBERNETES_SERVICE_HOST'] !== undefined;
 }
+
+/** What processes of tenants get: nothing of the user's environment but what programs need to run. */
+export function childEnvironment(compileCache: string): Record<string, string> {
+  const { PATH = '', HOME = '', TMPDIR } = process.env;
+  return { PATH, HOME, NODE_COMPILE_CACHE: compileCache, ...(TMPDIR === undefined ? {} : { TMPDIR }) };
+}

@@ -24,7 +24,10 @@ export function writePrivate(path: string, text: string, mode = 0o600): void {
 }
 
 /** The authorities: from the folder that was given, else from the data folder, where they are made once and kept. */
-export async function loadIdentity(config: TenantConfig, nowMs: number): Promise<{ pki: Pki; files: PkiFiles }> {
+export async function loadIdentity(
+  config: Pick<TenantConfig, 'dataDir' | 'pkiDir'>,
+  nowMs: number,
+): Promise<{ pki: Pki; files: PkiFiles }> {
   const folder = config.pkiDir ?? pathsOf(config).tls;
   const present = PKI_FILE_NAMES.filter((name) => existsSync(join(folder, name)));
   if (present.length === 0) {
@@ -47,7 +50,7 @@ export async function loadIdentity(config: TenantConfig, nowMs: number): Promise
 
 /** The serving certificate: kept until it nears its end or names are asked for that it lacks. */
 export function loadServing(
-  config: TenantConfig,
+  config: Pick<TenantConfig, 'dataDir'>,
   pki: Pki,
   names: readonly string[],
   nowMs: number,
