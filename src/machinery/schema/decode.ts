@@ -68,6 +68,7 @@ function decodeValue(value: unknown, type: TypeSchema, path: string, context: Co
 
 function decodeStruct(value: unknown, shape: ObjectShape, path: string, context: Context): Record<string, unknown> {
   if (!isRecord(value)) throw mismatch(value, shape, path, context);
+  if (shape.typeName === undefined) return decodeCustom(value, shape, path, context);
   const result: Record<string, unknown> = {};
   const outer = context.holder;
   const own = goName(shape);
@@ -89,6 +90,53 @@ function decodeStruct(value: unknown, shape: ObjectShape, path: string, context:
     if (context.keep || shape.preservesUnknown) result[name] = value[name];
   }
   return result;
+}
+
+/**
+ * A custom object: unknown fields go, everything else stays as it is. Its values are judged by validation, which names
+ * all faults at once.
+ */
+function decodeCustom(
+  value: Record<string, unknown>,
+  shape: ObjectShape,
+  path: string,
+  context: Context,
+): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(value)) {
+    const field = shape.fields.get(name);
+    const below = path === '' ? name : `${path}.${name}`;
+    if (field === undefined) {
+      if (!shape.preservesUnknown) context.unknown.push(below);
+      if (context.keep || shape.preservesUnknown) result[name] = inner;
+    } else if (inner === null) {
+      if (field.nullable || field.default === undefined) result[name] = inner;
+    } else result[name] = decodeLeniently(inner, field.type, below, context);
+  }
+  return result;
+}
+
+function decodeLeniently(value: unknown, type: TypeSchema, path: string, context: Context): unknown {
+  switch (type.shape) {
+    case 'object':
+      if (!isRecord(value)) return value;
+      return type.typeName === undefined
+        ? decodeCustom(value, type, path, context)
+        : decodeStruct(value, type, path, context);
+    case 'map':
+      if (!isRecord(value)) return value;
+      return Object.fromEntries(
+        Object.entries(value).map(([name, inner]) => [
+          name,
+          decodeLeniently(inner, type.values, `${path}.${name}`, context),
+        ]),
+      );
+    case 'list':
+      if (!Array.isArray(value)) return value;
+      return value.map((inner, index) => decodeLeniently(inner, type.items, `${path}[${index}]`, context));
+    default:
+      return value;
+  }
 }
 
 function decodeMap(
