@@ -46,7 +46,10 @@ export class Catalog implements ResourceTable, ResourceCatalog {
   }
 
   resourcesSnapshot(): ResourcesSnapshot {
-    this.#snapshot ??= { generation: this.#generation, groups: toGroups(this.all()) };
+    this.#snapshot ??= {
+      generation: this.#generation,
+      groups: toGroups(this.all().filter(({ definition }) => !definition.hidden)),
+    };
     return this.#snapshot;
   }
 

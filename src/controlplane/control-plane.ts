@@ -10,6 +10,7 @@ import { createHealthPaths } from '../apiserver/health/health.ts';
 import { createVersionPath } from '../apiserver/health/version.ts';
 import { type Listener, openListener, type ServingCertificate } from '../apiserver/listener/https.ts';
 import { createCredentialsReader } from '../apiserver/listener/peer-certificates.ts';
+import { createOpenApiPaths } from '../apiserver/openapi/openapi.ts';
 import { createConnectors } from '../apiserver/proxy/connectors.ts';
 import type { NodeDialer } from '../apiserver/proxy/node-dialer.ts';
 import type { OtherPaths } from '../apiserver/server-options.ts';
@@ -116,8 +117,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         },
         kubeletTls: { certPem: kubeletClient.chainPem, keyPem: kubeletClient.keyPem ?? '', caPem: pki.server.certPem },
       }),
-    otherPaths: async ({ catalog }) => {
-      const { createOpenApiPaths } = await import('./open-api-paths.ts');
+    otherPaths: ({ catalog, reader }) => {
       const paths: OtherPaths[] = [
         createHealthPaths({
           livez: [],
@@ -134,7 +134,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         createVersionPath(),
         createDiscoveryPaths({ catalog, serverAddress: `${options.host}:${port}` }),
         createOpenIdDocuments({ issuer, externalAddress: `${options.host}:${port}`, keys: [signer.key] }),
-        createOpenApiPaths(catalog),
+        createOpenApiPaths({ catalog, reader }),
       ];
       return (call) => {
         for (const path of paths) {

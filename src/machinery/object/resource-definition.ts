@@ -68,6 +68,8 @@ export interface ResourceDefinition<T extends KubeObject = AnyObject> extends Re
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly verbs: readonly Verb[];
+  /** Served to those who know of it, but not shown in discovery: an old version for old clients. */
+  readonly hidden?: boolean | undefined;
   /** `builtin` kinds also speak protobuf and strategic merge patch. */
   readonly origin: 'builtin' | 'custom';
   readonly schema: ObjectShape;

@@ -127,8 +127,10 @@ function checkArray(value: readonly unknown[], schema: JSONSchemaProps, path: st
   if (typeof maxItems === 'number' && value.length > maxItems) faults.push(fieldTooMany(path, value.length, maxItems));
   if (typeof minItems === 'number' && value.length < minItems)
     faults.push(fieldInvalid(path, value.length, `${inBody(path)} should have at least ${minItems} items`));
-  if (items !== undefined)
-    value.forEach((item, index) => faults.push(...validateCustom(item, items as JSONSchemaProps, `${path}[${index}]`)));
+  if (items !== undefined) {
+    for (const [index, item] of value.entries())
+      faults.push(...validateCustom(item, items as JSONSchemaProps, `${path}[${index}]`));
+  }
   faults.push(...checkUnique(value, schema, path));
   return faults;
 }
