@@ -56,6 +56,10 @@ const metaTypes: Readonly<Record<string, string>> = {
   Table: 'meta/v1.Table',
   PartialObjectMetadata: 'meta/v1.PartialObjectMetadata',
   PartialObjectMetadataList: 'meta/v1.PartialObjectMetadataList',
+  APIVersions: 'meta/v1.APIVersions',
+  APIGroupList: 'meta/v1.APIGroupList',
+  APIGroup: 'meta/v1.APIGroup',
+  APIResourceList: 'meta/v1.APIResourceList',
 };
 
 export function protobufTypeOf(apiVersion: string, kind: string): string {

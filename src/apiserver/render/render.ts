@@ -1,20 +1,10 @@
 import type { Negotiated } from '../../machinery/codecs/negotiate.ts';
 import { StatusError } from '../../machinery/errors/status-error.ts';
-import type {
-  Answer,
-  AnswerHeaders,
-  BytesAnswer,
-  Call,
-  ListAnswer,
-  ObjectAnswer,
-  WatchAnswer,
-  WireAnswer,
-} from '../call.ts';
+import type { Answer, BytesAnswer, Call, ListAnswer, ObjectAnswer, WatchAnswer, WireAnswer } from '../call.ts';
 import { negotiateAnswer } from '../verbs/media.ts';
 import { contentTypes, encodeObject } from './encode.ts';
 import { encodeList } from './encode-list.ts';
 import { type Shape, shapeObject } from './shapes.ts';
-import { toWarningHeaders } from './warnings.ts';
 import { watchStream } from './watch-stream.ts';
 
 /** Turns an answer into bytes, in the form that the client asked for. */
@@ -37,7 +27,7 @@ function renderObject(call: Call, answer: ObjectAnswer): BytesAnswer {
     protobuf: table === undefined || table.definition.origin === 'builtin',
     transforms: table !== undefined,
   });
-  const headers = { ...commonHeaders(call), ...answer.headers };
+  const { headers } = answer;
   const contentType = contentTypes[form.mediaType];
   if (table === undefined || form.as === undefined) {
     return { kind: 'bytes', status, contentType, headers, body: encodeObject(item, form, call) };
@@ -67,7 +57,7 @@ function renderList(call: Call, answer: ListAnswer): BytesAnswer {
     kind: 'bytes',
     status: answer.status,
     contentType,
-    headers: { ...commonHeaders(call), ...answer.headers },
+    headers: answer.headers,
     body,
   };
 }
@@ -75,7 +65,7 @@ function renderList(call: Call, answer: ListAnswer): BytesAnswer {
 function renderWatch(call: Call, answer: WatchAnswer): WireAnswer {
   const definition = answer.table?.definition;
   const form = formOf(call, { protobuf: definition?.origin !== 'custom', transforms: definition !== undefined });
-  return watchStream(call, answer, form, { includeObject: includeObjectOf(call), headers: commonHeaders(call) });
+  return watchStream(call, answer, form, { includeObject: includeObjectOf(call) });
 }
 
 /** A fault is told in JSON where the client takes nothing that there is. */
@@ -100,11 +90,6 @@ function isPretty(call: Call): boolean {
 function includeObjectOf(call: Call): 'None' | 'Metadata' | 'Object' {
   const value = call.query.get('includeObject');
   return value === 'None' || value === 'Object' ? value : 'Metadata';
-}
-
-function commonHeaders(call: Call): AnswerHeaders {
-  const warnings = toWarningHeaders(call.warnings);
-  return { 'Cache-Control': 'no-cache, private', ...(warnings === undefined ? {} : { Warning: warnings }) };
 }
 
 function withTransform(contentType: string, form: Negotiated): string {

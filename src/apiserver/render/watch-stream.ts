@@ -1,7 +1,7 @@
 import type { Negotiated } from '../../machinery/codecs/negotiate.ts';
 import { encodeWatchEventFrame } from '../../machinery/codecs/protobuf/envelope.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import type { AnswerHeaders, Call, StreamAnswer, StreamSink, WatchAnswer } from '../call.ts';
+import type { Call, StreamAnswer, StreamSink, WatchAnswer } from '../call.ts';
 import type { ServedEvent } from '../pages.ts';
 import { toProtobuf } from './encode.ts';
 import { shapeObject } from './shapes.ts';
@@ -11,7 +11,6 @@ const MOST_WAITING_BYTES = 32 * 1024 * 1024;
 
 interface StreamContext {
   readonly includeObject: 'None' | 'Metadata' | 'Object';
-  readonly headers: AnswerHeaders;
 }
 
 /** A watch as a stream: JSON lines, shared by all who watch the same, or protobuf frames. */
@@ -21,7 +20,6 @@ export function watchStream(call: Call, answer: WatchAnswer, form: Negotiated, c
     kind: 'stream',
     status: answer.status,
     contentType: contentTypeOf(form),
-    headers: context.headers,
     start(sink, signal) {
       const writer = new WatchWriter(sink, () => answer.feed.close());
       signal.addEventListener('abort', () => writer.stop(), { once: true });
