@@ -151,7 +151,9 @@ function toRow(full: string, type: string, field: ProtoField): Row {
   if (field.mapType === 'atomic' || field.structType === 'atomic') extra['atomic'] = true;
   if (field.patchStrategy) extra['patch'] = field.patchStrategy;
   if (field.patchMergeKey) extra['mergeKey'] = field.patchMergeKey;
-  if (field.default !== undefined) extra['default'] = field.default;
+  // Markers hold JSON, or the name of a constant, which is of no use here.
+  if (typeof field.default === 'string' && /^["\d]|^(true|false)$/.test(field.default))
+    extra['default'] = JSON.parse(field.default);
   if (field.map && field.map[0] !== 'string') throw new Error(`${full}.${field.name}: map key ${field.map[0]}`);
   return Object.keys(extra).length > 0 ? [field.n, name, ref, flags, extra] : [field.n, name, ref, flags];
 }
