@@ -17,5 +17,5 @@ COPY --from=build /src/LICENSE ./
 USER 65532:65532
 # The root file system is read-only: the compile cache goes with the image, /tmp is a volume.
 ENV NODE_ENV=production
-ENTRYPOINT ["/nodejs/bin/node", "--disable-warning=ExperimentalWarning", "/app/dist/warren.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", "/app/dist/warren.js"]
 CMD ["--help"]

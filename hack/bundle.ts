@@ -4,11 +4,27 @@
  */
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'dist');
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+/**
+ * Source files load some packages late by `createRequire(import.meta.url)('name')`, which a bundler cannot follow. As a
+ * plain `require` the package is bundled, and still evaluated only when first needed.
+ */
+const lateRequires: Plugin = {
+  name: 'late-requires',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      if (!text.includes('createRequire(import.meta.url)(')) return undefined;
+      const contents = text
+        .replace(/import \{ createRequire \} from 'node:module';\n/, '')
+        .replaceAll('createRequire(import.meta.url)(', 'require(');
+      return { contents, loader: 'ts' };
+    });
+  },
+};
 rmSync(out, { recursive: true, force: true });
 const result = await build({
   entryPoints: { warren: join(root, 'src/main.ts') },
@@ -21,8 +37,7 @@ const result = await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'linked',
-  loader: { '.yaml': 'text' },
-  define: { 'globalThis.WARREN_VERSION': JSON.stringify(version) },
+  plugins: [lateRequires],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

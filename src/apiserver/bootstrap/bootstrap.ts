@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../generated/api/flowcontrol/v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../generated/api/rbac/v1.ts';
 import {
@@ -45,7 +44,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
   await Promise.all(
     systemNamespaces.map((name) => ensureObject(options, namespaces, { metadata: { name }, spec: {} })),
   );
-  const recorded = readRecorded();
+  const recorded = await readRecorded();
   await Promise.all([
     ...ensureAll(options, clusterroles, recorded['clusterroles'], mergeRole<ClusterRole>),
     ...ensureAll(options, roles, recorded['roles'], mergeRole<Role>),
@@ -64,9 +63,9 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
   ]);
 }
 
-function readRecorded(): Recorded {
-  const file = new URL('../../generated/bootstrap.json', import.meta.url);
-  return JSON.parse(readFileSync(file, 'utf8')) as Recorded;
+async function readRecorded(): Promise<Recorded> {
+  const { default: recorded } = await import('../../generated/bootstrap.json', { with: { type: 'json' } });
+  return recorded as unknown as Recorded;
 }
 
 function ensureAll<T>(
