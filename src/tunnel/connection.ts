@@ -3,8 +3,11 @@ import { Duplex } from 'node:stream';
 /** A peer that understands it is asked to pause beyond this, and to go on below the other. Source: remotedialer `backpressure.go`. */
 const PAUSE_BYTES = 1 << 21;
 const RESUME_BYTES = PAUSE_BYTES / 8;
-/** A peer that goes on all the same is cut off here, so that one slow reader cannot take the server's memory. */
-const LIMIT_BYTES = 16 << 20;
+/**
+ * Agents before 1.25 know no pause and go on all the same. They are cut off here, so that one slow reader takes neither
+ * the server's memory nor, by holding up the socket, the other streams of the node. As much as remotedialer v0.2.0 kept.
+ */
+const LIMIT_BYTES = 32 << 20;
 
 /** What a connection needs of its session. */
 export interface ConnectionPeer {
@@ -24,6 +27,8 @@ export class TunnelConnection extends Duplex {
   #paused = false;
   #held: (() => void) | undefined;
   #over = false;
+  /** Why the stream breaks once everything that came before has been read. */
+  #fault: Error | undefined;
 
   constructor(target: string, peer: ConnectionPeer) {
     super({ allowHalfOpen: false });
@@ -52,11 +57,8 @@ export class TunnelConnection extends Duplex {
   finish(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
+    this.#fault = error;
     this.#release();
-    if (error !== undefined) {
-      this.destroy(error);
-      return;
-    }
     if (this.#waiting.length === 0) this.#pushEnd();
   }
 
@@ -114,7 +116,11 @@ export class TunnelConnection extends Duplex {
   }
 
   #pushEnd(): void {
-    if (!this.readableEnded && !this.destroyed) this.push(null);
+    if (this.readableEnded || this.destroyed) return;
+    if (this.#fault === undefined) this.push(null);
+    else if (this.readableLength === 0) this.destroy(this.#fault);
+    // Breaking drops what the stream holds: an empty chunk asks to be called again after the next read.
+    else this.push(EMPTY);
   }
 
   #release(): void {
