@@ -1,4 +1,5 @@
 import type { Answer, AuthenticatedCall } from '../call.ts';
+import { requireRoutable } from '../routable.ts';
 import type { TokenKey } from './token-keys.ts';
 
 export interface OpenIdOptions {
@@ -28,15 +29,7 @@ export function createOpenIdDocuments(
 }
 
 async function answer(call: AuthenticatedCall, contentType: string, document: unknown): Promise<Answer> {
-  const accept = call.header('accept');
-  const accepted = accept?.split(',').some((range) => {
-    const type = range.split(';')[0]?.trim();
-    return type === contentType || type === '*/*' || type === 'application/*';
-  });
-  if (accepted === false) {
-    const text = `406: Not Acceptable\n\nAvailable representations: ${contentType}`;
-    return { kind: 'bytes', status: 406, contentType: 'text/plain', body: Buffer.from(text) };
-  }
+  requireRoutable(call, contentType);
   const headers = { 'Cache-Control': 'public, max-age=3600' };
   return { kind: 'bytes', status: 200, contentType, headers, body: Buffer.from(JSON.stringify(document)) };
 }

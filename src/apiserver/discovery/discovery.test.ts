@@ -75,11 +75,19 @@ describe('discovery', () => {
   for (const path of Object.keys(documents)) {
     it(`answers ${path} as a real server does`, async () => {
       const answer = await get(path);
-      const object = answer?.kind === 'object' ? { ...answer.item.object } : undefined;
-      if (path === '/api' && object !== undefined) object['serverAddressByClientCIDRs'] = [];
-      assert.deepEqual(JSON.parse(JSON.stringify(object)), documents[path]);
+      assert.ok(answer?.kind === 'object');
+      const object = JSON.parse(answer.item.json?.toString() ?? JSON.stringify(answer.item.object));
+      if (path === '/api') object['serverAddressByClientCIDRs'] = [];
+      assert.deepEqual(object, documents[path]);
     });
   }
+
+  it('lists its paths', async () => {
+    const answer = await get('/');
+    const { paths: listed } = JSON.parse(answer?.kind === 'bytes' ? answer.body.toString() : '{}');
+    for (const path of ['/api/v1', '/apis/apps', '/apis/apps/v1', '/openapi/v3', '/version'])
+      assert.ok(listed.includes(path));
+  });
 
   it('takes a slash at the end for nothing', async () => {
     assert.equal((await get('/apis/apps/'))?.kind, 'object');
@@ -131,5 +139,7 @@ describe('discovery', () => {
   it('refuses forms that do not exist', async () => {
     await assert.rejects(get('/apis', { accept: form('v9') }), { code: 406 });
     assert.equal((await get('/apis', { accept: `${form('v9')},application/json` }))?.kind, 'object');
+    await assert.rejects(get('/api', { accept: 'text/html' }), { code: 406 });
+    await assert.rejects(get('/apis/apps/v1', { accept: 'text/html' }), { code: 406 });
   });
 });

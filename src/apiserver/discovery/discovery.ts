@@ -2,6 +2,7 @@ import { StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
 import type { ResourceCatalog, ResourcesSnapshot } from '../served-resources.ts';
+import { negotiateAnswer } from '../verbs/media.ts';
 import { wantedForm } from './accept.ts';
 import { type AggregatedDocument, type AggregatedVersion, toAggregated } from './aggregated.ts';
 import { toApiVersions, toGroup, toGroupList, toResourceList } from './documents.ts';
@@ -31,7 +32,20 @@ class Documents {
   }
 }
 
-/** Answers `/api`, `/apis` and below, as far as they are no resources; undefined for paths that are not there. */
+/** Paths beside those of resources, as the list at `/` shows them. */
+const otherPaths = [
+  '/.well-known/openid-configuration',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openid/v1/jwks',
+  '/readyz',
+  '/version',
+];
+
+/** Answers `/`, `/api`, `/apis` and below, as far as they are no resources; undefined for paths that are not there. */
 export function createDiscoveryPaths(
   options: DiscoveryOptions,
 ): (call: AuthenticatedCall) => Promise<Answer> | undefined {
@@ -43,15 +57,28 @@ export function createDiscoveryPaths(
   };
   return (call) => {
     const [, root = '', group, version, ...rest] = call.path.replace(/\/$/, '').split('/');
+    if (root === '' && group === undefined) return answerIndex(current().snapshot);
     if (root === 'api') {
       if (group === undefined) return answerRoot(call, current(), root, options);
-      return version === undefined ? answerResources(current().snapshot, '', group) : undefined;
+      return version === undefined ? answerResources(call, current().snapshot, ['', group]) : undefined;
     }
     if (root !== 'apis' || rest.length > 0) return undefined;
     if (group === undefined) return answerRoot(call, current(), root, options);
-    if (version === undefined) return answerGroup(current().snapshot, group);
-    return answerResources(current().snapshot, group, version);
+    if (version === undefined) return answerGroup(call, current().snapshot, group);
+    return answerResources(call, current().snapshot, [group, version]);
   };
+}
+
+/** Every path that leads somewhere. Source: apiserver `pkg/server/routes/index.go`. */
+async function answerIndex({ groups }: ResourcesSnapshot): Promise<Answer> {
+  const paths = new Set([...otherPaths, '/api', '/apis']);
+  for (const { group, versions } of groups) {
+    const root = group === '' ? '/api' : `/apis/${group}`;
+    paths.add(root);
+    for (const { version } of versions) paths.add(`${root}/${version}`);
+  }
+  const body = Buffer.from(JSON.stringify({ paths: [...paths].sort() }, undefined, 2));
+  return { kind: 'bytes', status: 200, contentType: 'application/json', body };
 }
 
 async function answerRoot(
@@ -64,7 +91,11 @@ async function answerRoot(
   if (form === 'none') throw notAcceptable();
   if (form !== 'plain') return answerAggregated(call, documents.aggregated(root), form);
   const { snapshot } = documents;
-  return toAnswer(root === 'api' ? toApiVersions(snapshot, serverAddress) : toGroupList(snapshot));
+  if (root === 'apis') return toAnswer(call, toGroupList(snapshot));
+  const versions = toApiVersions(snapshot, serverAddress);
+  // The document has no apiVersion in JSON, and needs one to be known as a type.
+  const json = Buffer.from(JSON.stringify(versions));
+  return toAnswer(call, { apiVersion: 'v1', ...versions }, json);
 }
 
 function answerAggregated(call: AuthenticatedCall, document: AggregatedDocument, version: AggregatedVersion): Answer {
@@ -75,20 +106,26 @@ function answerAggregated(call: AuthenticatedCall, document: AggregatedDocument,
   return { kind: 'bytes', status: fresh ? 304 : 200, contentType, headers, body };
 }
 
-function answerGroup(snapshot: ResourcesSnapshot, name: string): Promise<Answer> | undefined {
+function answerGroup(call: AuthenticatedCall, snapshot: ResourcesSnapshot, name: string): Promise<Answer> | undefined {
   const group = snapshot.groups.find((each) => each.group === name);
-  return group === undefined || name === '' ? undefined : Promise.resolve(toAnswer(toGroup(group)));
+  return group === undefined || name === '' ? undefined : toAnswer(call, toGroup(group));
 }
 
-function answerResources(snapshot: ResourcesSnapshot, name: string, wanted: string): Promise<Answer> | undefined {
+function answerResources(
+  call: AuthenticatedCall,
+  snapshot: ResourcesSnapshot,
+  [name, wanted]: readonly [string, string],
+): Promise<Answer> | undefined {
   const group = snapshot.groups.find((each) => each.group === name);
   const version = group?.versions.find((each) => each.version === wanted);
   if (group === undefined || version === undefined) return undefined;
-  return Promise.resolve(toAnswer(toResourceList(group, version)));
+  return toAnswer(call, toResourceList(group, version));
 }
 
-function toAnswer(object: unknown): Answer {
-  return { kind: 'object', status: 200, item: { object: object as AnyObject } };
+/** @throws StatusError 406 where the client takes no form that there is. */
+async function toAnswer(call: AuthenticatedCall, object: unknown, json?: Buffer): Promise<Answer> {
+  if (call.direct === undefined) negotiateAnswer(call, { protobuf: true, transforms: false });
+  return { kind: 'object', status: 200, item: { object: object as AnyObject, json } };
 }
 
 function notAcceptable(): StatusError {

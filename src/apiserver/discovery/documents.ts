@@ -10,7 +10,7 @@ import type {
 type Named<T> = T & { readonly kind: string };
 
 /** `/api`. @param serverAddress - `host:port` for clients that ask by address. */
-export function toApiVersions(snapshot: ResourcesSnapshot, serverAddress: string): unknown {
+export function toApiVersions(snapshot: ResourcesSnapshot, serverAddress: string): Readonly<Record<string, unknown>> {
   const core = snapshot.groups.find(({ group }) => group === '');
   return {
     kind: 'APIVersions',

@@ -18,7 +18,8 @@ const sick = createHealthPaths({ livez: [], readyz: [broken, { name: 'log', chec
 function call(url: string, method = 'GET'): AuthenticatedCall {
   const [path = '', search = ''] = url.split('?');
   const query = new URLSearchParams(search);
-  return { method, path, query, info: parseRequestInfo(method, path, query), startedMs: 0 } as AuthenticatedCall;
+  const info = parseRequestInfo(method, path, query);
+  return { method, path, query, info, header: () => undefined, startedMs: 0 } as unknown as AuthenticatedCall;
 }
 
 function textOf(answer: Answer | undefined): string {

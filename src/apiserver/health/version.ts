@@ -1,5 +1,6 @@
 import { KUBERNETES_VERSION } from '../../machinery/object/version.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
+import { requireRoutable } from '../routable.ts';
 import { methodNotAllowed } from '../route-errors.ts';
 
 /** Answers `/version`; undefined for other paths. Source: apimachinery `pkg/version/types.go`. */
@@ -13,6 +14,7 @@ export function createVersionPath(): (call: AuthenticatedCall) => Promise<Answer
 
 async function answer(call: AuthenticatedCall, body: Buffer): Promise<Answer> {
   if (call.method !== 'GET' && call.method !== 'HEAD') throw methodNotAllowed();
+  requireRoutable(call, 'application/json');
   return { kind: 'bytes', status: 200, contentType: 'application/json', body };
 }
 

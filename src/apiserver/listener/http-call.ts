@@ -44,7 +44,7 @@ export class HttpCall implements Call {
   }
 
   get query(): URLSearchParams {
-    this.#query ??= new URLSearchParams(this.#search);
+    this.#query ??= parseQuery(this.#search);
     return this.#query;
   }
 
@@ -86,4 +86,11 @@ function abortWithClient({ response, socket }: RawExchange): AbortController {
   if (source.destroyed) abort();
   else source.once('close', abort);
   return controller;
+}
+
+/** As Go reads queries: pairs that are not well-formed are left out. Source: net/url `parseQuery`. */
+function parseQuery(search: string): URLSearchParams {
+  if (!/%(?![0-9a-fA-F]{2})|;/.test(search)) return new URLSearchParams(search);
+  const good = search.split('&').filter((pair) => !/%(?![0-9a-fA-F]{2})|;/.test(pair));
+  return new URLSearchParams(good.join('&'));
 }

@@ -199,6 +199,19 @@ describe('the HTTPS listener', async () => {
     assert.ok(text.endsWith('{"code":403}'));
   });
 
+  it('refuses methods that nobody knows', async () => {
+    const socket = connect({ host: '127.0.0.1', port, ca: serverCa.certPem, servername: 'localhost' });
+    socket.write('BREW /echo HTTP/1.1\r\nHost: x\r\n\r\n');
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 405 .*"reason":"MethodNotAllowed"/s);
+  });
+
+  it('leaves pairs of the query out that are not well-formed', async () => {
+    assert.equal((await fetchFrom(port, '/echo?q=a%&x=1')).body.toString(), 'GET  0');
+    assert.equal((await fetchFrom(port, '/echo?x=%zz&q=b%20c')).body.toString(), 'GET b c 0');
+  });
+
   it('lets others take requests and upgrades first', async () => {
     const taking = await open({
       first: (incoming, response) => {

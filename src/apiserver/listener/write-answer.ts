@@ -107,7 +107,7 @@ function headersOf(call: HttpCall, answer: BytesAnswer | StreamAnswer): Outgoing
   const headers: OutgoingHeaders = {
     'Audit-Id': call.header('audit-id') ?? randomUUID(),
     'Cache-Control': 'no-cache, private',
-    'Content-Type': answer.contentType,
+    ...(answer.contentType === '' ? {} : { 'Content-Type': answer.contentType }),
   };
   if (call.warnings.length > 0) headers['Warning'] = [...new Set(call.warnings)].map(toWarning);
   if (answer.headers !== undefined) Object.assign(headers, answer.headers);

@@ -37,7 +37,7 @@ export function podLogHandler({ reader, kubelets }: LogDeps): Handler<Authentica
     const pod = await readPod(reader, call);
     const container = chooseContainer(pod, options.container);
     const node = pod.spec?.nodeName;
-    if (!node) return { kind: 'bytes', status: 204, contentType: 'text/plain', body: Buffer.alloc(0) };
+    if (!node) return { kind: 'bytes', status: 204, contentType: '', body: Buffer.alloc(0) };
     const socket = await kubelets.connect(await kubelets.locate(node), call.signal);
     const { namespace, name } = call.info;
     const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join('/')}?${toQuery(options)}`;
