@@ -21,22 +21,20 @@ export interface JoinTokens {
 const BASIC_GROUPS: Readonly<Record<string, string>> = { node: 'k3s:agent', server: 'k3s:server' };
 
 /**
- * Finds out who asks: by client certificate, by `Basic` join token, or by a bootstrap token. A certificate and a token
- * add up, since agents that have joined before send both.
+ * Finds out who asks: by `Basic` join token or bootstrap token, else by client certificate. A token that is right goes
+ * first, as in k3s: agents that have joined before send both, and one that was given another name since shows the
+ * certificate of its old one.
  *
  * @returns undefined without credentials, `refused` where they are wrong.
  */
 export async function identify(request: IncomingMessage, tokens: JoinTokens): Promise<Caller | undefined | 'refused'> {
-  const byCertificate = callerOfCertificate(request);
-  const authorization = request.headers.authorization;
-  if (authorization === undefined) return byCertificate;
-  const byToken = await callerOfToken(authorization, tokens);
-  if (byToken === undefined) return byCertificate ?? 'refused';
-  if (byCertificate === undefined) return byToken;
-  return { name: byCertificate.name, groups: [...byCertificate.groups, ...byToken.groups] };
+  const { authorization } = request.headers;
+  const byToken = authorization === undefined ? undefined : await callerOfToken(authorization, tokens);
+  return byToken ?? callerOfCertificate(request) ?? (authorization === undefined ? undefined : 'refused');
 }
 
-function callerOfCertificate(request: IncomingMessage): Caller | undefined {
+/** Who the client certificate says it is; undefined where there is none that the authority of clients has signed. */
+export function callerOfCertificate(request: IncomingMessage): Caller | undefined {
   const { stream } = request as { stream?: { session?: { socket?: unknown } } };
   const socket = (stream?.session?.socket ?? request.socket) as TLSSocket;
   // Verified by the listener against the authority of clients.

@@ -11,7 +11,8 @@ const R = 8;
 const P = 1;
 const KEY_BYTES = 64;
 const SALT_BYTES = 8;
-const NAMESPACE = 'kube-system';
+/** Where node passwords are kept. */
+export const NODE_PASSWORD_NAMESPACE = 'kube-system';
 
 /** A node name that another machine holds, by k3s's sentence. */
 export class NodePasswordError extends Error {
@@ -28,7 +29,7 @@ export function secretNameOf(nodeName: string): string {
  * @throws NodePasswordError where the name is taken with another password.
  */
 export async function ensureNodePassword(client: Client, nodeName: string, password: string): Promise<void> {
-  const key = { namespace: NAMESPACE, name: secretNameOf(nodeName) };
+  const key = { namespace: NODE_PASSWORD_NAMESPACE, name: secretNameOf(nodeName) };
   const stored = await readHash(client, key);
   if (stored === undefined) {
     try {

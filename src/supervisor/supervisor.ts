@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client } from '../client/client.ts';
+import { nodes } from '../generated/resource-types.ts';
+import { isNotFound } from '../machinery/errors/status-error.ts';
 import type { Pki } from '../pki/bundle.ts';
 import { issueCertificate, type Subject } from '../pki/certificate.ts';
 import { parseCertificateRequest } from '../pki/certificate-request.ts';
@@ -9,7 +11,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { type AgentConfigOptions, toAgentConfig } from './agent-config.ts';
-import { type Caller, identify, type JoinTokens } from './caller.ts';
+import { type Caller, callerOfCertificate, identify, type JoinTokens } from './caller.ts';
 import { ensureNodePassword, NodePasswordError } from './node-password.ts';
 
 export interface SupervisorOptions {
@@ -67,7 +69,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       sendText(response, options.ready() ? 200 : 503, options.ready() ? 'ok' : 'apiserver not ready'),
     '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
       const nodeName = await checkNode(options, request, caller);
-      const names = [nodeName, 'localhost', '127.0.0.1', ...nodeIps(request)];
+      const addresses = nodeIps(request);
+      const loopbacks = addresses.some((address) => isIP(address) === 6) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+      const names = [...new Set([nodeName, 'localhost', ...loopbacks, ...addresses])];
       await issue(options, request, response, 'server', {
         commonName: nodeName,
         organizations: [],
@@ -112,10 +116,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     upgrade(request, socket, head) {
       if (pathOf(request) !== '/v1-k3s/connect') return false;
-      authorize(request, [NODE_GROUP])
-        .then((caller) =>
-          options.tunnels.handleUpgrade(request, socket, head, caller.name.replace(/^system:node:/, '')),
-        )
+      identifyNode(request)
+        .then((caller) => options.tunnels.handleUpgrade(request, socket, head, nodeNameOf(caller).toLowerCase()))
         .catch((error: unknown) => {
           const status = error instanceof Refusal ? error.status : 500;
           socket.end(
@@ -128,6 +130,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function serve(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
     await route(request, response, await authorize(request, AGENT_GROUPS));
+  }
+
+  /** A tunnel belongs to a node, and only a certificate says which: a token beside it does not matter. */
+  async function identifyNode(request: IncomingMessage): Promise<Caller> {
+    const caller = callerOfCertificate(request);
+    return caller?.groups.includes(NODE_GROUP) ? caller : await authorize(request, [NODE_GROUP]);
   }
 
   async function authorize(request: IncomingMessage, groups: readonly string[]): Promise<Caller> {
@@ -152,11 +160,9 @@ async function checkNode(options: SupervisorOptions, request: IncomingMessage, c
   const password = headerOf(request, 'k3s-node-password');
   if (nodeName === '') throw new Refusal(400, 'node name not set');
   if (password === '') throw new Refusal(400, 'node password not set');
-  const identity = caller.groups.includes(NODE_GROUP) ? caller.name.replace(/^system:node:/, '') : undefined;
-  if (identity !== undefined && identity !== nodeName)
-    throw new Refusal(400, 'node name does not match the client certificate');
   const client = options.client();
   if (client === undefined) throw new Refusal(503, 'runtime core not ready');
+  if (caller.groups.includes(NODE_GROUP)) await checkIdentity(client, caller, nodeName);
   try {
     await ensureNodePassword(client, nodeName, password);
   } catch (error) {
@@ -165,6 +171,21 @@ async function checkNode(options: SupervisorOptions, request: IncomingMessage, c
   }
   return nodeName;
 }
+
+/**
+ * A certificate alone, without a token, speaks for its own node only, and only while that is in the cluster. Agents take
+ * the 401 as a request to come back with their token.
+ */
+async function checkIdentity(client: Client, caller: Caller, nodeName: string): Promise<void> {
+  if (nodeNameOf(caller) !== nodeName) throw new Refusal(400, 'node name does not match the client certificate');
+  try {
+    await client.get(nodes, { name: nodeName });
+  } catch (error) {
+    throw isNotFound(error) ? new Refusal(401, 'unable to verify node identity') : error;
+  }
+}
+
+const nodeNameOf = (caller: Caller): string => caller.name.replace(/^system:node:/, '');
 
 function nodeIps(request: IncomingMessage): string[] {
   const addresses = headerOf(request, 'k3s-node-ip')

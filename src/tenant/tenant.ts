@@ -1,6 +1,9 @@
+import { bootstrapTokenAuthenticator } from '../apiserver/authn/bootstrap-tokens.ts';
+import type { ObjectReader } from '../apiserver/object-reader.ts';
 import type { Client } from '../client/client.ts';
 import { startControlPlane } from '../controlplane/control-plane.ts';
 import { openBackend } from '../datastore/endpoint.ts';
+import { isNotFound } from '../machinery/errors/status-error.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import type { Clock } from '../std/clock.ts';
 import { callerOfBasic, type JoinTokens } from '../supervisor/caller.ts';
@@ -36,10 +39,18 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const serving = loadServing(config, pki, names, nowMs);
   const backend = await openBackend(config.datastoreEndpoint, { defaultPath: pathsOf(config).database, clock, logger });
   const tunnels = new TunnelServer({ clock, logger });
-  const tokens: JoinTokens = { agent: secrets.agent, server: secrets.server };
   const [advertised = '127.0.0.1'] = config.advertiseAddresses;
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
   const state: { client?: Client; ready: boolean } = { ready: false };
+  const tokens: JoinTokens = {
+    agent: secrets.agent,
+    server: secrets.server,
+    verifyBootstrap: async (token) => {
+      if (state.client === undefined) return undefined;
+      const authenticator = bootstrapTokenAuthenticator(toReader(state.client), clock);
+      return (await authenticator.authenticateToken(token, [], neverAborted))?.user;
+    },
+  };
   const supervisor = createSupervisor({
     pki,
     tokens,
@@ -94,7 +105,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     ]);
     state.client = client;
     state.ready = true;
-    const stopPasswords = releaseNodePasswords(client, controlPlane.informers, logger);
+    const stopPasswords = releaseNodePasswords({ client, informers: controlPlane.informers, clock, logger });
     const stopAddons = await startAddons(config, controlPlane, { clock, logger });
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
@@ -116,6 +127,20 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     await backend.close();
     throw error;
   }
+}
+
+/** Looking a token up takes one read from memory: there is nothing to abort. */
+const neverAborted = new AbortController().signal;
+
+/** Reads single objects through a client, as authenticators want it. */
+function toReader(client: Client): Pick<ObjectReader, 'get'> {
+  return {
+    get: (type, key) =>
+      client.get(type, key).catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }),
+  };
 }
 
 async function startAddons(

@@ -11,7 +11,7 @@ const tokenPattern = /^([a-z0-9]{6})\.([a-z0-9]{16})$/;
 const groupPattern = /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/;
 
 /** Tokens with which machines join, kept in Secrets. Source: `plugin/pkg/auth/authenticator/token/bootstrap`. */
-export function bootstrapTokenAuthenticator(reader: ObjectReader, clock: Clock): TokenAuthenticator {
+export function bootstrapTokenAuthenticator(reader: Pick<ObjectReader, 'get'>, clock: Clock): TokenAuthenticator {
   return {
     async authenticateToken(token): Promise<TokenIdentity | undefined> {
       const [, id, password] = tokenPattern.exec(token) ?? [];

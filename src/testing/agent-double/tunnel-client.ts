@@ -10,7 +10,7 @@ export type TunnelGeneration = '2021' | 'current';
 export interface TunnelClientOptions {
   /** Such as `wss://127.0.0.1:6443/v1-k3s/connect`. */
   readonly url: string;
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string } | undefined;
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string } | undefined;
   readonly generation: TunnelGeneration;
   /** Local port behind `127.0.0.1:<port>` of the node; undefined: the agent does not allow it. */
   portFor(port: number): number | undefined;
