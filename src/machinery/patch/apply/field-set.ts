@@ -1,3 +1,5 @@
+import type { TypeSchema } from '../../schema/type-schema.ts';
+
 /** A node of a set of paths: whether the path itself belongs to it, and what lies below. */
 interface Node {
   member: boolean;
@@ -82,15 +84,14 @@ export class FieldSet {
     return result;
   }
 
-  /** With the fields that lead to a member: whoever owns `a.b` also holds `a` in place. */
-  withParents(): FieldSet {
+  /**
+   * With the struct fields that lead to a member: whoever owns `a.b` also holds `a` in place.
+   *
+   * Source: `fieldpath/set.go` (EnsureNamedFieldsAreMembers).
+   */
+  withStructFields(type: TypeSchema): FieldSet {
     const result = new FieldSet();
-    for (const path of this.paths()) {
-      for (let length = 1; length < path.length; length++) {
-        if (path[length - 1]?.startsWith('f:')) result.insert(path.slice(0, length));
-      }
-      result.insert(path);
-    }
+    copyWithFields(this.#root, type, result.#root);
     return result;
   }
 
@@ -98,7 +99,7 @@ export class FieldSet {
     return JSON.stringify(this.toWire()) === JSON.stringify(other.toWire());
   }
 
-  /** All members, parents before what is below them. */
+  /** All members; those of one place come before what is below any of them, as upstream lists them. */
   *paths(): Iterable<readonly string[]> {
     yield* walk(this.#root, []);
   }
@@ -150,8 +151,33 @@ function hasMember(node: Node): boolean {
 }
 
 function* walk(node: Node, path: readonly string[]): Iterable<readonly string[]> {
-  if (node.member && path.length > 0) yield path;
-  for (const [element, child] of node.children ?? []) yield* walk(child, [...path, element]);
+  if (node.children === undefined) return;
+  const elements = [...node.children.keys()].sort(compareElements);
+  for (const element of elements) if (node.children.get(element)?.member) yield [...path, element];
+  for (const element of elements) yield* walk(node.children.get(element) as Node, [...path, element]);
+}
+
+function copyWithFields(node: Node, type: TypeSchema | undefined, copy: Node): void {
+  copy.member = node.member;
+  for (const [element, child] of node.children ?? []) {
+    const inner = childOf(copy, element);
+    copyWithFields(child, typeBelow(type, element), inner);
+    const isStructField = type?.shape === 'object' && element.startsWith('f:') && type.fields.has(element.slice(2));
+    if (isStructField && child.children !== undefined && child.children.size > 0) inner.member = true;
+  }
+}
+
+function typeBelow(type: TypeSchema | undefined, element: string): TypeSchema | undefined {
+  switch (type?.shape) {
+    case 'object':
+      return type.fields.get(element.slice(2))?.type;
+    case 'map':
+      return type.values;
+    case 'list':
+      return type.items;
+    default:
+      return undefined;
+  }
 }
 
 /** A path as messages show it: `.spec.ports[port=80,protocol="TCP"].name`. Source: `fieldpath/element.go` (String). */

@@ -38,7 +38,7 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
 
 /** Entries in upstream's order: by operation, time, name, version and subresource. */
 export function writeManagers(managers: ReadonlyMap<string, Manager>): ManagedFieldsEntry[] {
-  const kept = fold([...managers.values()].filter(({ fields }) => !fields.isEmpty));
+  const kept = [...managers.values()].filter(({ fields }) => !fields.isEmpty);
   const orderOf = (manager: Manager): string[] => [
     manager.operation,
     manager.time ?? '',
@@ -63,27 +63,36 @@ export function writeManagers(managers: ReadonlyMap<string, Manager>): ManagedFi
   }));
 }
 
-/** Folds the oldest updaters of each version into one, so that the list stays short. */
-function fold(managers: Manager[]): Manager[] {
-  const updaters = managers.filter(({ operation, subresource }) => operation === 'Update' && subresource === '');
-  let excess = updaters.length - MAX_UPDATE_MANAGERS;
-  if (excess <= 0) return managers;
-  updaters.sort((a, b) =>
-    (a.time ?? '') < (b.time ?? '') ? -1 : (a.time ?? '') > (b.time ?? '') ? 1 : a.name < b.name ? -1 : 1,
-  );
-  const folded = new Map<string, Manager>();
-  const gone = new Set<Manager>();
-  for (const manager of updaters) {
-    if (excess < 0) break;
-    const known = folded.get(manager.apiVersion);
-    gone.add(manager);
-    if (known === undefined) {
-      folded.set(manager.apiVersion, { ...manager, name: OLDEST });
-    } else {
-      known.fields = known.fields.union(manager.fields);
-      known.time = manager.time;
+/**
+ * Folds the oldest updaters of each version into one, so that the list stays short.
+ *
+ * Source: apimachinery `managedfields/internal/capmanagers.go`.
+ */
+export function capUpdaters(managers: Map<string, Manager>): Map<string, Manager> {
+  const updaters = [...managers].filter(([, { operation, fields }]) => operation === 'Update' && !fields.isEmpty);
+  let count = updaters.length;
+  if (count <= MAX_UPDATE_MANAGERS) return managers;
+  const timeOf = ([, { time }]: [string, Manager]): number => (time === undefined ? 0 : Date.parse(time));
+  updaters.sort((a, b) => timeOf(a) - timeOf(b) || (a[0] < b[0] ? -1 : 1));
+  const firsts = new Map<string, string>();
+  for (const [id, manager] of updaters) {
+    if (count <= MAX_UPDATE_MANAGERS) break;
+    const { apiVersion } = manager;
+    const first = firsts.get(apiVersion);
+    if (first === undefined) {
+      firsts.set(apiVersion, id);
+      continue;
     }
-    excess--;
+    const bucket: Manager = { ...manager, name: OLDEST, subresource: '' };
+    const bucketId = managerId(bucket);
+    const held = managers.get(bucketId) ?? managers.get(first);
+    if (!managers.has(bucketId)) managers.delete(first);
+    managers.delete(id);
+    managers.set(bucketId, {
+      ...bucket,
+      fields: held === undefined ? manager.fields : held.fields.union(manager.fields),
+    });
+    count -= 1;
   }
-  return [...managers.filter((manager) => !gone.has(manager)), ...folded.values()];
+  return managers;
 }

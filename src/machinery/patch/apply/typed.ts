@@ -17,10 +17,28 @@ export function elementOf(item: unknown, list: ListShape): string {
   const keys: Fields = {};
   const fields = list.items.shape === 'object' ? list.items.fields : undefined;
   for (const key of [...list.mapKeys].sort()) {
-    const value = isFields(item) ? (item[key] ?? fields?.get(key)?.default) : undefined;
+    const value = isFields(item) ? (item[key] ?? defaultOf(fields?.get(key))) : undefined;
     if (value !== undefined && value !== null) keys[key] = value;
   }
   return `k:${JSON.stringify(keys)}`;
+}
+
+/** Go fields that are always written are never absent, so that their zero value stands for them. */
+function defaultOf(field: FieldSchema | undefined): unknown {
+  if (field === undefined || field.default !== undefined) return field?.default;
+  if (!field.alwaysWritten || field.pointer || field.type.shape !== 'scalar') return undefined;
+  switch (field.type.type) {
+    case 'string':
+      return '';
+    case 'boolean':
+      return false;
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return 0;
+    default:
+      return undefined;
+  }
 }
 
 /** Whether the value is one leaf: it is owned and replaced as a whole. */
@@ -155,7 +173,8 @@ function isEmptyOrNull(value: unknown): boolean {
   return value === undefined || value === null || isEmptied(value);
 }
 
-function isSame(a: unknown, b: unknown): boolean {
+/** Whether two JSON values are alike; null and absent are. */
+export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
@@ -167,7 +186,9 @@ function isSame(a: unknown, b: unknown): boolean {
 /** Lays one value over another: what the second sets wins. Source: `typed/merge.go`. */
 export function mergeTyped(base: unknown, over: unknown, type: TypeSchema | undefined): unknown {
   if (over === undefined) return base;
-  if (base === undefined || base === null || over === null || isLeaf(type)) return over;
+  if (base === undefined || base === null || isLeaf(type)) return over;
+  // Nothing laid over something leaves it, unless that is empty itself.
+  if (over === null) return isEmptied(base) || typeof base !== 'object' ? over : base;
   if (isFields(base) && isFields(over)) {
     const result: Fields = { ...base };
     for (const [key, value] of Object.entries(over)) result[key] = mergeTyped(base[key], value, childType(type, key));
@@ -228,16 +249,20 @@ function mergeLists(base: readonly unknown[], over: readonly unknown[], type: Li
   return result;
 }
 
-/** The value without the paths of a set. Source: `typed/remove.go`. */
+/**
+ * The value without the paths of a set. What loses its last part stays, empty.
+ *
+ * Source: `typed/remove.go`.
+ */
 export function removePaths(
   value: unknown,
   set: FieldSet,
   type: TypeSchema | undefined,
   path: readonly string[] = [],
 ): unknown {
-  if (isLeaf(type)) return value;
+  if (isLeaf(type)) return emptied(value);
   if (Array.isArray(value)) {
-    if (type?.shape !== 'list') return value;
+    if (type?.shape !== 'list') return emptied(value);
     const kept: unknown[] = [];
     for (const item of value) {
       const inner = [...path, elementOf(item, type)];
@@ -251,12 +276,15 @@ export function removePaths(
   for (const [key, inner] of Object.entries(value)) {
     const below = [...path, `f:${key}`];
     if (set.has(below)) continue;
-    const left = set.hasBelow(below) ? removePaths(inner, set, childType(type, key), below) : inner;
-    // A container whose last part goes, goes with it.
-    const emptied = left !== inner && isEmptied(left);
-    if (!emptied) result[key] = left;
+    result[key] = set.hasBelow(below) ? removePaths(inner, set, childType(type, key), below) : inner;
   }
   return result;
+}
+
+/** Of what is one leaf nothing is left where a part of it goes. */
+function emptied(value: unknown): unknown {
+  if (Array.isArray(value)) return [];
+  return isFields(value) ? {} : value;
 }
 
 function isEmptied(value: unknown): boolean {
