@@ -1,13 +1,14 @@
 import type { Scale } from '../../generated/api/autoscaling/v1.ts';
 import { fieldInvalid } from '../../machinery/errors/field-error.ts';
 import { invalid, notFound } from '../../machinery/errors/status-error.ts';
-import type { AnyObject, ObjectKey } from '../../machinery/object/object.ts';
+import { type AnyObject, type ObjectKey, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition, ScalePaths } from '../../machinery/object/resource-definition.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import type { ResourceStore, UpdateRequest, Written } from '../registry/store.ts';
 import { mainRules } from '../registry/update-rules.ts';
 import type { Updatable } from '../verbs/update.ts';
 import { setValueAt, valueAt } from './paths.ts';
+import { toParentManagers, toScaleManagers } from './scale-managers.ts';
 import { selectorText } from './selector-text.ts';
 
 /**
@@ -63,13 +64,20 @@ export class ScaleTarget implements Updatable {
       rules: mainRules(definition),
       transform: async (previous) => {
         if (previous === undefined) throw missing(definition, key);
-        const scale = await request.transform(toScale(previous, paths));
+        const field = { apiVersion: toApiVersion(definition), path: paths.specReplicas };
+        const { managedFields } = previous.metadata;
+        const old = toScale(previous, paths);
+        const managers = toScaleManagers(managedFields, field);
+        if (managers.length > 0) old.metadata.managedFields = managers;
+        const scale = await request.transform(old);
         validateScale(scale);
         const next = cloneJson(previous);
         setValueAt(next, paths.specReplicas, Number(valueAt(scale, '.spec.replicas') ?? 0));
         // Whoever names a revision of the scale means the one of the object.
         next.metadata.resourceVersion = scale.metadata.resourceVersion || previous.metadata.resourceVersion;
-        if (scale.metadata.managedFields !== undefined) next.metadata.managedFields = scale.metadata.managedFields;
+        const parents = toParentManagers(managedFields, scale.metadata.managedFields, field);
+        if (parents.length > 0) next.metadata.managedFields = parents;
+        else delete next.metadata.managedFields;
         return next;
       },
       validate: (next, previous) => request.validate(toScale(next, paths), toScale(previous, paths)),

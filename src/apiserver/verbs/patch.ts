@@ -31,7 +31,7 @@ export function patchHandler(scope: VerbScope, target: UpdateTarget): Handler<Au
       fieldManager: options.fieldManager,
       warn: (text) => addWarning(call, text),
       signal: call.signal,
-      createsMissing: type === 'apply',
+      createsMissing: type === 'apply' && scope.subresource === '',
       rules: target.rules,
       async transform(previous) {
         const next =
@@ -79,7 +79,10 @@ function applied(
   options: PatchWriteOptions,
   previous: AnyObject | undefined,
 ): AnyObject {
-  const { bodyDefinition } = scope;
+  const { bodyDefinition, definition } = scope;
+  if (previous === undefined && scope.subresource !== '') {
+    throw notFound({ group: definition.group, resource: definition.plural }, call.info.name);
+  }
   checkAppliedKind(patch.value, bodyDefinition);
   if (options.fieldValidation === 'Warn') for (const fault of patch.faults) addWarning(call, fault);
   const { object } = applyServerSide({

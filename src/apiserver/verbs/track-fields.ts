@@ -7,8 +7,6 @@ import type { VerbScope } from './scope.ts';
 
 /** Notes in `next.metadata.managedFields` what the manager changed. */
 export function trackFields(scope: VerbScope, previous: AnyObject | undefined, next: AnyObject, manager: string): void {
-  // The fields of a scale are those of its object, which the scale's target keeps.
-  if (scope.subresource === 'scale') return;
   const { schema } = scope.bodyDefinition;
   const apiVersion = toApiVersion(scope.bodyDefinition);
   const empty = { apiVersion, kind: scope.bodyDefinition.kind, metadata: {} };
