@@ -86,7 +86,10 @@ async function start(
     return await startEmbedded({
       dataDir,
       port: options.port,
-      program: { path: process.execPath, args: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', main] },
+      program: {
+        path: process.execPath,
+        args: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', main],
+      },
       env: childEnvironment(join(dataDir, 'cache')),
       clock: systemClock,
       logger,

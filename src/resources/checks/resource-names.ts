@@ -1,5 +1,5 @@
-import { parseQuantity, type Quantity } from '../../machinery/values/quantity.ts';
 import { qualifiedNameFaults } from '../../machinery/values/names.ts';
+import { parseQuantity, type Quantity } from '../../machinery/values/quantity.ts';
 import type { FieldFaults } from './field-faults.ts';
 
 /** Source of all: pkg/apis/core/helper/helpers.go; core/validation (validateResourceName and its kin). */

@@ -1,7 +1,7 @@
 import type { PodSpec, ResourceClaim, ResourceRequirements } from '../../../generated/api/core/v1.ts';
 import { parseQuantity, type Quantity } from '../../../machinery/values/quantity.ts';
-import { checkDnsLabel } from '../../checks/names.ts';
 import type { FieldFaults } from '../../checks/field-faults.ts';
+import { checkDnsLabel } from '../../checks/names.ts';
 import {
   allowsOvercommit,
   checkAmount,
