@@ -7,6 +7,7 @@ import { badRequest, notFound, StatusError } from '../../machinery/errors/status
 import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { NodeDialer } from './node-dialer.ts';
+import { TlsStream } from './tls-stream.ts';
 
 export interface KubeletOptions {
   readonly reader: ObjectReader;
@@ -114,7 +115,7 @@ function startTls(socket: Duplex, options: ConnectionOptions): Promise<Duplex> {
     secured.once('error', fail).once('close', close);
     secured.once('secureConnect', () => {
       secured.off('error', fail).off('close', close);
-      resolve(secured);
+      resolve(new TlsStream(secured, socket));
     });
   });
 }

@@ -4,18 +4,32 @@ import type { WebSocket } from 'ws';
 
 const GRACE_MS = 10_000;
 
-/** Carries bytes both ways until one side ends; then both are over. Source: apimachinery `util/proxy/upgradeaware.go`. */
+/**
+ * Carries bytes both ways until one side ends; then both are over. What the other side has not taken yet is still written:
+ * the last bytes of a large output wait in its socket. Source: apimachinery `util/proxy/upgradeaware.go`.
+ */
 export function joinStreams(client: Duplex, backend: Duplex): void {
-  const close = (): void => {
-    client.destroy();
-    backend.destroy();
-  };
-  for (const stream of [client, backend]) {
-    stream.on('error', close);
-    stream.once('close', close);
-  }
+  follow(client, backend);
+  follow(backend, client);
   client.pipe(backend);
   backend.pipe(client);
+}
+
+/** Ends `to` once `from` has. A stream that broke has nothing left to say. */
+function follow(from: Duplex, to: Duplex): void {
+  from.on('error', () => {
+    if (!from.readableEnded) to.destroy();
+  });
+  const finish = (): void => {
+    if (to.destroyed) return;
+    // What still comes from there has no taker. It is read all the same: closing a socket with unread bytes resets it,
+    // and the peer then loses what was written to it.
+    to.unpipe(from);
+    to.resume();
+    to.end(() => to.destroy());
+  };
+  from.once('end', finish);
+  from.once('close', finish);
 }
 
 /** The same where the client's bytes come in the messages of a WebSocket. */
@@ -29,7 +43,10 @@ export function joinWebSocket(client: WebSocket, backend: Duplex): void {
     client.pause();
     backend.once('drain', () => client.resume());
   });
-  client.once('close', close);
+  // What the client has sent before it went is still written.
+  client.once('close', () => {
+    if (!backend.destroyed) backend.end(() => backend.destroy());
+  });
   backend.on('data', (chunk: Buffer) => {
     client.send(chunk, { binary: true }, () => {
       if (client.bufferedAmount === 0) backend.resume();

@@ -66,10 +66,14 @@ export class SpdyClient {
 
   /** Resolves once the connection takes more, or is over. */
   drained(): Promise<void> {
-    if (this.#closed || !this.#socket.writableNeedDrain) return Promise.resolve();
+    const socket = this.#socket;
+    if (this.#closed || !socket.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#socket.once('drain', resolve);
-      this.#socket.once('close', resolve);
+      const finish = (): void => {
+        socket.off('drain', finish).off('close', finish);
+        resolve();
+      };
+      socket.once('drain', finish).once('close', finish);
     });
   }
 
