@@ -11,12 +11,12 @@ import { type KubeObject, type ObjectKey, type ResourceType, toKeyText } from '.
 import { createAuthority, type Issued, issueCertificate } from '../../pki/certificate.ts';
 import { systemClock } from '../../std/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
+import { FakeSpdyServer } from '../../testing/agent-double/fake-spdy-server.ts';
 import type { Answer, AuthenticatedCall, Call, WireAnswer } from '../call.ts';
 import { withFaults } from '../filters/faults.ts';
 import { type Listener, openListener } from '../listener/https.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { createConnectors } from './connectors.ts';
-import { FakeSpdyServer } from './testdata/fake-spdy-server.ts';
 
 const nowMs = Date.now();
 const authority = createAuthority('server-ca', { nowMs });

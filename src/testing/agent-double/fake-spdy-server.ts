@@ -64,7 +64,12 @@ export class FakeSpdyServer {
   }
 
   #isWanted(stream: string): boolean {
-    const parameter: Record<string, string> = { stdin: 'input=1', stdout: 'output=1', stderr: 'error=1', resize: 'tty=1' };
+    const parameter: Record<string, string> = {
+      stdin: 'input=1',
+      stdout: 'output=1',
+      stderr: 'error=1',
+      resize: 'tty=1',
+    };
     return stream === 'error' || this.#url.includes(parameter[stream] ?? '');
   }
 

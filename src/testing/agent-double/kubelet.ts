@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { FakeSpdyServer } from './fake-spdy-server.ts';
+
+export interface KubeletDoubleOptions {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** Who may call: clients of this authority, as kubelets demand. */
+  readonly clientCaPem: string;
+}
+
+export interface KubeletDouble {
+  readonly port: number;
+  /** Paths with queries that were asked for, in order. */
+  readonly asked: readonly string[];
+  /** Adds a line to the logs that are followed. */
+  say(line: string): void;
+  close(): Promise<void>;
+}
+
+/** A kubelet's API on loopback: health, logs that can be followed, exec over SPDY. */
+export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<KubeletDouble> {
+  const asked: string[] = [];
+  const followers = new Set<ServerResponse>();
+  const server = createServer(
+    {
+      cert: options.certPem,
+      key: options.keyPem,
+      ca: options.clientCaPem,
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    (request, response) => {
+      const url = new URL(request.url ?? '/', 'https://kubelet');
+      asked.push(request.url ?? '');
+      if (url.pathname === '/healthz') {
+        response.end('ok');
+        return;
+      }
+      const [, namespace, pod, container] = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname) ?? [];
+      if (namespace === undefined) {
+        response.writeHead(404).end('404 page not found\n');
+        return;
+      }
+      response.write(`log of ${namespace}/${pod}/${container}\n`);
+      if (url.searchParams.get('follow') !== 'true') {
+        response.end();
+        return;
+      }
+      followers.add(response);
+      response.on('close', () => followers.delete(response));
+    },
+  );
+  server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+    const { url = '', headers } = request;
+    asked.push(url);
+    const protocol = String(headers['x-stream-protocol-version']).split(',').at(-1)?.trim();
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+    );
+    new FakeSpdyServer(socket, head, url);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    asked,
+    say(line) {
+      for (const follower of followers) follower.write(`${line}\n`);
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
