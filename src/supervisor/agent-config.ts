@@ -54,7 +54,8 @@ export function toAgentConfig(options: AgentConfigOptions): Record<string, unkno
     FlannelBackend: options.flannelBackend,
     FlannelIPv6Masq: false,
     FlannelExternalIP: false,
-    EgressSelectorMode: 'agent',
+    // Newer agents then let the server reach pods and services through their tunnel; older ones do not know the key.
+    EgressSelectorMode: 'cluster',
     // There is no cloud controller: kubelets set their own addresses and no taint waits for one.
     DisableCCM: true,
     DisableNPC: false,

@@ -1,8 +1,11 @@
 import { bootstrapTokenAuthenticator } from '../apiserver/authn/bootstrap-tokens.ts';
 import type { ObjectReader } from '../apiserver/object-reader.ts';
 import type { Client } from '../client/client.ts';
+import type { Lister } from '../client/informer.ts';
 import { startControlPlane } from '../controlplane/control-plane.ts';
 import { openBackend } from '../datastore/endpoint.ts';
+import type { Node } from '../generated/api/core/v1.ts';
+import { nodes } from '../generated/resource-types.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import type { Clock } from '../std/clock.ts';
@@ -11,7 +14,7 @@ import { releaseNodePasswords } from '../supervisor/node-passwords-controller.ts
 import { ensureAgentRbac } from '../supervisor/rbac.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { TunnelServer } from '../tunnel/tunnel-server.ts';
+import { type NodeReach, TunnelServer } from '../tunnel/tunnel-server.ts';
 import { ConfigError, pathsOf, type TenantConfig } from './config.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 
@@ -38,10 +41,10 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const names = servingNames(config);
   const serving = loadServing(config, pki, names, nowMs);
   const backend = await openBackend(config.datastoreEndpoint, { defaultPath: pathsOf(config).database, clock, logger });
-  const tunnels = new TunnelServer({ clock, logger });
+  const state: { client?: Client; nodes?: Lister<Node>; ready: boolean } = { ready: false };
+  const tunnels = new TunnelServer({ clock, logger, reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName)) });
   const [advertised = '127.0.0.1'] = config.advertiseAddresses;
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
-  const state: { client?: Client; ready: boolean } = { ready: false };
   const tokens: JoinTokens = {
     agent: secrets.agent,
     server: secrets.server,
@@ -104,6 +107,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       controlPlane.server.publishEndpoints(config.advertiseAddresses, config.port),
     ]);
     state.client = client;
+    state.nodes = controlPlane.informers.for(nodes);
     state.ready = true;
     const stopPasswords = releaseNodePasswords({ client, informers: controlPlane.informers, clock, logger });
     const stopAddons = await startAddons(config, controlPlane, { clock, logger });
@@ -131,6 +135,19 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
 
 /** Looking a token up takes one read from memory: there is nothing to abort. */
 const neverAborted = new AbortController().signal;
+
+/** Agents of the egress selector's mode `cluster` say so by a label. Source: k3s `pkg/agent/tunnel/tunnel.go`. */
+const EGRESS_LABEL = 'egress.k3s.io/cluster';
+
+function reachOf(node: Node | undefined): NodeReach | undefined {
+  if (node === undefined) return undefined;
+  const { metadata, status } = node;
+  return {
+    addresses: (status?.addresses ?? []).map(({ address }) => address),
+    kubeletPort: status?.daemonEndpoints?.kubeletEndpoint?.Port || undefined,
+    servesCluster: metadata?.labels?.[EGRESS_LABEL] !== undefined,
+  };
+}
 
 /** Reads single objects through a client, as authenticators want it. */
 function toReader(client: Client): Pick<ObjectReader, 'get'> {

@@ -5,11 +5,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { TunnelClient, type TunnelGeneration } from '../testing/agent-double/tunnel-client.ts';
-import { FrameType } from './frames.ts';
-import { TunnelError, TunnelServer } from './tunnel-server.ts';
+import { decodeFrame, FrameType } from './frames.ts';
+import { type NodeReach, TunnelError, TunnelServer } from './tunnel-server.ts';
 
 const signal = new AbortController().signal;
 const MEGABYTE = 1 << 20;
@@ -190,6 +191,39 @@ describe('a tunnel', () => {
     await assert.rejects(tunnels.dial('n2', 'n2', 10_250, signal), /node n2 has no tunnel/);
     assert.deepEqual(client.received, []);
   });
+
+  const pod = { addresses: ['10.200.0.2'], servesCluster: true };
+  const reaches: Record<string, [NodeReach | undefined, host: string, port: number, target: string | undefined]> = {
+    'the kubelet by the name of its node': [undefined, 'n9', 10_250, 'tcp/127.0.0.1:10250'],
+    'the kubelet by an address of its node': [pod, '10.200.0.2', 10_250, 'tcp/127.0.0.1:10250'],
+    'the kubelet at a port of its own': [{ ...pod, kubeletPort: 9000 }, 'n9', 9000, 'tcp/127.0.0.1:9000'],
+    'the streams of the container runtime': [undefined, 'n9', 10_010, 'tcp/127.0.0.1:10010'],
+    'a pod, where the agent serves the cluster': [pod, '10.42.0.3', 10_250, 'tcp/10.42.0.3:10250'],
+    'no pod at the port of the kubelet': [{ ...pod, servesCluster: false }, '10.42.0.3', 10_250, undefined],
+    'no other port of the node': [undefined, 'n9', 22, undefined],
+    'no name': [pod, 'example.com', 443, undefined],
+  };
+  for (const [title, [reach, host, port, target]] of Object.entries(reaches)) {
+    it(`reaches ${title}`, async () => {
+      const server = new TunnelServer({ clock: systemClock, logger: silentLogger, reachOf: () => reach });
+      const http = createHttpServer().on('upgrade', (request, socket, head) =>
+        server.handleUpgrade(request, socket, head, 'n9'),
+      );
+      const socket = new WebSocket(`ws://127.0.0.1:${await listen(http)}/`);
+      try {
+        await once(socket, 'open');
+        const asked = once(socket, 'message') as Promise<[Buffer]>;
+        const dialled = server.dial('n9', host, port, signal);
+        if (target === undefined) await assert.rejects(dialled, TunnelError);
+        else assert.equal(decodeFrame((await asked)[0]).payload.toString(), target);
+        await dialled.then((stream) => stream.destroy()).catch(() => {});
+      } finally {
+        socket.terminate();
+        server.close();
+        http.close();
+      }
+    });
+  }
 
   it('breaks its streams when it ends', async () => {
     onConnection = () => {};

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock } from '../std/clock.ts';
@@ -16,7 +17,19 @@ export class TunnelError extends Error {
   override readonly name = 'TunnelError';
 }
 
+/** What is known of a node beside its tunnel. */
+export interface NodeReach {
+  /** Addresses of the node itself. */
+  readonly addresses: readonly string[];
+  /** Port of its kubelet. Agents allow one other than 10250 once they have read it from their Node. */
+  readonly kubeletPort?: number | undefined;
+  /** Its agent dials every address of the cluster's networks: k3s's egress selector in the mode `cluster`. */
+  readonly servesCluster: boolean;
+}
+
 export interface TunnelServerOptions {
+  /** Tells how far a node reaches. Left out or undefined: to its kubelet at the usual port. */
+  readonly reachOf?: ((nodeName: string) => NodeReach | undefined) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -60,12 +73,14 @@ export class TunnelServer {
   }
 
   /**
-   * Opens a stream to a port of the node itself.
+   * Opens a stream to an address as the node sees it.
    *
-   * Only the kubelet's port and that of the container runtime's streams are dialled: an agent that is asked for anything
-   * else ends its whole session, and with it the streams of everybody.
+   * Only what the agent allows is dialled: one that is asked for anything else ends its whole session, and with it the
+   * streams of everybody. All agents allow their kubelet and the container runtime's streams at the loopback address;
+   * newer ones, in the mode `cluster`, everything on the cluster's networks.
    *
    * @throws TunnelError where there is no tunnel or the address is not allowed.
+   * Source: k3s `pkg/agent/tunnel/tunnel.go` (authorized).
    */
   async dial(nodeName: string, host: string, port: number, signal: AbortSignal): Promise<Duplex> {
     signal.throwIfAborted();
@@ -75,12 +90,7 @@ export class TunnelServer {
     if (session === undefined) {
       throw new TunnelError(`node ${nodeName} has no tunnel to this server: its k3s agent is not connected`);
     }
-    if (port !== KUBELET_PORT && port !== CRI_PORT) {
-      throw new TunnelError(
-        `${host}:${port} on node ${nodeName} cannot be reached: agents allow their kubelet's port ${KUBELET_PORT} only`,
-      );
-    }
-    const connection = session.connect(`tcp/127.0.0.1:${port}`);
+    const connection = session.connect(this.#targetOf(nodeName, host, port));
     // Who waits for the stream has gone: there is nobody to tell an error.
     const abort = (): void => void connection.destroy();
     signal.addEventListener('abort', abort, { once: true });
@@ -91,6 +101,20 @@ export class TunnelServer {
   close(): void {
     for (const sessions of [...this.#sessions.values()]) for (const session of [...sessions]) session.close();
     this.#upgrader.close();
+  }
+
+  #targetOf(nodeName: string, host: string, port: number): string {
+    const {
+      addresses = [],
+      kubeletPort = KUBELET_PORT,
+      servesCluster = false,
+    } = this.#options.reachOf?.(nodeName) ?? {};
+    const isOwn = host === nodeName || host === '127.0.0.1' || host === '::1' || addresses.includes(host);
+    if (isOwn && (port === kubeletPort || port === CRI_PORT)) return `tcp/127.0.0.1:${port}`;
+    if (servesCluster && isIP(host) !== 0) return `tcp/${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+    throw new TunnelError(
+      `${host}:${port} on node ${nodeName} cannot be reached: its agent allows its kubelet's port ${kubeletPort} only`,
+    );
   }
 
   #remove(session: TunnelSession): void {
