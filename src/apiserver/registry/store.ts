@@ -140,6 +140,7 @@ export class ResourceStore {
     metadata.uid = randomUUID();
     metadata.creationTimestamp = toTimeText(nowMs);
     delete metadata.resourceVersion;
+    delete metadata.selfLink;
     if (metadata.generateName && !metadata.name) metadata.name = generateName(metadata.generateName);
     const finish = (await this.#deps.hooks?.beginCreate?.(object, request)) ?? (() => {});
     try {
@@ -246,6 +247,7 @@ export class ResourceStore {
     else meta.generation = old.generation;
     rules.prepare(next, previous);
     const after = next.metadata;
+    delete after.selfLink;
     if (!after.uid && old.uid !== undefined) after.uid = old.uid;
     if (old.creationTimestamp !== undefined) after.creationTimestamp = old.creationTimestamp;
     if (old.deletionTimestamp !== undefined) after.deletionTimestamp = old.deletionTimestamp;

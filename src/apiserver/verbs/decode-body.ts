@@ -36,9 +36,17 @@ export async function decodeBody(
   const parsed = parseText(mediaType, bytes, definition, { findDuplicates: strict });
   checkBodyKind(parsed.value, definition, bytes);
   const { object, unknown } = toObject(parsed.value, definition);
-  const faults = [...unknown.map((path) => `unknown field ${JSON.stringify(path)}`), ...parsed.duplicates];
-  reportFields(call, definition, fieldValidation, faults);
+  const strangers = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+  if (mediaType !== YAML_TYPE) reportFields(call, definition, fieldValidation, [...strangers, ...parsed.duplicates]);
+  else
+    reportFields(call, definition, fieldValidation, [...yamlFaults(parsed.duplicates, fieldValidation), ...strangers]);
   return withDefaults(object, definition);
+}
+
+/** Repeated keys of YAML are one fault in an error, and a sentence each in warnings. */
+function yamlFaults(duplicates: readonly string[], fieldValidation: FieldValidation): readonly string[] {
+  if (duplicates.length === 0 || fieldValidation === 'Warn') return duplicates;
+  return [`yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`];
 }
 
 /** The kind's defaults, in place. */

@@ -1,9 +1,10 @@
 import { StatusError } from '../../machinery/errors/status-error.ts';
-import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
+import { type AnyObject, parseApiVersion, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import { applyJsonPatch } from '../../machinery/patch/json-patch.ts';
 import { applyMergePatch } from '../../machinery/patch/merge.ts';
-import { applyStrategicMergePatch } from '../../machinery/patch/strategic.ts';
+import { applyStrategicMergePatch, PatchResultError } from '../../machinery/patch/strategic.ts';
+import { builtinShape, typeNameOf } from '../../machinery/schema/builtin.ts';
 import { decodeObject, TypeMismatchError } from '../../machinery/schema/decode.ts';
 import type { AuthenticatedCall } from '../call.ts';
 import { withDefaults } from './decode-body.ts';
@@ -27,7 +28,7 @@ export function patchObject(
   // Upstream shows the result of JSON and merge patches as text, and strategic patches as Go prints maps.
   const shown = (): string => (patch.type === 'strategic' ? goText(patch.value) : toText(result));
   checkType(result, definition, shown);
-  const { object, unknown } = decode(result, definition, shown);
+  const { object, unknown } = decode(result, definition, shown, patch.type === 'strategic');
   const faults =
     fieldValidation === 'Ignore'
       ? []
@@ -49,7 +50,7 @@ function applyTo(previous: AnyObject, patch: PatchBody, definition: ResourceDefi
       try {
         return applyStrategicMergePatch(previous, patch.value, definition.schema);
       } catch (error) {
-        if (!(error instanceof StatusError) || error.reason !== 'BadRequest') throw error;
+        if (!(error instanceof PatchResultError)) throw error;
         throw invalidPatch(goText(patch.value), error.message);
       }
   }
@@ -58,11 +59,32 @@ function applyTo(previous: AnyObject, patch: PatchBody, definition: ResourceDefi
 function checkType(result: unknown, definition: ResourceDefinition, shown: () => string): void {
   const { apiVersion = toApiVersion(definition), kind = definition.kind } = (result ?? {}) as Partial<AnyObject>;
   if (apiVersion === toApiVersion(definition) && kind === definition.kind) return;
-  const text = `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
-  throw invalidPatch(shown(), text);
+  throw invalidPatch(shown(), otherTypeFault(result, definition, apiVersion, kind));
 }
 
-function decode(result: unknown, definition: ResourceDefinition, shown: () => string): ReturnType<typeof decodeObject> {
+/** Upstream reads the result as what it says it is, and then fails to convert it. */
+function otherTypeFault(result: unknown, definition: ResourceDefinition, apiVersion: string, kind: string): string {
+  const typeName = typeNameOf(apiVersion, kind);
+  if (typeName === undefined) {
+    return `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+  }
+  try {
+    decodeObject(result, builtinShape(typeName), { unknownFields: 'drop' });
+  } catch (error) {
+    if (error instanceof StatusError && error.cause instanceof TypeMismatchError) return error.cause.message;
+  }
+  const { version } = parseApiVersion(apiVersion);
+  const { group } = definition;
+  const own = group === '' ? 'core' : group.split('.')[0];
+  return `converting (${version}.${kind}) to (${own}.${definition.kind}): unknown conversion`;
+}
+
+function decode(
+  result: unknown,
+  definition: ResourceDefinition,
+  shown: () => string,
+  isStrategic: boolean,
+): ReturnType<typeof decodeObject> {
   const typed = { ...(result as object), apiVersion: toApiVersion(definition), kind: definition.kind };
   try {
     const decoded = decodeObject(typed, definition.schema, { unknownFields: 'drop' });
@@ -70,7 +92,10 @@ function decode(result: unknown, definition: ResourceDefinition, shown: () => st
     return decoded;
   } catch (error) {
     if (error instanceof StatusError && error.cause instanceof TypeMismatchError) {
-      throw invalidPatch(shown(), error.cause.message);
+      // Strategic patches are maps, whose bytes go through JSON once more.
+      const prefix =
+        isStrategic && error.cause.message.startsWith('illegal base64') ? 'error decoding from json: ' : '';
+      throw invalidPatch(shown(), `${prefix}${error.cause.message}`);
     }
     throw error;
   }

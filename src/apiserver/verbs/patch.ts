@@ -1,4 +1,4 @@
-import { conflict, notFound } from '../../machinery/errors/status-error.ts';
+import { badRequest, conflict, notFound } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
 import { applyServerSide } from '../../machinery/patch/apply/apply.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
@@ -84,7 +84,6 @@ function applied(
     throw notFound({ group: definition.group, resource: definition.plural }, call.info.name);
   }
   checkAppliedKind(patch.value, bodyDefinition);
-  if (options.fieldValidation === 'Warn') for (const fault of patch.faults) addWarning(call, fault);
   const { object } = applyServerSide({
     shape: bodyDefinition.schema,
     manager: options.fieldManager,
@@ -96,6 +95,11 @@ function applied(
     applied: patch.value as AnyObject,
     force: options.force,
   });
+  if (options.fieldValidation === 'Warn') for (const fault of patch.faults) addWarning(call, fault);
+  if (options.fieldValidation === 'Strict' && patch.faults.length > 0) {
+    const text = `yaml: unmarshal errors:\n  ${patch.faults.join('\n  ')}`;
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${text}`);
+  }
   return withDefaults(toObject(object, bodyDefinition).object, bodyDefinition);
 }
 

@@ -38,7 +38,7 @@ export function decodeObject(value: unknown, shape: ObjectShape, options: Decode
   const context: Context = { keep: options.unknownFields === 'keep', unknown: [], holder: '' };
   try {
     const object = decodeStruct(value, shape, '', context) as AnyObject;
-    return { object, unknown: context.unknown };
+    return { object, unknown: context.unknown.length > 1 ? asInDocument(context.unknown, value) : context.unknown };
   } catch (error) {
     if (!(error instanceof TypeMismatchError)) throw error;
     const { kind, apiVersion } = (value ?? {}) as { kind?: unknown; apiVersion?: unknown };
@@ -47,6 +47,22 @@ export function decodeObject(value: unknown, shape: ObjectShape, options: Decode
       cause: error,
     });
   }
+}
+
+/** Paths in the order in which they stand in the text. */
+function asInDocument(paths: readonly string[], document: unknown): readonly string[] {
+  const wanted = new Set(paths);
+  const found: string[] = [];
+  const walk = (value: unknown, path: string): void => {
+    if (wanted.has(path)) found.push(path);
+    if (Array.isArray(value)) {
+      for (const [index, inner] of value.entries()) walk(inner, `${path}[${index}]`);
+    } else if (isRecord(value)) {
+      for (const [name, inner] of Object.entries(value)) walk(inner, path === '' ? name : `${path}.${name}`);
+    }
+  };
+  walk(document, '');
+  return found.length === paths.length ? found : paths;
 }
 
 function decodeValue(value: unknown, type: TypeSchema, path: string, context: Context): unknown {
@@ -148,7 +164,9 @@ function decodeMap(
   if (!isRecord(value)) throw mismatch(value, { values, ...shape }, path, context);
   const result: Record<string, unknown> = {};
   for (const [name, inner] of Object.entries(value)) {
-    result[name] = inner === null ? emptyOf(values) : decodeValue(inner, values, `${path}.${name}`, context);
+    // Go names the field, not the key of the map that it is.
+    const below = values.shape === 'object' ? `${path}.${name}` : path;
+    result[name] = inner === null ? emptyOf(values) : decodeValue(inner, values, below, context);
   }
   return result;
 }

@@ -82,9 +82,9 @@ function collect(value: unknown, type: TypeSchema | undefined, path: readonly st
   if (isLeaf(type)) return set.insert(path);
   if (Array.isArray(value)) {
     if (type?.shape !== 'list') return set.insert(path);
-    for (const item of value) {
-      const inner = [...path, elementOf(item, type)];
-      collect(item, type.items, inner, set);
+    for (const [element, items] of byElement(value, type)) {
+      const inner = [...path, element];
+      if (items.length === 1) collect(items[0], type.items, inner, set);
       set.insert(inner);
     }
     return;
@@ -161,12 +161,43 @@ function walkLists(
   const old = before ?? [];
   const next = after ?? [];
   if (type?.shape !== 'list' || !Array.isArray(old) || !Array.isArray(next)) return false;
-  const left = new Map(old.map((item) => [elementOf(item, type), item] as const));
-  const right = new Map(next.map((item) => [elementOf(item, type), item] as const));
+  const left = byElement(old, type);
+  const right = byElement(next, type);
   for (const element of new Set([...left.keys(), ...right.keys()])) {
-    walkChanges(left.get(element), right.get(element), type.items, [...path, element], result);
+    walkItems(left.get(element) ?? [], right.get(element) ?? [], type.items, [...path, element], result);
   }
   return true;
+}
+
+/** Items that share their keys are one leaf together. */
+function walkItems(
+  before: readonly unknown[],
+  after: readonly unknown[],
+  type: TypeSchema,
+  path: readonly string[],
+  result: Comparison,
+): void {
+  if (before.length < 2 && after.length < 2) return walkChanges(before[0], after[0], type, path, result);
+  if (before.length >= 2 && after.length >= 2) {
+    if (!isSame(before, after)) result.modified.insert(path);
+  } else if (before.length >= 2) {
+    if (after.length > 0) walkChanges(undefined, after[0], type, path, result);
+    result.removed.insert(path);
+  } else {
+    if (before.length > 0) walkChanges(before[0], undefined, type, path, result);
+    result.added.insert(path);
+  }
+}
+
+function byElement(list: readonly unknown[], type: ListShape): Map<string, unknown[]> {
+  const found = new Map<string, unknown[]>();
+  for (const item of list) {
+    const element = elementOf(item, type);
+    const others = found.get(element);
+    if (others === undefined) found.set(element, [item]);
+    else others.push(item);
+  }
+  return found;
 }
 
 function isEmptyOrNull(value: unknown): boolean {
