@@ -7,6 +7,7 @@ import { createTokenSigner } from '../apiserver/authn/token-signer.ts';
 import type { User } from '../apiserver/call.ts';
 import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
 import { createHealthPaths } from '../apiserver/health/health.ts';
+import { createMetricsPath, RequestMetrics } from '../apiserver/health/metrics.ts';
 import { createVersionPath } from '../apiserver/health/version.ts';
 import { type Listener, openListener, type ServingCertificate } from '../apiserver/listener/https.ts';
 import { createCredentialsReader } from '../apiserver/listener/peer-certificates.ts';
@@ -81,6 +82,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     { commonName: options.kubeletClientName, organizations: ['system:masters'], usages: ['client'] },
     { nowMs: clock.nowMs() },
   );
+  const metrics = new RequestMetrics(clock);
   const holder: { server?: ApiServer } = {};
   const server = await createApiServer({
     backend,
@@ -95,6 +97,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       const { commonName, organizations } = parseCertificateRequest(Buffer.from(pem));
       return { commonName, organizations };
     },
+    audit: metrics.filter,
     credentialsOf: createCredentialsReader(),
     authenticator: ({ reader }) =>
       createAuthenticator({
@@ -132,6 +135,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           ],
         }),
         createVersionPath(),
+        createMetricsPath(metrics),
         createDiscoveryPaths({ catalog, serverAddress: `${options.host}:${port}` }),
         createOpenIdDocuments({ issuer, externalAddress: `${options.host}:${port}`, keys: [signer.key] }),
         createOpenApiPaths({ catalog, reader }),
