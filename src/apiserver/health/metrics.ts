@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { Clock } from '../../std/clock.ts';
 import type { Answer, AuthenticatedCall, Filter } from '../call.ts';
 
@@ -19,6 +20,7 @@ export class RequestMetrics {
   readonly #clock: Clock;
   readonly #series = new Map<string, Series>();
   #inFlight = 0;
+  #process: Promise<Registry> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -42,16 +44,26 @@ export class RequestMetrics {
 
   /** In the format of Prometheus, with the figures of the process. */
   async render(): Promise<{ contentType: string; text: string }> {
+    this.#process ??= this.#observeProcess();
+    const registry = await this.#process;
+    return { contentType: registry.contentType, text: `${await registry.metrics()}${this.#text()}` };
+  }
+
+  /** Once, at the first question: the library's observers run from then on. */
+  async #observeProcess(): Promise<Registry> {
     const { Registry, collectDefaultMetrics, Gauge } = await import('prom-client');
     const registry = new Registry();
     collectDefaultMetrics({ register: registry, gcDurationBuckets: [0.01, 0.1, 1] });
-    const inFlight = new Gauge({
+    const current = (): number => this.#inFlight;
+    new Gauge({
       name: 'apiserver_current_inflight_requests',
       help: 'Requests under way',
       registers: [registry],
+      collect() {
+        this.set(current());
+      },
     });
-    inFlight.set(this.#inFlight);
-    return { contentType: registry.contentType, text: `${await registry.metrics()}${this.#text()}` };
+    return registry;
   }
 
   #count({ info, startedMs }: AuthenticatedCall, code: string): void {
