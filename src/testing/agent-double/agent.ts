@@ -1,19 +1,18 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { randomBytes } from 'node:crypto';
 import { Client } from '../../client/client.ts';
 import { createHttpTransport, type HttpTransport } from '../../client/http-transport.ts';
 import type { Node, Pod } from '../../generated/api/core/v1.ts';
-import { nodes, pods } from '../../generated/resource-types.ts';
+import { leases, nodes, pods } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
-import { createCertificateRequest } from '../../pki/certificate-request.ts';
 import type { Clock, Timer } from '../../std/clock.ts';
+import { joinCluster } from './join.ts';
 import { type KubeletDouble, openKubeletDouble } from './kubelet.ts';
 import { TunnelClient, type TunnelGeneration } from './tunnel-client.ts';
 
 const KUBELET_PORT = 10250;
 const HEARTBEAT_MS = 10_000;
+/** Newer agents wait so long, older ones five times. */
+const RECONNECT_MS = 1_000;
 
 export interface AgentOptions {
   /** `K3S_URL`. */
@@ -29,11 +28,6 @@ export interface AgentOptions {
   readonly clock: Clock;
 }
 
-interface Credentials {
-  readonly certPem: string;
-  readonly keyPem: string;
-}
-
 /**
  * A machine that joins as `k3s agent` does and runs no container: it asks for its certificates with a token, registers
  * its Node, keeps the tunnel open, and says of each pod bound to it that it runs. Its kubelet is behind the tunnel only.
@@ -41,23 +35,28 @@ interface Credentials {
 export class AgentDouble implements AsyncDisposable {
   readonly nodePassword: string;
   readonly kubelet: KubeletDouble;
-  readonly tunnel: TunnelClient;
+  readonly #openTunnel: () => Promise<TunnelClient>;
+  #tunnel: TunnelClient;
   readonly #options: AgentOptions;
   readonly #transport: HttpTransport;
   readonly #client: Client;
   readonly #abort = new AbortController();
   readonly #addresses = new Map<string, string>();
   #heartbeat: Timer | undefined;
-  #following: Promise<void> | undefined;
+  #following: Promise<unknown> | undefined;
 
   private constructor(
     options: AgentOptions,
-    parts: { nodePassword: string; kubelet: KubeletDouble; tunnel: TunnelClient; transport: HttpTransport },
+    parts: Pick<AgentDouble, 'nodePassword' | 'kubelet' | 'tunnel'> & {
+      openTunnel: () => Promise<TunnelClient>;
+      transport: HttpTransport;
+    },
   ) {
     this.#options = options;
     this.nodePassword = parts.nodePassword;
     this.kubelet = parts.kubelet;
-    this.tunnel = parts.tunnel;
+    this.#tunnel = parts.tunnel;
+    this.#openTunnel = parts.openTunnel;
     this.#transport = parts.transport;
     this.#client = new Client(parts.transport);
   }
@@ -67,48 +66,56 @@ export class AgentDouble implements AsyncDisposable {
    * @throws Error where the pinned authority is not the server's, or with what the server answered.
    */
   static async join(options: AgentOptions): Promise<AgentDouble> {
-    const { url, nodeName, generation, clock } = options;
-    const { hash, authorization } = readToken(options.token);
-    const ca = (await ask(`${url}/cacerts`, { insecure: true })).toString();
-    if (createHash('sha256').update(ca).digest('hex') !== hash)
-      throw new Error(`token CA hash does not match the Cluster CA certificate hash: ${url}`);
+    const { url, token, nodeName, nodeIp, generation, clock } = options;
     const nodePassword = options.nodePassword ?? randomBytes(16).toString('hex');
-    const headers = {
-      authorization,
-      'k3s-node-name': nodeName,
-      'k3s-node-password': nodePassword,
-      'k3s-node-ip': options.nodeIp,
-    };
-    await ask(`${url}/v1-k3s/config`, { ca, headers: { authorization } });
-    const certify = (name: string): Promise<Credentials> =>
-      requestCertificate(`${url}/v1-k3s/${name}.crt`, { ca, headers, generation });
-    const [serving, client] = [await certify('serving-kubelet'), await certify('client-kubelet')];
-    const clientCa = (await ask(`${url}/v1-k3s/client-ca.crt`, { ca, headers })).toString();
-
-    const kubelet = await openKubeletDouble({ ...serving, clientCaPem: clientCa });
-    const tunnel = await TunnelClient.open({
-      url: `${url.replace(/^https/, 'wss')}/v1-k3s/connect`,
-      tls: { ca, cert: client.certPem, key: client.keyPem },
-      generation,
-      portFor: (port) => (port === KUBELET_PORT ? kubelet.port : undefined),
-      clock,
-    });
-    const transport = createHttpTransport({ server: url, ca, clientCert: client.certPem, clientKey: client.keyPem });
-    const agent = new AgentDouble(options, { nodePassword, kubelet, tunnel, transport });
+    const membership = await joinCluster({ server: url, token, nodeName, nodePassword, nodeIp, generation });
+    const { serverCa: ca, clientCa, servingKubelet, clientKubelet } = membership;
+    const kubelet = await openKubeletDouble({ ...servingKubelet, clientCa });
+    const openTunnel = (): Promise<TunnelClient> =>
+      TunnelClient.open({
+        url: `${url.replace(/^https/, 'wss')}/v1-k3s/connect`,
+        tls: { ca, ...clientKubelet },
+        generation,
+        portFor: (port) => (port === KUBELET_PORT ? kubelet.port : undefined),
+        clock,
+      });
+    const tunnel = await openTunnel();
+    const { cert: clientCert, key: clientKey } = clientKubelet;
+    const transport = createHttpTransport({ server: url, ca, clientCert, clientKey });
+    const agent = new AgentDouble(options, { nodePassword, kubelet, tunnel, openTunnel, transport });
     await agent.#register();
     agent.#heartbeat = clock.every(HEARTBEAT_MS, () => void agent.#report().catch(() => {}));
-    agent.#following = agent.#followPods();
+    agent.#following = Promise.all([agent.#followPods(), agent.#keepTunnel()]);
     return agent;
+  }
+
+  /** The one that is open, or that was last. */
+  get tunnel(): TunnelClient {
+    return this.#tunnel;
   }
 
   /** Pulls the plug: no word to the server. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#heartbeat?.cancel();
     this.#abort.abort();
-    await this.tunnel.close();
+    await this.#tunnel.close();
     await this.#following;
     this.#transport.close();
     await this.kubelet.close();
+  }
+
+  /** Opens the tunnel again a while after it ended, as agents do. */
+  async #keepTunnel(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      await this.#tunnel.ended;
+      await this.#options.clock.sleep(RECONNECT_MS, signal).catch(() => {});
+      if (signal.aborted) return;
+      const opened = await this.#openTunnel().catch(() => undefined);
+      if (opened === undefined) continue;
+      this.#tunnel = opened;
+      if (signal.aborted) await opened.close();
+    }
   }
 
   async #register(): Promise<void> {
@@ -146,6 +153,23 @@ export class AgentDouble implements AsyncDisposable {
       daemonEndpoints: { kubeletEndpoint: { Port: KUBELET_PORT } },
     };
     await this.#client.patch(nodes, { name }, { status }, { type: 'strategic', subresource: 'status' });
+    await this.#renew();
+  }
+
+  /** The sign of life that counts, as kubelets give it. */
+  async #renew(): Promise<void> {
+    const { nodeName: name, clock } = this.#options;
+    const key = { namespace: 'kube-node-lease', name };
+    const renewTime = `${new Date(clock.nowMs()).toISOString().slice(0, -1)}000Z`;
+    const spec = { holderIdentity: name, leaseDurationSeconds: 40, renewTime };
+    try {
+      await this.#client.patch(leases, key, { spec }, { type: 'merge' });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const { metadata } = await this.#client.get(nodes, { name });
+      const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name, uid: metadata.uid ?? '' }];
+      await this.#client.create(leases, { metadata: { ...key, ownerReferences }, spec });
+    }
   }
 
   /** Watches as kubelets do: only what is bound here, from the list on. */
@@ -199,51 +223,4 @@ export class AgentDouble implements AsyncDisposable {
     this.#addresses.set(uid, known);
     return known;
   }
-}
-
-/** Source: k3s `pkg/clientaccess/token.go`. */
-function readToken(token: string): { hash: string; authorization: string } {
-  const [, hash, credentials] = /^K10([0-9a-f]{64})::(.+)$/.exec(token) ?? [];
-  if (hash === undefined || credentials === undefined) throw new Error(`not a full token: ${token}`);
-  return { hash, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
-}
-
-interface AskOptions {
-  readonly ca?: string;
-  readonly insecure?: boolean;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
-}
-
-async function ask(url: string, { ca, insecure, headers, body }: AskOptions): Promise<Buffer> {
-  const outgoing = httpsRequest(url, {
-    method: body === undefined ? 'GET' : 'POST',
-    rejectUnauthorized: insecure !== true,
-    agent: false,
-    ...(ca === undefined ? {} : { ca }),
-    ...(headers === undefined ? {} : { headers }),
-  });
-  outgoing.end(body);
-  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  const answer = Buffer.concat(chunks);
-  if (response.statusCode !== 200) throw new Error(`${url}: ${response.statusCode} ${answer.toString()}`.trim());
-  return answer;
-}
-
-async function requestCertificate(
-  url: string,
-  { generation, ...options }: AskOptions & { generation: TunnelGeneration },
-): Promise<Credentials> {
-  if (generation === '2021') {
-    const pem = (await ask(url, options)).toString();
-    const at = pem.indexOf('-----BEGIN EC PRIVATE KEY-----');
-    if (at < 0) throw new Error(`${url} gave no key`);
-    return { certPem: pem.slice(0, at), keyPem: pem.slice(at) };
-  }
-  const { privateKey }: { privateKey: KeyObject } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const body = createCertificateRequest(privateKey, { commonName: '', organizations: [] });
-  const certPem = (await ask(url, { ...options, body })).toString();
-  return { certPem, keyPem: privateKey.export({ type: 'sec1', format: 'pem' }).toString() };
 }

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { FakeSpdyServer } from './fake-spdy-server.ts';
 
 export interface KubeletDoubleOptions {
-  readonly certPem: string;
-  readonly keyPem: string;
+  readonly cert: string;
+  readonly key: string;
   /** Who may call: clients of this authority, as kubelets demand. */
-  readonly clientCaPem: string;
+  readonly clientCa: string;
 }
 
 export interface KubeletDouble {
@@ -26,9 +26,9 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
   const followers = new Set<ServerResponse>();
   const server = createServer(
     {
-      cert: options.certPem,
-      key: options.keyPem,
-      ca: options.clientCaPem,
+      cert: options.cert,
+      key: options.key,
+      ca: options.clientCa,
       requestCert: true,
       rejectUnauthorized: true,
     },
