@@ -3,7 +3,6 @@ import type { ResourceType } from '../generated/resource-types.ts';
 import type { KubeObject } from '../machinery/object/object.ts';
 import { toApiVersion } from '../machinery/object/object.ts';
 import type {
-  Column,
   ResourceDefinition,
   ScalePaths,
   Strategy,
@@ -12,7 +11,7 @@ import type {
 } from '../machinery/object/resource-definition.ts';
 import { builtinShape, typeNameOf } from '../machinery/schema/builtin.ts';
 import type { ObjectShape } from '../machinery/schema/type-schema.ts';
-import { defaultColumns } from './columns.ts';
+import { type Cells, tableColumns } from './columns.ts';
 
 /** What a kind says of itself; the rest is upstream's discovery. */
 export interface KindRules<T> {
@@ -21,13 +20,17 @@ export interface KindRules<T> {
   readonly storageVersion?: string;
   readonly convert?: ResourceDefinition['convert'];
   readonly scale?: ScalePaths;
-  readonly columns?: readonly Column<T>[];
+  /** What the columns of the kind's table show, by their name. `Name`, `Age` and `Created At` need none. */
+  readonly cells?: Cells<T>;
+  readonly columns?: ResourceDefinition<T & KubeObject>['columns'];
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   readonly generation?: 'spec' | 'none';
   readonly allowCreateOnUpdate?: boolean;
   readonly allowUnconditionalUpdate?: boolean;
   readonly defaultPropagation?: 'Background' | 'Orphan';
   readonly leaseSeconds?: number;
+  /** See {@link ResourceDefinition.deprecation}. */
+  readonly deprecation?: string;
   readonly strategy?: Strategy<T>;
 }
 
@@ -83,19 +86,33 @@ export function defineResource<T extends KubeObject>(
     hasStatus: subresources['status'] !== undefined,
     scale: rules.scale,
     subresources: further,
-    columns: rules.columns ?? (defaultColumns as readonly Column<T>[]),
+    columns: rules.columns ?? tableColumns(type, rules.cells ?? {}),
     selectableFields: rules.selectableFields ?? {},
     generation: rules.generation ?? 'none',
     allowCreateOnUpdate: rules.allowCreateOnUpdate ?? false,
     allowUnconditionalUpdate: rules.allowUnconditionalUpdate ?? true,
     defaultPropagation: rules.defaultPropagation ?? 'Background',
     leaseSeconds: rules.leaseSeconds,
-    strategy: rules.strategy ?? {},
+    deprecation: rules.deprecation,
+    strategy: withSpec(rules.strategy ?? {}, () => (record as ResourceDefinition).schema),
   };
   const typeName = typeNameOf(toApiVersion(type), type.kind);
   if (typeName === undefined) throw new Error(`no type for ${toApiVersion(type)} ${type.kind}`);
-  return Object.defineProperty(definition, 'schema', {
+  const record = Object.defineProperty(definition, 'schema', {
     enumerable: true,
     get: (): ObjectShape => builtinShape(typeName),
   }) as unknown as ResourceDefinition;
+  return record;
+}
+
+/** In Go a plain struct is never absent: rules can count on the spec of kinds that have one. */
+function withSpec<T extends KubeObject>(strategy: Strategy<T>, schemaOf: () => ObjectShape): Strategy<T> {
+  return {
+    ...strategy,
+    applyDefaults(object) {
+      const parts = object as { spec?: unknown };
+      if (parts.spec === undefined && schemaOf().fields.get('spec')?.pointer === false) parts.spec = {};
+      strategy.applyDefaults?.(object);
+    },
+  };
 }

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HorizontalPodAutoscaler } from '../generated/api/autoscaling/v2.ts';
 import type { CertificateSigningRequest } from '../generated/api/certificates/v1.ts';
 import type { Lease } from '../generated/api/coordination/v1.ts';
-import type { Event as NewEvent } from '../generated/api/events/v1.ts';
 import type { RuntimeClass } from '../generated/api/node/v1.ts';
 import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
 import type { ClusterRole, ClusterRoleBinding, RoleBinding, Subject } from '../generated/api/rbac/v1.ts';
@@ -18,8 +17,8 @@ import {
 } from '../machinery/errors/field-error.ts';
 import type { AnyObject, KubeObject } from '../machinery/object/object.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
-import { ageColumn, ageOf, column, nameColumn, wide } from './columns.ts';
 import { defineResource } from './define.ts';
+import { ageColumn, ageOf, column, nameColumn, wide } from './legacy-columns.ts';
 import { specAndStatus } from './status-strategy.ts';
 
 /** Source: pkg/apis/rbac/v1/defaults.go. */
@@ -291,63 +290,6 @@ const autoscaling = [
   }),
 ];
 
-/** Events of the newer group are another view of the same objects. Source: pkg/apis/events/v1/conversion.go. */
-const newEvent = defineResource(types.eventsRegarding, {
-  storagePrefix: 'events',
-  storageVersion: 'v1',
-  leaseSeconds: 3660,
-  allowCreateOnUpdate: true,
-  convert: {
-    fromStorage(stored) {
-      const { involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, ...rest } =
-        stored as Record<string, unknown> & AnyObject;
-      return {
-        ...rest,
-        eventTime: rest['eventTime'] ?? null,
-        regarding: involvedObject,
-        note: message,
-        reportingController: reportingComponent,
-        deprecatedSource: source,
-        deprecatedFirstTimestamp: firstTimestamp,
-        deprecatedLastTimestamp: lastTimestamp,
-        deprecatedCount: count,
-      } as unknown as AnyObject;
-    },
-    toStorage(object) {
-      const {
-        regarding,
-        note,
-        reportingController,
-        deprecatedSource,
-        deprecatedFirstTimestamp,
-        deprecatedLastTimestamp,
-        deprecatedCount,
-        ...rest
-      } = object as unknown as NewEvent & AnyObject;
-      return {
-        ...rest,
-        apiVersion: 'v1',
-        involvedObject: regarding ?? {},
-        message: note,
-        reportingComponent: reportingController ?? '',
-        source: deprecatedSource ?? {},
-        firstTimestamp: deprecatedFirstTimestamp ?? null,
-        lastTimestamp: deprecatedLastTimestamp ?? null,
-        count: deprecatedCount,
-      } as unknown as AnyObject;
-    },
-  },
-  columns: [
-    column('Last Seen', ({ series, deprecatedLastTimestamp, deprecatedFirstTimestamp, eventTime }, { nowMs }) =>
-      ageOf(series?.lastObservedTime || deprecatedLastTimestamp || deprecatedFirstTimestamp || eventTime, nowMs),
-    ),
-    column('Type', ({ type }) => type ?? ''),
-    column('Reason', ({ reason }) => reason ?? ''),
-    column('Object', ({ regarding }) => `${(regarding?.kind ?? '').toLowerCase()}/${regarding?.name ?? ''}`),
-    column('Message', ({ note }) => (note ?? '').trim()),
-  ],
-});
-
 const csrState = ({ status }: CertificateSigningRequest): string => {
   const states: string[] = [];
   const has = (wanted: string): boolean => status?.conditions?.some(({ type }) => type === wanted) ?? false;
@@ -428,7 +370,6 @@ const rest: readonly ResourceDefinition[] = [
   defineResource(types.runtimeclasses, {
     columns: [nameColumn, column('Handler', ({ handler }: RuntimeClass) => handler ?? ''), ageColumn],
   }),
-  newEvent,
   ...[types.deviceclasses, types.resourceclaims, types.resourceclaimtemplates, types.resourceslices].map((type) =>
     defineResource(type as types.ResourceType<KubeObject>, { columns: [nameColumn, ageColumn] }),
   ),
@@ -482,7 +423,6 @@ const rest: readonly ResourceDefinition[] = [
     }),
   }),
   ...[
-    types.componentstatuses,
     types.tokenreviews,
     types.selfsubjectreviews,
     types.subjectaccessreviews,

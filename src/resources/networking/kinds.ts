@@ -19,9 +19,9 @@ import {
 import { type FieldError, fieldNotSupported, fieldRequired } from '../../machinery/errors/field-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import { selectorText } from '../apps/workloads.ts';
-import { ageColumn, column, nameColumn } from '../columns.ts';
+import { selectorText } from '../apps/workload.ts';
 import { defineResource } from '../define.ts';
+import { ageColumn, column, nameColumn } from '../legacy-columns.ts';
 import { specAndStatus } from '../status-strategy.ts';
 
 const ingress = defineResource(ingresses, {

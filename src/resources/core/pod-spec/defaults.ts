@@ -1,33 +1,73 @@
-import type { Container, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../generated/api/core/v1.ts';
+import type {
+  Container,
+  Pod,
+  PodSpec,
+  PodStatus,
+  PodTemplateSpec,
+  Probe,
+  Volume,
+} from '../../../generated/api/core/v1.ts';
+import { allowsOvercommit, isHugePages, isPodLevelResource } from '../../checks/resource-names.ts';
+import { roundAmounts } from '../../checks/round-amounts.ts';
+import { defaultClaimSpec } from '../persistent-volume-claim/claim-spec.ts';
+import { aggregateContainers } from './aggregate-resources.ts';
+import { isLatestImage } from './image-reference.ts';
 
 /** Source of all: pkg/apis/core/v1/defaults.go. */
 
 export function defaultPod(pod: Pod): void {
+  pod.spec ??= { containers: [] };
   const { spec } = pod;
-  // A limit without a request is the request.
-  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
-    const { limits, requests } = container.resources ?? {};
-    if (!limits) continue;
-    const filled: Record<string, string> = { ...requests };
-    for (const [name, amount] of Object.entries(limits)) filled[name] ??= amount;
-    container.resources = { ...container.resources, requests: filled };
-  }
-  spec.enableServiceLinks ??= true;
   defaultPodSpec(spec);
+  // A limit without a request is the request; in pods only, not in templates.
+  for (const { resources } of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+    if (resources?.limits) resources.requests = { ...resources.limits, ...resources.requests };
+  }
+  defaultPodResources(spec);
+  spec.enableServiceLinks ??= true;
   if (spec.hostNetwork) defaultHostPorts(spec);
+  if (pod.status) syncPodIps(pod.status);
 }
 
-export function defaultPodTemplate(template: PodTemplateSpec | undefined | null): void {
+/** The first of `podIPs` is `podIP`. Source: pkg/apis/core/v1/conversion.go. */
+function syncPodIps(status: PodStatus): void {
+  const { podIP, podIPs = [] } = status;
+  if (podIPs.length > 0 && podIP && podIPs[0]?.ip !== podIP) status.podIPs = [{ ip: podIP }];
+  else if (podIPs.length === 0 && podIP) status.podIPs = [{ ip: podIP }];
+  else if (podIPs.length > 0 && !podIP) status.podIP = podIPs[0]?.ip;
+}
+
+/** What a pod asks for as a whole, where it says so in part. Source: defaultHugePagePodLimits, defaultPodRequests. */
+function defaultPodResources(spec: PodSpec): void {
+  const { resources } = spec;
+  if (!resources) return;
+  const isPartly = Object.keys(resources.limits ?? {}).length + Object.keys(resources.requests ?? {}).length > 0;
+  if (!isPartly) return;
+  const limits: Record<string, string> = { ...resources.limits };
+  for (const [name, amount] of aggregateContainers(spec, 'limits'))
+    if (isHugePages(name) && resources.requests?.[name] === undefined) limits[name] ??= amount.toString();
+  if (Object.keys(limits).length > 0) resources.limits = limits;
+  if (Object.keys(limits).length === 0) return;
+  const requests: Record<string, string> = { ...resources.requests };
+  for (const [name, amount] of aggregateContainers(spec, 'requests'))
+    if (isPodLevelResource(name) && allowsOvercommit(name)) requests[name] ??= amount.toString();
+  for (const [name, amount] of Object.entries(limits)) if (isPodLevelResource(name)) requests[name] ??= amount;
+  if (Object.keys(requests).length > 0) resources.requests = requests;
+}
+
+export function defaultPodTemplate(template: PodTemplateSpec | undefined): void {
   if (!template) return;
   template.spec ??= {} as PodSpec;
   defaultPodSpec(template.spec);
-  if (template.spec.hostNetwork) defaultHostPorts(template.spec);
 }
 
 export function defaultPodSpec(spec: PodSpec): void {
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) defaultContainer(container);
   for (const container of spec.ephemeralContainers ?? []) defaultContainer(container as Container);
   for (const volume of spec.volumes ?? []) defaultVolume(volume);
+  roundAmounts(spec.overhead);
+  roundAmounts(spec.resources?.limits);
+  roundAmounts(spec.resources?.requests);
   if (!spec.dnsPolicy) spec.dnsPolicy = 'ClusterFirst';
   if (!spec.restartPolicy) spec.restartPolicy = 'Always';
   spec.terminationGracePeriodSeconds ??= 30;
@@ -45,9 +85,11 @@ function defaultHostPorts(spec: PodSpec): void {
 
 function defaultContainer(container: Container): void {
   if (!container.imagePullPolicy)
-    container.imagePullPolicy = isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent';
+    container.imagePullPolicy = isLatestImage(container.image ?? '') ? 'Always' : 'IfNotPresent';
   if (!container.terminationMessagePath) container.terminationMessagePath = '/dev/termination-log';
   if (!container.terminationMessagePolicy) container.terminationMessagePolicy = 'File';
+  roundAmounts(container.resources?.limits);
+  roundAmounts(container.resources?.requests);
   for (const port of container.ports ?? []) if (!port.protocol) port.protocol = 'TCP';
   for (const variable of container.env ?? []) {
     const reference = variable.valueFrom?.fieldRef;
@@ -60,13 +102,6 @@ function defaultContainer(container: Container): void {
   defaultProbe(container.startupProbe);
   for (const handler of [container.lifecycle?.postStart, container.lifecycle?.preStop])
     defaultHttpGet(handler?.httpGet);
-}
-
-/** Whether an image has the tag `latest`, or none and no digest. */
-function isLatest(image: string): boolean {
-  if (image.includes('@')) return false;
-  const tag = image.slice(image.lastIndexOf('/') + 1).split(':')[1];
-  return tag === undefined || tag === 'latest';
 }
 
 function defaultProbe(probe: Probe | undefined | null): void {
@@ -138,6 +173,8 @@ function defaultVolume(volume: Volume): void {
         break;
     }
   }
+  if (volume.image && !volume.image.pullPolicy)
+    volume.image.pullPolicy = isLatestImage(volume.image.reference ?? '') ? 'Always' : 'IfNotPresent';
   for (const item of volume.downwardAPI?.items ?? [])
     if (item.fieldRef && !item.fieldRef.apiVersion) item.fieldRef.apiVersion = 'v1';
   for (const source of volume.projected?.sources ?? []) {
@@ -146,5 +183,5 @@ function defaultVolume(volume: Volume): void {
       if (item.fieldRef && !item.fieldRef.apiVersion) item.fieldRef.apiVersion = 'v1';
   }
   const template = volume.ephemeral?.volumeClaimTemplate?.spec;
-  if (template) template.volumeMode ??= 'Filesystem';
+  if (template) defaultClaimSpec(template);
 }

@@ -1,0 +1,20 @@
+import { pods } from '../../../generated/resource-types.ts';
+import { defineResource } from '../../define.ts';
+import { podCells } from './columns.ts';
+import { podStrategy } from './strategy.ts';
+
+export const podResource = defineResource(pods, {
+  cells: podCells,
+  generation: 'spec',
+  selectableFields: {
+    'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
+    'spec.restartPolicy': ({ spec }) => spec.restartPolicy ?? '',
+    'spec.schedulerName': ({ spec }) => spec.schedulerName ?? '',
+    'spec.serviceAccountName': ({ spec }) => spec.serviceAccountName ?? '',
+    'spec.hostNetwork': ({ spec }) => String(spec.hostNetwork ?? false),
+    'status.phase': ({ status }) => status?.phase ?? '',
+    'status.podIP': ({ status }) => status?.podIPs?.[0]?.ip ?? '',
+    'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
+  },
+  strategy: podStrategy,
+});
