@@ -1,4 +1,6 @@
 import { Duplex } from 'node:stream';
+import type { Timer } from '../std/clock.ts';
+import { SendingGate } from './sending-gate.ts';
 
 /** A peer that understands it is asked to pause beyond this, and to go on below the other. Source: remotedialer `backpressure.go`. */
 const PAUSE_BYTES = 1 << 21;
@@ -14,6 +16,7 @@ export interface ConnectionPeer {
   send(kind: 'data' | 'pause' | 'resume', payload: Buffer, done?: (error?: Error | null) => void): void;
   /** Tells the peer that the connection is over, and forgets it. */
   end(reason: string): void;
+  after(delayMs: number, run: () => void): Timer;
 }
 
 /** One byte stream through a tunnel. Ending or destroying it closes both directions: the protocol has no half-close. */
@@ -24,8 +27,7 @@ export class TunnelConnection extends Duplex {
   #waitingBytes = 0;
   #wantsData = false;
   #askedToPause = false;
-  #paused = false;
-  #held: (() => void) | undefined;
+  readonly #gate: SendingGate;
   #over = false;
   /** Why the stream breaks once everything that came before has been read. */
   #fault: Error | undefined;
@@ -34,6 +36,12 @@ export class TunnelConnection extends Duplex {
     super({ allowHalfOpen: false });
     this.target = target;
     this.#peer = peer;
+    this.#gate = new SendingGate({
+      lift: () => peer.send('resume', EMPTY),
+      probe: () => peer.send('data', EMPTY),
+      mayLift: () => !this.#over && !this.#askedToPause && this.#waitingBytes < RESUME_BYTES,
+      after: peer.after,
+    });
   }
 
   /** Takes bytes of the peer. */
@@ -58,18 +66,17 @@ export class TunnelConnection extends Duplex {
     if (this.#over) return;
     this.#over = true;
     this.#fault = error;
-    this.#release();
+    this.#gate.open();
     if (this.#waiting.length === 0) this.#pushEnd();
   }
 
   /** The peer cannot take more for now. */
   pauseSending(): void {
-    this.#paused = true;
+    if (!this.#over) this.#gate.pause();
   }
 
   resumeSending(): void {
-    this.#paused = false;
-    this.#release();
+    this.#gate.resume();
   }
 
   override _read(): void {
@@ -91,8 +98,7 @@ export class TunnelConnection extends Duplex {
       if (this.#over) done(new Error(`${this.target}: the connection is closed`));
       else this.#peer.send('data', chunk, done);
     };
-    if (this.#paused) this.#held = send;
-    else send();
+    this.#gate.pass(send);
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -111,7 +117,7 @@ export class TunnelConnection extends Duplex {
     if (this.#over) return;
     this.#over = true;
     this.#peer.end(reason);
-    this.#release();
+    this.#gate.open();
     if (this.#waiting.length === 0) this.#pushEnd();
   }
 
@@ -121,12 +127,6 @@ export class TunnelConnection extends Duplex {
     else if (this.readableLength === 0) this.destroy(this.#fault);
     // Breaking drops what the stream holds: an empty chunk asks to be called again after the next read.
     else this.push(EMPTY);
-  }
-
-  #release(): void {
-    const held = this.#held;
-    this.#held = undefined;
-    held?.();
   }
 }
 

@@ -70,6 +70,7 @@ export class TunnelSession {
         this.#connections.delete(id);
         this.#send(FrameType.error, id, Buffer.from(reason));
       },
+      after: (delayMs, run) => this.#options.clock.after(delayMs, run),
     });
     this.#connections.set(id, connection);
     this.#send(FrameType.connect, id, Buffer.from(target));
