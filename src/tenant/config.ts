@@ -3,6 +3,8 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseJoinToken } from '../pki/join-token.ts';
+import { formatIp, parseCidr } from '../std/cidr.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 
 /** A flag or a setting that cannot be used: one line, with what to do. */
@@ -68,8 +70,10 @@ const flags = {
 export const TENANT_FLAGS: readonly string[] = Object.keys(flags);
 
 /** Reads the flags of `warren server`, with the environment behind them. @throws ConfigError */
-export function readTenantConfig(args: readonly string[]): TenantConfig {
-  const { env } = process;
+export function readTenantConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): TenantConfig {
   const values = parse(args);
   const list = (
     name: 'node-external-ip' | 'tls-san' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns' | 'disable',
@@ -86,26 +90,28 @@ export function readTenantConfig(args: readonly string[]): TenantConfig {
         `--advertise-address and --node-external-ip take IP addresses, and "${address}" is none: put names into --tls-san`,
       );
   }
-  const serviceCidrs = orDefault(list('service-cidr'), ['10.43.0.0/16']);
-  const clusterCidrs = orDefault(list('cluster-cidr'), ['10.42.0.0/16']);
-  for (const cidr of [...serviceCidrs, ...clusterCidrs]) checkCidr(cidr);
+  const serviceCidrs = orDefault(list('service-cidr'), ['10.43.0.0/16']).map(toCidr);
+  const clusterCidrs = orDefault(list('cluster-cidr'), ['10.42.0.0/16']).map(toCidr);
   return {
     dataDir: resolve(values['data-dir'] ?? '/var/lib/warren'),
     bindAddress: values['bind-address'] ?? '0.0.0.0',
     port: toPort(values['https-listen-port'] ?? '6443', '--https-listen-port'),
     advertiseAddresses: advertised.length > 0 ? [...new Set(advertised)] : [ownAddress()],
     tlsSans: list('tls-san'),
-    token: readToken(values.token ?? env['K3S_TOKEN'], values['token-file'] ?? env['K3S_TOKEN_FILE']),
-    agentToken: values['agent-token'] ?? env['K3S_AGENT_TOKEN'],
+    token: checkToken(
+      readToken(values.token ?? env['K3S_TOKEN'], values['token-file'] ?? env['K3S_TOKEN_FILE']),
+      '--token',
+    ),
+    agentToken: checkToken(values['agent-token'] ?? env['K3S_AGENT_TOKEN'], '--agent-token'),
     clusterCidrs,
     serviceCidrs,
-    nodePorts: values['service-node-port-range'] ?? '30000-32767',
-    clusterDns: orDefault(list('cluster-dns'), [tenthAddress(serviceCidrs[0] ?? '')]),
+    nodePorts: toPortRange(values['service-node-port-range'] ?? '30000-32767'),
+    clusterDns: orDefault(list('cluster-dns'), [addressAt(serviceCidrs[0] ?? '', 10n)]),
     clusterDomain: values['cluster-domain'] ?? 'cluster.local',
     datastoreEndpoint:
       values['datastore-endpoint'] ?? env['WARREN_DATASTORE_ENDPOINT'] ?? env['K3S_DATASTORE_ENDPOINT'] ?? '',
     kubeconfigPath: values['write-kubeconfig'] ?? env['K3S_KUBECONFIG_OUTPUT'],
-    kubeconfigMode: Number.parseInt(values['write-kubeconfig-mode'] ?? env['K3S_KUBECONFIG_MODE'] ?? '600', 8),
+    kubeconfigMode: toMode(values['write-kubeconfig-mode'] ?? env['K3S_KUBECONFIG_MODE'] ?? '600'),
     disabled: list('disable'),
     pkiDir: values['pki-dir'],
     flannelBackend: values['flannel-backend'] ?? 'vxlan',
@@ -132,6 +138,19 @@ function readToken(token: string | undefined, file: string | undefined): string 
   }
 }
 
+function checkToken(token: string | undefined, flag: string): string | undefined {
+  if (token === undefined) return undefined;
+  try {
+    parseJoinToken(token);
+    return token;
+  } catch (cause) {
+    throw new ConfigError(
+      `${flag}: ${(cause as Error).message}; give a password, or a token such as K10<hash>::server:<password>`,
+      { cause },
+    );
+  }
+}
+
 function orDefault(list: readonly string[], fallback: readonly string[]): readonly string[] {
   return list.length > 0 ? list : fallback;
 }
@@ -143,26 +162,41 @@ function toPort(text: string, flag: string): number {
   return port;
 }
 
+function toPortRange(text: string): string {
+  const [first, last] = text.split('-').map(Number);
+  const isPort = (port: number | undefined): port is number =>
+    port !== undefined && Number.isInteger(port) && port > 0 && port < 65536;
+  if (!/^\d+-\d+$/.test(text) || !isPort(first) || !isPort(last) || first > last)
+    throw new ConfigError(`--service-node-port-range takes a range such as 30000-32767, not "${text}"`);
+  return text;
+}
+
+function toMode(text: string): number {
+  if (!/^[0-7]{3,4}$/.test(text))
+    throw new ConfigError(`--write-kubeconfig-mode takes an octal mode such as 644, not "${text}"`);
+  return Number.parseInt(text, 8);
+}
+
 function oneOf<T extends string>(text: string, allowed: readonly T[], flag: string): T {
   const found = allowed.find((value) => value === text);
   if (found === undefined) throw new ConfigError(`${flag} takes ${allowed.join(', ')}, not "${text}"`);
   return found;
 }
 
-function checkCidr(cidr: string): void {
-  const [address = '', bits = ''] = cidr.split('/');
-  const family = isIP(address);
-  if (family === 0 || !/^\d+$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128)) {
-    throw new ConfigError(`"${cidr}" is no address range: write it as 10.42.0.0/16`);
+/** A range in its canonical form, without bits of a host. */
+function toCidr(text: string): string {
+  try {
+    const cidr = parseCidr(text);
+    return `${formatIp(cidr)}/${cidr.prefixBits}`;
+  } catch (cause) {
+    throw new ConfigError(`"${text}" is no address range: write it as 10.42.0.0/16`, { cause });
   }
 }
 
-/** The address of cluster DNS, as k3s chooses it. */
-function tenthAddress(cidr: string): string {
-  const [address = ''] = cidr.split('/');
-  if (address.includes(':')) return address.endsWith('::') ? `${address}a` : address;
-  const parts = address.split('.').map(Number);
-  return [...parts.slice(0, 3), (parts[3] ?? 0) + 10].join('.');
+/** The address at a place of a range: the API is the first of the services', cluster DNS the tenth, as in k3s. */
+export function addressAt(cidr: string, place: bigint): string {
+  const { family, value } = parseCidr(cidr);
+  return formatIp({ family, value: value + place });
 }
 
 /** The first IPv4 address of this machine that others may know. */

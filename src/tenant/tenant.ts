@@ -15,7 +15,7 @@ import { ensureAgentRbac } from '../supervisor/rbac.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type NodeReach, TunnelServer } from '../tunnel/tunnel-server.ts';
-import { ConfigError, pathsOf, type TenantConfig } from './config.ts';
+import { addressAt, pathsOf, type TenantConfig } from './config.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 
 export interface Tenant {
@@ -31,6 +31,9 @@ export interface Tenant {
 
 /** The user under whom the supervisor keeps node passwords. Source: k3s (client-supervisor). */
 const SUPERVISOR_USER = 'system:k3s-supervisor';
+
+/** How often a server that runs for long looks whether its certificate nears its end. */
+const RENEWAL_PERIOD_MS = 12 * 3600 * 1000;
 
 /** Starts one tenant: API server, controllers and scheduler, the supervisor API for agents and their tunnels. */
 export async function startTenant(config: TenantConfig, deps: { clock: Clock; logger: Logger }): Promise<Tenant> {
@@ -113,12 +116,20 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     const stopAddons = await startAddons(config, controlPlane, { clock, logger });
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
+    const renewal = clock.every(RENEWAL_PERIOD_MS, () => {
+      try {
+        controlPlane.listener.setCertificate(loadServing(config, pki, names, clock.nowMs()));
+      } catch (error) {
+        logger.error('the serving certificate was not renewed', { error });
+      }
+    });
     return {
       url,
       kubeconfigPath,
       token: secrets.full,
       async close() {
         state.ready = false;
+        renewal.cancel();
         stopPasswords();
         await stopAddons();
         tunnels.close();
@@ -188,8 +199,6 @@ async function startAddons(
 /** Names that the serving certificate holds. 127.0.0.1 is where agents' own load balancers listen. */
 function servingNames(config: TenantConfig): string[] {
   const [serviceCidr = ''] = config.serviceCidrs;
-  const [network = ''] = serviceCidr.split('/');
-  const serviceIp = network.includes(':') ? `${network}1` : network.replace(/\d+$/, (last) => String(Number(last) + 1));
   return [
     ...new Set([
       'kubernetes',
@@ -198,7 +207,7 @@ function servingNames(config: TenantConfig): string[] {
       `kubernetes.default.svc.${config.clusterDomain}`,
       'localhost',
       '127.0.0.1',
-      serviceIp,
+      addressAt(serviceCidr, 1n),
       ...config.advertiseAddresses,
       ...config.tlsSans,
     ]),
@@ -210,8 +219,6 @@ function writeKubeconfigs(config: TenantConfig, pki: Parameters<typeof adminKube
   const local = adminKubeconfig(pki, { server: `https://127.0.0.1:${config.port}`, nowMs });
   writePrivate(own, local);
   if (config.kubeconfigPath === undefined) return own;
-  if (Number.isNaN(config.kubeconfigMode))
-    throw new ConfigError('--write-kubeconfig-mode takes an octal mode such as 644');
   writePrivate(config.kubeconfigPath, local, config.kubeconfigMode);
   return config.kubeconfigPath;
 }

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConfigError, readTenantConfig, type TenantConfig } from './config.ts';
+
+type Row = [args: readonly string[], env: Record<string, string>, expected: Partial<TenantConfig>];
+
+const password = 'a'.repeat(32);
+const full = `K10${'0'.repeat(64)}::server:${password}`;
+
+const read: Record<string, Row> = {
+  'has the defaults of k3s': [
+    ['--advertise-address', '192.0.2.1'],
+    {},
+    {
+      port: 6443,
+      bindAddress: '0.0.0.0',
+      advertiseAddresses: ['192.0.2.1'],
+      clusterCidrs: ['10.42.0.0/16'],
+      serviceCidrs: ['10.43.0.0/16'],
+      clusterDns: ['10.43.0.10'],
+      clusterDomain: 'cluster.local',
+      nodePorts: '30000-32767',
+      flannelBackend: 'vxlan',
+      datastoreEndpoint: '',
+      kubeconfigMode: 0o600,
+      disabled: [],
+      token: undefined,
+    },
+  ],
+  'takes lists by comma and by repetition': [
+    ['--disable', 'coredns,traefik', '--disable', 'servicelb', '--tls-san', 'a.example,192.0.2.9'],
+    {},
+    { disabled: ['coredns', 'traefik', 'servicelb'], tlsSans: ['a.example', '192.0.2.9'] },
+  ],
+  'advertises the external addresses, behind the one that is named': [
+    ['--node-external-ip', '192.0.2.2,192.0.2.3', '--advertise-address', '192.0.2.1'],
+    {},
+    { advertiseAddresses: ['192.0.2.1', '192.0.2.2', '192.0.2.3'] },
+  ],
+  'takes the address of cluster DNS from the services': [
+    ['--service-cidr', '10.96.0.7/12,fd00:1::/112'],
+    {},
+    { serviceCidrs: ['10.96.0.0/12', 'fd00:1::/112'], clusterDns: ['10.96.0.10'] },
+  ],
+  'reads the environment behind the flags': [
+    ['--token', full],
+    { K3S_TOKEN: 'other', K3S_DATASTORE_ENDPOINT: 'sqlite:///a', WARREN_DATASTORE_ENDPOINT: 'sqlite:///b' },
+    { token: full, datastoreEndpoint: 'sqlite:///b' },
+  ],
+  'reads modes as octal': [['--write-kubeconfig-mode', '0644'], {}, { kubeconfigMode: 0o644 }],
+};
+
+const refused: Record<string, [args: readonly string[], message: RegExp]> = {
+  'an unknown flag': [['--nope'], /^Unknown option '--nope': "warren server --help" lists all flags$/],
+  'a port out of range': [['--https-listen-port', '70000'], /takes a port from 1 to 65535, not "70000"/],
+  'a name where an address is due': [['--node-external-ip', 'here'], /"here" is none: put names into --tls-san/],
+  'a range that is none': [['--service-cidr', '10.43.0.0'], /"10.43.0.0" is no address range/],
+  'ports that are no range': [['--service-node-port-range', '9-x'], /takes a range such as 30000-32767/],
+  'a mode that is none': [['--write-kubeconfig-mode', '9z'], /octal mode such as 644/],
+  'an empty token': [['--token', ''], /^--token: token must not be empty/],
+  'a broken token': [['--token', 'K10abc'], /^--token: invalid token format/],
+  'a token file that is not there': [
+    ['--token-file', '/nowhere/token'],
+    /--token-file \/nowhere\/token cannot be read/,
+  ],
+  'an unknown level': [['--log-level', 'loud'], /--log-level takes debug, info, warn, error/],
+};
+
+describe('the configuration of a tenant', () => {
+  for (const [title, [args, env, expected]] of Object.entries(read)) {
+    it(title, () => {
+      const config = readTenantConfig(args, env);
+      const found = Object.fromEntries(Object.keys(expected).map((key) => [key, config[key as keyof TenantConfig]]));
+      assert.deepEqual(found, expected);
+    });
+  }
+  for (const [title, [args, message]] of Object.entries(refused)) {
+    it(`refuses ${title}, in one line`, () => {
+      assert.throws(
+        () => readTenantConfig(args, {}),
+        (error) => error instanceof ConfigError && message.test(error.message) && !error.message.includes('\n'),
+      );
+    });
+  }
+});
