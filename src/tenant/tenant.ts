@@ -2,7 +2,7 @@ import { bootstrapTokenAuthenticator } from '../apiserver/authn/bootstrap-tokens
 import type { ObjectReader } from '../apiserver/object-reader.ts';
 import type { Client } from '../client/client.ts';
 import type { Lister } from '../client/informer.ts';
-import { startControlPlane } from '../controlplane/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
 import { openBackend } from '../datastore/endpoint.ts';
 import type { Node } from '../generated/api/core/v1.ts';
 import { nodes } from '../generated/resource-types.ts';
@@ -79,6 +79,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     clock,
     logger,
   });
+  const started: { controlPlane?: ControlPlane } = {};
   try {
     const controlPlane = await startControlPlane({
       backend,
@@ -104,6 +105,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       clock,
       logger,
     });
+    started.controlPlane = controlPlane;
     const client = controlPlane.clientFor(SUPERVISOR_USER, ['system:masters']);
     await Promise.all([
       ensureAgentRbac(client),
@@ -139,6 +141,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     };
   } catch (error) {
     tunnels.close();
+    await started.controlPlane?.close();
     await backend.close();
     throw error;
   }
