@@ -17,7 +17,7 @@ export function writePrivate(path: string, text: string, mode = 0o600): void {
     writeFileSync(path, text, { mode });
   } catch (cause) {
     throw new ConfigError(
-      `${path} cannot be written: ${(cause as Error).message}; choose another --data-dir, or make it writable`,
+      `${path} cannot be written: ${(cause as Error).message}; choose another folder, or make it writable`,
       { cause },
     );
   }
