@@ -29,10 +29,10 @@ export class TlsStream extends Duplex {
   }
 
   /** As sockets have it, which HTTP clients ask for. */
-  setTimeout(timeoutMs: number, call?: () => void): this {
+  readonly setTimeout = (timeoutMs: number, call?: () => void): this => {
     this.#secured.setTimeout(timeoutMs, call);
     return this;
-  }
+  };
 
   override _read(): void {
     this.#transport.resume();
