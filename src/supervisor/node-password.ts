@@ -1,4 +1,4 @@
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { hash as hashOf, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import type { Client } from '../client/client.ts';
 import type { Secret } from '../generated/api/core/v1.ts';
 import { nodes, secrets } from '../generated/resource-types.ts';
@@ -23,26 +23,65 @@ export function secretNameOf(nodeName: string): string {
   return `${nodeName}.node-password.k3s`;
 }
 
-/**
- * Checks a node's password, and takes the name for it where nobody has it yet.
- *
- * @throws NodePasswordError where the name is taken with another password.
- */
-export async function ensureNodePassword(client: Client, nodeName: string, password: string): Promise<void> {
-  const key = { namespace: NODE_PASSWORD_NAMESPACE, name: secretNameOf(nodeName) };
-  const stored = await readHash(client, key);
-  if (stored === undefined) {
+/** Deriving a key takes 32 MiB and 60 ms of a core: machines that come all at once wait for each other. */
+const MAX_DERIVATIONS = 2;
+/** Nodes whose last good password is remembered. */
+const MAX_REMEMBERED = 1_000;
+
+/** The passwords by which machines prove that a node name is theirs. */
+export class NodePasswords {
+  /** What was right last time, as digest by stored hash: an agent shows its password twice in a row, at each start. */
+  readonly #good = new Map<string, string>();
+  readonly #waiting: (() => void)[] = [];
+  #free = MAX_DERIVATIONS;
+
+  /**
+   * Checks a node's password, and takes the name for it where nobody has it yet.
+   *
+   * @throws NodePasswordError where the name is taken with another password.
+   */
+  async ensure(client: Client, nodeName: string, password: string): Promise<void> {
+    const key = { namespace: NODE_PASSWORD_NAMESPACE, name: secretNameOf(nodeName) };
+    const stored = await readHash(client, key);
+    if (stored === undefined) {
+      const hash = await this.#inTurn(() => createHash(password));
+      try {
+        await client.create(secrets, await toSecret(client, key, nodeName, hash));
+        this.#remember(hash, password);
+        return;
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+      }
+    }
+    const hash = stored ?? (await readHash(client, key)) ?? '';
+    if (this.#good.get(hash) === digestOf(password)) return;
+    if (!(await this.#inTurn(() => verifyHash(hash, password)))) {
+      throw new NodePasswordError(`unable to verify hash for node '${nodeName}': hash does not match`);
+    }
+    this.#remember(hash, password);
+  }
+
+  #remember(hash: string, password: string): void {
+    const [oldest] = this.#good.keys();
+    if (this.#good.size >= MAX_REMEMBERED && oldest !== undefined) this.#good.delete(oldest);
+    this.#good.set(hash, digestOf(password));
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
-      await client.create(secrets, await toSecret(client, key, nodeName, password));
-      return;
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
     }
   }
-  const hash = stored ?? (await readHash(client, key)) ?? '';
-  if (!(await verifyHash(hash, password))) {
-    throw new NodePasswordError(`unable to verify hash for node '${nodeName}': hash does not match`);
-  }
+}
+
+function digestOf(password: string): string {
+  return hashOf('sha256', password);
 }
 
 async function readHash(client: Client, key: { namespace: string; name: string }): Promise<string | undefined> {
@@ -59,7 +98,7 @@ async function toSecret(
   client: Client,
   key: { namespace: string; name: string },
   nodeName: string,
-  password: string,
+  hash: string,
 ): Promise<Secret> {
   const node = await client.get(nodes, { name: nodeName }).catch(() => undefined);
   const owner =
@@ -70,7 +109,7 @@ async function toSecret(
     metadata: { ...key, ...(owner.length > 0 ? { ownerReferences: owner } : {}) },
     type: 'k3s.cattle.io/node-password',
     immutable: true,
-    data: { hash: Buffer.from(await createHash(password)).toString('base64') },
+    data: { hash: Buffer.from(hash).toString('base64') },
   };
 }
 

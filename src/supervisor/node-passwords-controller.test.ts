@@ -6,9 +6,10 @@ import { isNotFound } from '../machinery/errors/status-error.ts';
 import { type Clock, systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { FakeTransport } from '../testing/fake-transport.ts';
-import { ensureNodePassword, NodePasswordError, secretNameOf } from './node-password.ts';
+import { NodePasswordError, NodePasswords, secretNameOf } from './node-password.ts';
 import { releaseNodePasswords } from './node-passwords-controller.ts';
 
+const passwords = new NodePasswords();
 let api: FakeTransport;
 let nowMs: number;
 let sweep: () => void;
@@ -52,7 +53,7 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
 
 describe('the password of a node', () => {
   it('belongs to the Node once that has registered', async () => {
-    await ensureNodePassword(api.client, 'n1', 'first');
+    await passwords.ensure(api.client, 'n1', 'first');
     assert.equal((await find('n1'))?.metadata.ownerReferences, undefined);
     const { uid } = (await addNode('n1')).metadata;
     await until(async () => (await find('n1'))?.metadata.ownerReferences?.[0]?.uid === uid);
@@ -60,26 +61,45 @@ describe('the password of a node', () => {
 
   it('belongs to the Node at once where that is there', async () => {
     const { uid } = (await addNode('n1')).metadata;
-    await ensureNodePassword(api.client, 'n1', 'first');
+    await passwords.ensure(api.client, 'n1', 'first');
     assert.equal((await find('n1'))?.metadata.ownerReferences?.[0]?.uid, uid);
   });
 
   it('goes with its Node, and another machine takes the name', async () => {
-    await ensureNodePassword(api.client, 'n1', 'first');
+    await passwords.ensure(api.client, 'n1', 'first');
     await addNode('n1');
-    await assert.rejects(ensureNodePassword(api.client, 'n1', 'second'), NodePasswordError);
+    await assert.rejects(passwords.ensure(api.client, 'n1', 'second'), NodePasswordError);
     await until(async () => (await find('n1'))?.metadata.ownerReferences !== undefined);
     await api.client.delete(nodes, { name: 'n1' });
     await until(async () => (await find('n1')) === undefined);
-    await ensureNodePassword(api.client, 'n1', 'second');
+    await passwords.ensure(api.client, 'n1', 'second');
+  });
+
+  it('is not mistaken for what it was before the name changed hands', async () => {
+    await passwords.ensure(api.client, 'n1', 'first');
+    await api.client.delete(secrets, { namespace: 'kube-system', name: secretNameOf('n1') });
+    await passwords.ensure(api.client, 'n1', 'second');
+    await assert.rejects(passwords.ensure(api.client, 'n1', 'first'), NodePasswordError);
+  });
+
+  it('goes to one of many machines that come at once', async () => {
+    const claims = ['a', 'b', 'c', 'd', 'e'].map((password) => passwords.ensure(api.client, 'n1', password));
+    const outcomes = await Promise.allSettled(claims);
+    assert.deepEqual(outcomes.map(({ status }) => status).sort(), [
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'rejected',
+      'rejected',
+    ]);
   });
 
   it('goes after ten minutes where no Node came', async () => {
-    await ensureNodePassword(api.client, 'n1', 'first');
-    await ensureNodePassword(api.client, 'n2', 'first');
+    await passwords.ensure(api.client, 'n1', 'first');
+    await passwords.ensure(api.client, 'n2', 'first');
     await addNode('n2');
     nowMs += 9 * 60_000;
-    await ensureNodePassword(api.client, 'n3', 'first');
+    await passwords.ensure(api.client, 'n3', 'first');
     nowMs += 2 * 60_000;
     sweep();
     await until(async () => (await find('n1')) === undefined);

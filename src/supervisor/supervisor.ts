@@ -12,7 +12,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { type AgentConfigOptions, toAgentConfig } from './agent-config.ts';
 import { type Caller, callerOfCertificate, identify, type JoinTokens } from './caller.ts';
-import { ensureNodePassword, NodePasswordError } from './node-password.ts';
+import { NodePasswordError, NodePasswords } from './node-password.ts';
 
 export interface SupervisorOptions {
   readonly pki: Pki;
@@ -56,6 +56,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { pki, logger } = options;
+  const passwords = new NodePasswords();
   const open: Readonly<Record<string, (response: ServerResponse) => void>> = {
     '/cacerts': (response) => sendText(response, 200, pki.server.certPem),
     '/ping': (response) => sendText(response, 200, 'pong'),
@@ -68,7 +69,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     '/v1-k3s/readyz': (_request, response) =>
       sendText(response, options.ready() ? 200 : 503, options.ready() ? 'ok' : 'apiserver not ready'),
     '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
-      const nodeName = await checkNode(options, request, caller);
+      const nodeName = await checkNode(request, caller, { options, passwords });
       const addresses = nodeIps(request);
       const loopbacks = addresses.some((address) => isIP(address) === 6) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
       const names = [...new Set([nodeName, 'localhost', ...loopbacks, ...addresses])];
@@ -80,7 +81,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       });
     },
     '/v1-k3s/client-kubelet.crt': async (request, response, caller) => {
-      const nodeName = await checkNode(options, request, caller);
+      const nodeName = await checkNode(request, caller, { options, passwords });
       await issue(options, request, response, 'client', {
         commonName: `system:node:${nodeName}`,
         organizations: [NODE_GROUP],
@@ -155,7 +156,11 @@ const notUpgraded: Route = () => {
  *
  * Source: k3s `pkg/server/auth` and `pkg/server/handlers/cert.go`.
  */
-async function checkNode(options: SupervisorOptions, request: IncomingMessage, caller: Caller): Promise<string> {
+async function checkNode(
+  request: IncomingMessage,
+  caller: Caller,
+  { options, passwords }: { options: SupervisorOptions; passwords: NodePasswords },
+): Promise<string> {
   const nodeName = headerOf(request, 'k3s-node-name').toLowerCase();
   const password = headerOf(request, 'k3s-node-password');
   if (nodeName === '') throw new Refusal(400, 'node name not set');
@@ -164,7 +169,7 @@ async function checkNode(options: SupervisorOptions, request: IncomingMessage, c
   if (client === undefined) throw new Refusal(503, 'runtime core not ready');
   if (caller.groups.includes(NODE_GROUP)) await checkIdentity(client, caller, nodeName);
   try {
-    await ensureNodePassword(client, nodeName, password);
+    await passwords.ensure(client, nodeName, password);
   } catch (error) {
     if (error instanceof NodePasswordError) throw new Refusal(403, error.message);
     throw error;
