@@ -90,7 +90,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       logger,
     });
     state.controlPlane = controlPlane;
-    await controlPlane.server.publishEndpoints(['127.0.0.1'], port);
     const kubeconfigPath = join(dataDir, 'kubeconfig');
     writePrivate(kubeconfigPath, adminKubeconfig(pki, { server: url, name: 'warren', nowMs: clock.nowMs() }));
     onStep(`host cluster serves on ${url}`);

@@ -25,11 +25,13 @@ export async function ensureKubernetesService(deps: EnsureDeps, clusterIP: strin
 
 /**
  * Says where the API servers are: agents and pods dial these addresses.
- * @param addresses - IP addresses; those of another family than the first one's are left out.
+ * @param addresses - IP addresses. Left out are loopback addresses, which Endpoints may not hold, and those of another
+ *   family than the first one's; without any other, nothing is published.
  */
 export async function publishEndpoints(deps: EnsureDeps, addresses: readonly string[], port: number): Promise<void> {
-  const family = familyOf(addresses[0] ?? '');
-  const ips = addresses.filter((address) => familyOf(address) === family).sort();
+  const reachable = addresses.filter((address) => !isLoopback(address));
+  const family = familyOf(reachable[0] ?? '');
+  const ips = reachable.filter((address) => familyOf(address) === family).sort();
   if (family === undefined) return;
   const subsets = [{ addresses: ips.map((ip) => ({ ip })), ports: [{ name: 'https', port, protocol: 'TCP' }] }];
   const wanted: Endpoints & KubeObject = {
@@ -52,4 +54,8 @@ export async function publishEndpoints(deps: EnsureDeps, addresses: readonly str
         : { ...stored, endpoints: slice.endpoints, ports: slice.ports },
     ),
   ]);
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
