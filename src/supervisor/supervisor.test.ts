@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import { type Listener, openListener } from '../apiserver/listener/https.ts';
 import { nodes, secrets } from '../generated/resource-types.ts';
+import { StatusError } from '../machinery/errors/status-error.ts';
 import { createPkiFiles, loadPki, type Pki } from '../pki/bundle.ts';
 import { issueCertificate } from '../pki/certificate.ts';
 import { createCertificateRequest } from '../pki/certificate-request.ts';
@@ -156,6 +157,7 @@ describe('the supervisor API', () => {
       200,
     ],
     'refuses other certificates': ['/v1-k3s/config', { as: ['admin', 'system:masters'] }, 403],
+    'refuses a tunnel to a token': ['/v1-k3s/connect', { headers: agent }, 403],
     'asks tunnels to be upgraded': ['/v1-k3s/connect', { as: ['system:node:n1', 'system:nodes'] }, 400],
     'wants the name of a node': ['/v1-k3s/client-kubelet.crt', { headers: agent }, 400],
     'wants the password of a node': [
@@ -236,6 +238,17 @@ describe('the supervisor API', () => {
     assert.match(Buffer.from(secret.data?.['hash'] ?? '', 'base64').toString(), /^\$1:[0-9a-f]{16}:15:8:1:[\w+/]{86}$/);
   });
 
+  it('refuses a node name that cannot be kept, as one that is taken', async () => {
+    api.on('POST', /\/secrets$/, ({ body }) => {
+      const { metadata } = body as { metadata?: { name?: string } };
+      if (metadata?.name === 'bad_name.node-password.k3s')
+        throw new StatusError({ code: 422, reason: 'Invalid', message: 'metadata.name: Invalid value' });
+    });
+    const headers = joinAs('bad_name', 'e'.repeat(32));
+    const { status, body } = await ask('/v1-k3s/client-kubelet.crt', { headers });
+    assert.deepEqual([status, body], [403, 'metadata.name: Invalid value']);
+  });
+
   it('lets a certificate without a token speak for its own node only, while that is there', async () => {
     const renew = (nodeName: string, headers: Record<string, string>): Promise<Reply> =>
       ask('/v1-k3s/client-kubelet.crt', {
@@ -277,5 +290,6 @@ describe('the tunnel of the supervisor API', () => {
   it('stays shut for everybody else', async () => {
     await assert.rejects(connect(undefined), /403/);
     await assert.rejects(connect(['admin', 'system:masters']), /403/);
+    await assert.rejects(connect(['vm-2', 'system:nodes']), /401/);
   });
 });

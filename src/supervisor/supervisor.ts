@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client } from '../client/client.ts';
 import { nodes } from '../generated/resource-types.ts';
-import { isNotFound } from '../machinery/errors/status-error.ts';
+import { isNotFound, StatusError } from '../machinery/errors/status-error.ts';
 import type { Pki } from '../pki/bundle.ts';
 import { issueCertificate, type Subject } from '../pki/certificate.ts';
 import { parseCertificateRequest } from '../pki/certificate-request.ts';
@@ -51,6 +51,8 @@ type Route = (request: IncomingMessage, response: ServerResponse, caller: Caller
 /** Groups that an agent may be in. Source: k3s `pkg/server/handlers/router.go`. */
 const AGENT_GROUPS = ['k3s:agent', 'k3s:server', 'system:nodes', 'system:bootstrappers'];
 const NODE_GROUP = 'system:nodes';
+const NODE_PREFIX = 'system:node:';
+const CONNECT_PATH = '/v1-k3s/connect';
 /** A certificate request is a few hundred bytes. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -65,7 +67,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     '/v1-k3s/config': (_request, response) => sendJson(response, toAgentConfig(options.agentConfig)),
     '/v1-k3s/client-ca.crt': (_request, response) => sendText(response, 200, pki.client.certPem),
     '/v1-k3s/server-ca.crt': (_request, response) => sendText(response, 200, pki.server.certPem),
-    '/v1-k3s/apiservers': (_request, response) => sendJson(response, options.serverAddresses),
+    '/v1-k3s/apiservers': (_request, response) => {
+      // Agents wait for ever on an empty list, while an error lets them keep the address by which they came.
+      if (options.serverAddresses.length === 0) throw new Refusal(404, 'no address is published');
+      sendJson(response, options.serverAddresses);
+    },
     '/v1-k3s/readyz': (_request, response) =>
       sendText(response, options.ready() ? 200 : 503, options.ready() ? 'ok' : 'apiserver not ready'),
     '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
@@ -110,13 +116,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         answer(response);
         return true;
       }
-      const route = routes[path] ?? (path === '/v1-k3s/connect' ? notUpgraded : undefined);
-      if (route === undefined) return false;
-      serve(route, request, response).catch((error: unknown) => refuse(response, error, { path, logger }));
+      const route = routes[path];
+      if (route === undefined && path !== CONNECT_PATH) return false;
+      const work = route === undefined ? refuseWithoutUpgrade(request) : serve(route, request, response);
+      work.catch((error: unknown) => refuse(response, error, { path, logger }));
       return true;
     },
     upgrade(request, socket, head) {
-      if (pathOf(request) !== '/v1-k3s/connect') return false;
+      if (pathOf(request) !== CONNECT_PATH) return false;
       identifyNode(request)
         .then((caller) => options.tunnels.handleUpgrade(request, socket, head, nodeNameOf(caller).toLowerCase()))
         .catch((error: unknown) => {
@@ -136,7 +143,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** A tunnel belongs to a node, and only a certificate says which: a token beside it does not matter. */
   async function identifyNode(request: IncomingMessage): Promise<Caller> {
     const caller = callerOfCertificate(request);
-    return caller?.groups.includes(NODE_GROUP) ? caller : await authorize(request, [NODE_GROUP]);
+    const node = caller?.groups.includes(NODE_GROUP) ? caller : await authorize(request, [NODE_GROUP]);
+    // Source: k3s `pkg/daemons/control/tunnel.go` (authorizer): the group alone is no node.
+    if (!node.name.startsWith(NODE_PREFIX)) throw new Refusal(401, 'failed authentication');
+    return node;
+  }
+
+  async function refuseWithoutUpgrade(request: IncomingMessage): Promise<void> {
+    await identifyNode(request);
+    throw new Refusal(400, 'websocket: the client is not using the websocket protocol');
   }
 
   async function authorize(request: IncomingMessage, groups: readonly string[]): Promise<Caller> {
@@ -146,10 +161,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return caller;
   }
 }
-
-const notUpgraded: Route = () => {
-  throw new Refusal(400, 'websocket: the client is not using the websocket protocol');
-};
 
 /**
  * The node that a request speaks for, once it has shown the node's password.
@@ -172,6 +183,9 @@ async function checkNode(
     await passwords.ensure(client, nodeName, password);
   } catch (error) {
     if (error instanceof NodePasswordError) throw new Refusal(403, error.message);
+    // A name that no Secret can have is refused like one that is taken: trying again does not help.
+    if (error instanceof StatusError && (error.code === 400 || error.code === 422))
+      throw new Refusal(403, error.message);
     throw error;
   }
   return nodeName;
