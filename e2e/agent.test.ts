@@ -115,6 +115,12 @@ for (const generation of ['2021', 'current'] as const) {
       assert.equal(await kubectl(['get', '--raw', `/api/v1/nodes/${nodeName}/proxy/healthz`]), 'ok');
     });
 
+    it('lets proxies into its pods where its generation can', async () => {
+      const asked = kubectl(['get', '--raw', '/api/v1/namespaces/default/services/web/proxy/a?b=c']);
+      if (generation === 'current') assert.match(await asked, /^hello from 10\.42\.0\.\d+:8080\/a\?b=c\n$/);
+      else await assert.rejects(asked, /agent allows its kubelet's port 10250 only/);
+    });
+
     it('lets pods go when they are deleted', async () => {
       await kubectl(['delete', 'deployment/web', '--timeout=30s']);
       await eventually(async () => assert.equal(await kubectl(['get', 'pods', '-o', 'name']), ''));

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Client } from '../../client/client.ts';
 import { createHttpTransport, type HttpTransport } from '../../client/http-transport.ts';
 import type { Node, Pod } from '../../generated/api/core/v1.ts';
@@ -30,7 +33,8 @@ export interface AgentOptions {
 
 /**
  * A machine that joins as `k3s agent` does and runs no container: it asks for its certificates with a token, registers
- * its Node, keeps the tunnel open, and says of each pod bound to it that it runs. Its kubelet is behind the tunnel only.
+ * its Node, keeps the tunnel open, and says of each pod bound to it that it runs. Its kubelet, and where its generation
+ * allows it the ports of its pods, are behind the tunnel only.
  */
 export class AgentDouble implements AsyncDisposable {
   readonly nodePassword: string;
@@ -39,6 +43,8 @@ export class AgentDouble implements AsyncDisposable {
   #tunnel: TunnelClient;
   readonly #options: AgentOptions;
   readonly #transport: HttpTransport;
+  readonly #podServer: PodServer;
+  readonly #labels: Readonly<Record<string, string>>;
   readonly #client: Client;
   readonly #abort = new AbortController();
   readonly #addresses = new Map<string, string>();
@@ -50,6 +56,8 @@ export class AgentDouble implements AsyncDisposable {
     parts: Pick<AgentDouble, 'nodePassword' | 'kubelet' | 'tunnel'> & {
       openTunnel: () => Promise<TunnelClient>;
       transport: HttpTransport;
+      podServer: PodServer;
+      labels: Readonly<Record<string, string>>;
     },
   ) {
     this.#options = options;
@@ -58,6 +66,8 @@ export class AgentDouble implements AsyncDisposable {
     this.#tunnel = parts.tunnel;
     this.#openTunnel = parts.openTunnel;
     this.#transport = parts.transport;
+    this.#podServer = parts.podServer;
+    this.#labels = parts.labels;
     this.#client = new Client(parts.transport);
   }
 
@@ -70,19 +80,33 @@ export class AgentDouble implements AsyncDisposable {
     const nodePassword = options.nodePassword ?? randomBytes(16).toString('hex');
     const membership = await joinCluster({ server: url, token, nodeName, nodePassword, nodeIp, generation });
     const { serverCa: ca, clientCa, servingKubelet, clientKubelet } = membership;
+    // Newer agents let the server reach pods where it says so; older ones do not know the key.
+    const servesCluster = generation === 'current' && membership.config['EgressSelectorMode'] === 'cluster';
+    const podServer = await openPodServer();
     const kubelet = await openKubeletDouble({ ...servingKubelet, clientCa });
     const openTunnel = (): Promise<TunnelClient> =>
       TunnelClient.open({
         url: `${url.replace(/^https/, 'wss')}/v1-k3s/connect`,
         tls: { ca, ...clientKubelet },
         generation,
-        portFor: (port) => (port === KUBELET_PORT ? kubelet.port : undefined),
+        portFor(port, host) {
+          if (host === '127.0.0.1') return port === KUBELET_PORT ? kubelet.port : undefined;
+          return servesCluster ? podServer.port : undefined;
+        },
         clock,
       });
     const tunnel = await openTunnel();
     const { cert: clientCert, key: clientKey } = clientKubelet;
     const transport = createHttpTransport({ server: url, ca, clientCert, clientKey });
-    const agent = new AgentDouble(options, { nodePassword, kubelet, tunnel, openTunnel, transport });
+    const agent = new AgentDouble(options, {
+      nodePassword,
+      kubelet,
+      tunnel,
+      openTunnel,
+      transport,
+      podServer,
+      labels: servesCluster ? { 'egress.k3s.io/cluster': 'true' } : {},
+    });
     await agent.#register();
     agent.#heartbeat = clock.every(HEARTBEAT_MS, () => void agent.#report().catch(() => {}));
     agent.#following = Promise.all([agent.#followPods(), agent.#keepTunnel()]);
@@ -102,6 +126,7 @@ export class AgentDouble implements AsyncDisposable {
     await this.#following;
     this.#transport.close();
     await this.kubelet.close();
+    await this.#podServer.close();
   }
 
   /** Opens the tunnel again a while after it ended, as agents do. */
@@ -120,7 +145,12 @@ export class AgentDouble implements AsyncDisposable {
 
   async #register(): Promise<void> {
     const { nodeName: name } = this.#options;
-    const labels = { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' };
+    const labels = {
+      ...this.#labels,
+      'kubernetes.io/hostname': name,
+      'kubernetes.io/os': 'linux',
+      'kubernetes.io/arch': 'amd64',
+    };
     try {
       await this.#client.get(nodes, { name });
     } catch (error) {
@@ -223,4 +253,25 @@ export class AgentDouble implements AsyncDisposable {
     this.#addresses.set(uid, known);
     return known;
   }
+}
+
+interface PodServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** What every port of every pod answers: the address that was asked for. */
+async function openPodServer(): Promise<PodServer> {
+  const server = createServer((request, response) =>
+    response.end(`hello from ${request.headers.host}${request.url}\n`),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }

@@ -12,8 +12,8 @@ export interface TunnelClientOptions {
   readonly url: string;
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string } | undefined;
   readonly generation: TunnelGeneration;
-  /** Local port behind `127.0.0.1:<port>` of the node; undefined: the agent does not allow it. */
-  portFor(port: number): number | undefined;
+  /** Local port behind an address as the node sees it; undefined: the agent does not allow it. */
+  portFor(port: number, host: string): number | undefined;
   readonly clock: Clock;
   /** Default 5,000, as agents have it. */
   readonly pingPeriodMs?: number | undefined;
@@ -133,8 +133,8 @@ export class TunnelClient {
 
   /** A target that the agent does not allow ends the whole session. */
   #connect(connectionId: bigint, target: string): void {
-    const [, port] = /^tcp\/127\.0\.0\.1:(\d+)$/.exec(target) ?? [];
-    const local = port === undefined ? undefined : this.#options.portFor(Number(port));
+    const [, host = '', port] = /^tcp\/(.+):(\d+)$/.exec(target) ?? [];
+    const local = port === undefined ? undefined : this.#options.portFor(Number(port), host);
     if (local === undefined) {
       this.#socket.close(1011, 'connect not allowed');
       return;
