@@ -55,6 +55,8 @@ const refused: Record<string, [args: readonly string[], message: RegExp]> = {
   'a port out of range': [['--https-listen-port', '70000'], /takes a port from 1 to 65535, not "70000"/],
   'a name where an address is due': [['--node-external-ip', 'here'], /"here" is none: put names into --tls-san/],
   'a range that is none': [['--service-cidr', '10.43.0.0'], /"10.43.0.0" is no address range/],
+  'a DNS address that is none': [['--cluster-dns', 'here'], /--cluster-dns takes IP addresses, and "here" is none/],
+  'pods and services of different families': [['--service-cidr', 'fd00::/112'], /are of different families/],
   'ports that are no range': [['--service-node-port-range', '9-x'], /takes a range such as 30000-32767/],
   'a mode that is none': [['--write-kubeconfig-mode', '9z'], /octal mode such as 644/],
   'an empty token': [['--token', ''], /^--token: token must not be empty/],

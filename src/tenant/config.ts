@@ -92,6 +92,10 @@ export function readTenantConfig(
   }
   const serviceCidrs = orDefault(list('service-cidr'), ['10.43.0.0/16']).map(toCidr);
   const clusterCidrs = orDefault(list('cluster-cidr'), ['10.42.0.0/16']).map(toCidr);
+  checkFamilies(clusterCidrs, serviceCidrs);
+  const clusterDns = orDefault(list('cluster-dns'), [addressAt(serviceCidrs[0] ?? '', 10n)]);
+  for (const address of clusterDns)
+    if (isIP(address) === 0) throw new ConfigError(`--cluster-dns takes IP addresses, and "${address}" is none`);
   return {
     dataDir: resolve(values['data-dir'] ?? '/var/lib/warren'),
     bindAddress: values['bind-address'] ?? '0.0.0.0',
@@ -106,7 +110,7 @@ export function readTenantConfig(
     clusterCidrs,
     serviceCidrs,
     nodePorts: toPortRange(values['service-node-port-range'] ?? '30000-32767'),
-    clusterDns: orDefault(list('cluster-dns'), [addressAt(serviceCidrs[0] ?? '', 10n)]),
+    clusterDns,
     clusterDomain: values['cluster-domain'] ?? 'cluster.local',
     datastoreEndpoint:
       values['datastore-endpoint'] ?? env['WARREN_DATASTORE_ENDPOINT'] ?? env['K3S_DATASTORE_ENDPOINT'] ?? '',
@@ -118,6 +122,15 @@ export function readTenantConfig(
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
     logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
   };
+}
+
+/** Today's agents end at once where the ranges of pods and services begin with different families. */
+function checkFamilies([pods = '']: readonly string[], [services = '']: readonly string[]): void {
+  const isIpv6 = (cidr: string): boolean => cidr.includes(':');
+  if (isIpv6(pods) !== isIpv6(services))
+    throw new ConfigError(
+      `--cluster-cidr ${pods} and --service-cidr ${services} are of different families: begin both with IPv4 or IPv6`,
+    );
 }
 
 function parse(args: readonly string[]) {

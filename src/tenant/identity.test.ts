@@ -51,6 +51,17 @@ describe('the identity of a tenant', () => {
     await assert.rejects(load(mount(['server-ca.crt', 'server-ca.key'])), ConfigError);
     await assert.rejects(load(mount([])), /holds none of server-ca\.crt/);
   });
+
+  it('is refused in one line where a file is broken or belongs to another', async () => {
+    const broken: Record<string, string> = { 'client-ca.crt': 'junk', 'client-ca.key': files['server-ca.key'] ?? '' };
+    for (const [name, text] of Object.entries(broken)) {
+      const mounted = mount();
+      writeFileSync(join(mounted, name), text);
+      const told = (error: unknown): boolean =>
+        error instanceof ConfigError && error.message.startsWith(`${mounted}: client-ca `) && !/\n/.test(error.message);
+      await assert.rejects(load(mounted), told);
+    }
+  });
 });
 
 describe('the serving certificate', () => {

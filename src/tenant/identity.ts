@@ -45,7 +45,11 @@ export async function loadIdentity(
     );
   }
   const files = Object.fromEntries(PKI_FILE_NAMES.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
-  return { pki: loadPki(files), files };
+  try {
+    return { pki: loadPki(files), files };
+  } catch (cause) {
+    throw new ConfigError(`${folder}: ${(cause as Error).message}; restore the file from a backup`, { cause });
+  }
 }
 
 /** The serving certificate: kept until it nears its end or names are asked for that it lacks. */

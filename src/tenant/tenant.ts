@@ -47,6 +47,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const state: { client?: Client; nodes?: Lister<Node>; ready: boolean } = { ready: false };
   const tunnels = new TunnelServer({ clock, logger, reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName)) });
   const [advertised = '127.0.0.1'] = config.advertiseAddresses;
+  const published = config.advertiseAddresses.filter((address) => !isLoopback(address));
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
   const tokens: JoinTokens = {
     agent: secrets.agent,
@@ -63,7 +64,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     tunnels,
     client: () => state.client,
     ready: () => state.ready,
-    serverAddresses: config.advertiseAddresses.map((address) => toHostPort(address, config.port)),
+    serverAddresses: published.map((address) => toHostPort(address, config.port)),
     agentConfig: {
       port: config.port,
       clusterCidrs: config.clusterCidrs,
@@ -107,10 +108,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     });
     started.controlPlane = controlPlane;
     const client = controlPlane.clientFor(SUPERVISOR_USER, ['system:masters']);
-    await Promise.all([
-      ensureAgentRbac(client),
-      controlPlane.server.publishEndpoints(config.advertiseAddresses, config.port),
-    ]);
+    await Promise.all([ensureAgentRbac(client), controlPlane.server.publishEndpoints(published, config.port)]);
     state.client = client;
     state.nodes = controlPlane.informers.for(nodes);
     state.ready = true;
@@ -197,6 +195,11 @@ async function startAddons(
     abort.abort(new Error('the tenant stops'));
     await work;
   };
+}
+
+/** An address that means another machine to whoever reads it; the API refuses it as an endpoint, as upstream's. */
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
 
 /** Names that the serving certificate holds. 127.0.0.1 is where agents' own load balancers listen. */
