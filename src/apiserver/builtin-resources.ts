@@ -6,6 +6,7 @@ import { builtinShape } from '../machinery/schema/builtin.ts';
 import type { Clock } from '../std/clock.ts';
 import type { AuthenticatedCall, Authenticator, Authorizer, Handler } from './call.ts';
 import { crdHooks } from './crds/crd-hooks.ts';
+import { withCrdRules } from './crds/crd-strategy.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { namespaceHooks } from './registry/namespace-hooks.ts';
 import type { ResourceStore } from './registry/store.ts';
@@ -44,6 +45,8 @@ export interface BuiltinDeps {
   readonly connectors: Readonly<Record<string, Handler<AuthenticatedCall>>>;
 }
 
+const CRDS = 'apiextensions.k8s.io/customresourcedefinitions';
+
 /** All built-in kinds, ready to answer: the stored ones, and those that only act. */
 export function buildBuiltinResources(
   definitions: readonly ResourceDefinition[],
@@ -51,16 +54,24 @@ export function buildBuiltinResources(
 ): readonly ServedResource[] {
   const stores = new Map<string, ResourceStore>();
   const virtual = virtualCreaters(deps, stores);
-  return definitions.map((definition) => {
-    const path = `${definition.group}/${definition.plural}`;
+  return definitions.map((record) => {
+    const path = `${record.group}/${record.plural}`;
+    const definition = path === CRDS ? withCrdRules(record) : record;
     const creater = virtual[path];
     if (creater !== undefined) return deps.builder.virtual(definition, creater);
     const siblings = definitions.filter((other) => other.storagePrefix === definition.storagePrefix);
     const resource = deps.builder.stored(definition, siblings, extrasOf(path, deps, stores));
     stores.set(path, resource.store);
-    return resource;
+    const deprecation = deprecations[path];
+    return deprecation === undefined ? resource : { ...resource, deprecation };
   });
 }
+
+/** Source: the lifecycle marks of `k8s.io/api/core/v1/types.go`. */
+const deprecations: Readonly<Record<string, string>> = {
+  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
+};
 
 function virtualCreaters(
   deps: BuiltinDeps,
@@ -119,7 +130,7 @@ function hooksOf(path: string, deps: BuiltinDeps): ResourceExtras['hooks'] {
   switch (path) {
     case '/namespaces':
       return namespaceHooks;
-    case 'apiextensions.k8s.io/customresourcedefinitions':
+    case CRDS:
       return crdHooks;
     case '/services':
       return serviceHooks({

@@ -17,12 +17,13 @@ export class Catalog implements ResourceTable, ResourceCatalog {
   #builtin: readonly ServedResource[] = [];
   #custom: readonly ServedResource[] = [];
   #byPath = new Map<string, ServedResource>();
-  #groups = new Set<string>();
+  #builtinGroups = new Set<string>();
   #snapshot: ResourcesSnapshot | undefined;
   #generation = 0;
 
   setBuiltin(resources: readonly ServedResource[]): void {
     this.#builtin = resources;
+    this.#builtinGroups = new Set(resources.map(({ definition }) => definition.group));
     this.#rebuild();
   }
 
@@ -36,8 +37,8 @@ export class Catalog implements ResourceTable, ResourceCatalog {
     return this.#byPath.get(toPath(group, version, resource));
   }
 
-  hasGroup(group: string): boolean {
-    return this.#groups.has(group);
+  isBuiltinGroup(group: string): boolean {
+    return this.#builtinGroups.has(group);
   }
 
   /** Every resource in every version. */
@@ -66,7 +67,7 @@ export class Catalog implements ResourceTable, ResourceCatalog {
       byPath.set(toPath(group, version, plural), resource);
     }
     this.#byPath = byPath;
-    this.#groups = new Set(this.all().map(({ definition }) => definition.group));
+
     this.#snapshot = undefined;
     this.#generation += 1;
     for (const listener of [...this.#listeners]) listener();

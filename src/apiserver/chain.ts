@@ -11,7 +11,7 @@ import type {
 } from './call.ts';
 import { withAuthentication } from './filters/authentication.ts';
 import { withAuthorization } from './filters/authorization.ts';
-import { withFaults } from './filters/faults.ts';
+import { toFaultAnswer, withFaults } from './filters/faults.ts';
 import { withImpersonation } from './filters/impersonation.ts';
 import { render } from './render/render.ts';
 
@@ -39,5 +39,12 @@ export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
       audit(withFaults(logger, withImpersonation(authorizer, withAuthorization(authorizer, deps.dispatch)))),
     ),
   );
-  return async (call) => render(call, await answer(call));
+  return async (call) => {
+    const found = await answer(call);
+    try {
+      return render(call, found);
+    } catch (error) {
+      return render(call, toFaultAnswer(error, call, logger));
+    }
+  };
 }

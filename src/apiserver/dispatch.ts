@@ -1,4 +1,4 @@
-import { notFound } from '../machinery/errors/status-error.ts';
+import { methodNotSupported, notFound } from '../machinery/errors/status-error.ts';
 import type { Answer, AuthenticatedCall, Handler } from './call.ts';
 import type { RequestInfo } from './request-info.ts';
 import { methodNotAllowed, noSuchResource, pageNotFound } from './route-errors.ts';
@@ -8,8 +8,8 @@ import type { ServedResource } from './served-resource.ts';
 export interface ResourceTable {
   /** The resource, in the version of the path. */
   find(group: string, version: string, resource: string): ServedResource | undefined;
-  /** Whether some version of the group is served. */
-  hasGroup(group: string): boolean;
+  /** Whether built-in resources of the group are served. */
+  isBuiltinGroup(group: string): boolean;
 }
 
 /** Serves whole groups from elsewhere; asked before the server's own resources. */
@@ -32,7 +32,12 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
     const proxied = info.prefix === 'apis' ? deps.aggregated?.find(info.group, info.version) : undefined;
     if (proxied !== undefined) return proxied(call);
     if (info.isResourceRequest) return dispatchResource(call, deps.resources);
-    return (await deps.other?.(call)) ?? pageNotFound;
+    const answer = deps.other?.(call);
+    if (answer !== undefined) return await answer;
+    // Below a group that is built in, what is unknown is a resource that is not there.
+    if (info.prefix === 'api' || (info.prefix === 'apis' && deps.resources.isBuiltinGroup(info.group)))
+      throw noSuchResource();
+    return pageNotFound;
   };
 }
 
@@ -40,7 +45,7 @@ async function dispatchResource(call: AuthenticatedCall, resources: ResourceTabl
   const { info } = call;
   const resource = resources.find(info.group, info.version, info.resource);
   if (resource === undefined) {
-    if (info.prefix === 'api' || isBuiltIn(info.group, resources)) throw noSuchResource();
+    if (info.prefix === 'api' || resources.isBuiltinGroup(info.group)) throw noSuchResource();
     return pageNotFound;
   }
   const custom = resource.definition.origin === 'custom';
@@ -52,12 +57,8 @@ async function dispatchResource(call: AuthenticatedCall, resources: ResourceTabl
     throw noSuchResource();
   }
   const handler = info.subresource === '' ? verbHandler(call, resource) : subresourceHandler(info, call, resource);
+  if (resource.deprecation !== undefined) call.warnings.push(resource.deprecation);
   return handler(call);
-}
-
-/** A group without a single resource left is no group: paths below it are not even API paths. */
-function isBuiltIn(group: string, resources: ResourceTable): boolean {
-  return resources.hasGroup(group);
 }
 
 function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler<AuthenticatedCall> {
@@ -68,8 +69,14 @@ function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler
   const wholeCluster = definition.namespaced && info.namespace === '';
   if (named && (wholeCluster || !hasNamedVerbs(resource))) throw noSuchResource();
   const handler = named ? namedHandler(method, verbs) : collectionHandler(method, verbs, { wholeCluster });
-  if (handler === undefined) throw methodNotAllowed();
+  if (handler === undefined) throw refusedMethod(call, resource);
   return handler;
+}
+
+/** Custom resources have words of their own for a method that they do not take. */
+function refusedMethod({ info }: AuthenticatedCall, { definition }: ServedResource): Error {
+  if (definition.origin !== 'custom') return methodNotAllowed();
+  return methodNotSupported({ group: definition.group, resource: definition.plural }, info.verb);
 }
 
 function hasNamedVerbs({ verbs }: ServedResource): boolean {
@@ -126,6 +133,6 @@ function subresourceHandler(
   const takesTail = handlers['*'] !== undefined || info.subresource === 'proxy';
   if (info.parts.length > 3 && !takesTail) throw noSuchResource();
   const handler = handlers[call.method === 'HEAD' ? 'GET' : call.method] ?? handlers['*'];
-  if (handler === undefined) throw methodNotAllowed();
+  if (handler === undefined) throw refusedMethod(call, resource);
   return handler;
 }

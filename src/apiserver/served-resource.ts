@@ -28,4 +28,6 @@ export interface ServedResource {
   readonly subresources: ReadonlyMap<string, SubresourceHandlers>;
   /** As discovery shows them. */
   readonly shownSubresources: readonly ServedSubresource[];
+  /** A warning for everybody who asks for it at all. */
+  readonly deprecation?: string | undefined;
 }

@@ -4,13 +4,18 @@ import type {
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
 } from '../../generated/api/apiextensions/v1.ts';
+import { FieldError } from '../../machinery/errors/field-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { toApiVersion } from '../../machinery/object/object.ts';
 import type { Column, ResourceDefinition, Verb } from '../../machinery/object/resource-definition.ts';
-import { compileStructural } from '../../machinery/schema/structural.ts';
+import { decodeObject } from '../../machinery/schema/decode.ts';
+import { compileStructural, type StructuralSchema } from '../../machinery/schema/structural.ts';
 import { validateCustom } from '../../machinery/schema/validate-custom.ts';
 import { humanDuration } from '../../machinery/values/human-duration.ts';
 import { parseJsonPath } from '../../machinery/values/json-path.ts';
+import { cloneJson } from '../registry/clone-json.ts';
+import { isSame } from '../registry/equality.ts';
+import { compareVersions } from './version-order.ts';
 
 /** In the order in which upstream lists them for custom resources. */
 const verbs: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
@@ -50,7 +55,7 @@ function toDefinition(
     schema: structural.shape,
     storagePrefix: `${group}/${names.plural}`,
     storageVersion,
-    convert: version.name === storageVersion ? undefined : converter(own, { group, version: storageVersion }),
+    convert: converter(own, { group, version: storageVersion }, structural),
     hasStatus: version.subresources?.status !== undefined,
     scale:
       scale === undefined
@@ -75,7 +80,7 @@ function toDefinition(
       applyDefaults: (object) => structural.applyDefaults(object),
       validateCreate: (object) => validateCustom(object, structural.schema),
       validateUpdate: (object) => validateCustom(object, structural.schema),
-      validateStatusUpdate: (object) => validateCustom(object, structural.schema),
+      validateStatusUpdate: (object) => validateStatus(object, structural.schema),
     },
   };
 }
@@ -106,7 +111,7 @@ function toColumn({
     name,
     type: type as Column['type'],
     ...(format ? { format } : {}),
-    ...(description ? { description } : {}),
+    description: description || `Custom resource definition column (in JSONPath format): ${jsonPath}`,
     ...(priority ? { priority } : {}),
     cell(object, { nowMs }) {
       const found = find(object);
@@ -140,13 +145,52 @@ function toSelectable(jsonPath: string): (object: AnyObject) => string {
   };
 }
 
-/** Conversion by the strategy `None`: versions differ in name only. */
+/** Judges the status alone; upstream's sentences name its fields without it. */
+function validateStatus(object: AnyObject, schema: JSONSchemaProps): readonly FieldError[] {
+  const statusSchema = schema.properties?.['status'];
+  if (statusSchema === undefined || object['status'] === undefined) return [];
+  const faults = validateCustom(object['status'], statusSchema);
+  return faults.map(
+    ({ reason, field, value, detail }) =>
+      new FieldError(reason, field === '' ? 'status' : `status.${field}`, value, detail),
+  );
+}
+
+/**
+ * Conversion by the strategy `None`: versions differ in name only. Defaults that came after an object was stored are
+ * filled when it is read. Undefined where stored objects are served as they are.
+ */
 function converter(
   served: { group: string; version: string },
   stored: { group: string; version: string },
-): NonNullable<ResourceDefinition['convert']> {
+  structural: StructuralSchema,
+): ResourceDefinition['convert'] {
+  const isStored = served.version === stored.version;
+  const hasDefaults = JSON.stringify(structural.schema).includes('"default":');
+  if (isStored && !hasDefaults) return undefined;
   return {
-    fromStorage: (object: AnyObject) => ({ ...object, apiVersion: toApiVersion(served) }),
-    toStorage: (object: AnyObject) => ({ ...object, apiVersion: toApiVersion(stored) }),
+    fromStorage(object) {
+      const named = isStored ? object : { ...object, apiVersion: toApiVersion(served) };
+      const pruned = isStored ? named : decodeObject(named, structural.shape, { unknownFields: 'drop' }).object;
+      if (!hasDefaults) return pruned;
+      const filled = cloneJson(pruned);
+      structural.applyDefaults(filled);
+      return isSame(filled, pruned) ? pruned : filled;
+    },
+    toStorage: (object) => (isStored ? object : { ...object, apiVersion: toApiVersion(stored) }),
   };
+}
+
+/** What everybody hears who asks for a version that is to go. Source: apiextensions `customresource_handler.go`. */
+export function deprecationOf(crd: CustomResourceDefinition, versionName: string): string | undefined {
+  const { group, names, versions } = crd.spec;
+  const version = versions.find(({ name }) => name === versionName);
+  if (version?.deprecated !== true) return undefined;
+  if (version.deprecationWarning !== undefined) return version.deprecationWarning;
+  const text = `${group}/${versionName} ${names.kind} is deprecated`;
+  const [best] = versions
+    .filter(({ served, deprecated, name }) => served && !deprecated && compareVersions(name, versionName) < 0)
+    .map(({ name }) => name)
+    .sort(compareVersions);
+  return best === undefined ? text : `${text}; use ${group}/${best} ${names.kind}`;
 }

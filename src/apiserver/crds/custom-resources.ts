@@ -7,7 +7,7 @@ import type { ResourcesBuilder } from '../resources-builder.ts';
 import type { ServedResource } from '../served-resource.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isConditionTrue } from './conditions.ts';
-import { toDefinitions } from './custom-definitions.ts';
+import { deprecationOf, toDefinitions } from './custom-definitions.ts';
 import { refusesCreation } from './terminating.ts';
 
 export interface CustomResourcesDeps {
@@ -59,7 +59,8 @@ export class CustomResources {
     this.#deps.storage.drop(storagePrefix);
     const resources = definitions.map((definition) => {
       const resource = this.#deps.builder.stored(definition, definitions);
-      return terminating ? refusesCreation(resource) : resource;
+      const served = { ...resource, deprecation: deprecationOf(crd, definition.version) };
+      return terminating ? refusesCreation(served) : served;
     });
     return { crd, storagePrefix, resources };
   }

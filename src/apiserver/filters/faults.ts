@@ -14,7 +14,8 @@ export function withFaults<C extends Call>(logger: Logger, next: Handler<C>): Ha
   };
 }
 
-function toFaultAnswer(error: unknown, call: Call, logger: Logger): ObjectAnswer {
+/** The `Status` that tells of a fault. */
+export function toFaultAnswer(error: unknown, call: Call, logger: Logger): ObjectAnswer {
   const fault = asStatusError(error);
   if (!(error instanceof StatusError) && !call.signal.aborted) {
     logger.error('a request failed unexpectedly', { method: call.method, path: call.path, error });

@@ -74,6 +74,8 @@ export class CachedCollection implements Collection {
     const { cache, clock, freshness, view } = this.#deps;
     const selector = parseSelectors(query, this.#definition);
     const prefix = toPrefix(this.#definition.storagePrefix, query.namespace);
+    const fault = query.resourceVersion === '' ? undefined : resourceVersionFault(query.resourceVersion);
+    if (fault !== undefined) throw new StatusError({ code: 500, reason: '', message: fault });
     const wanted = parseResourceVersion(query.resourceVersion);
     const fromNowhere = wanted === undefined || wanted === 0n;
     const initial = query.sendInitialEvents ?? fromNowhere;

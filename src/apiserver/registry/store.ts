@@ -396,7 +396,13 @@ export class ResourceStore {
 
   /** The object as it is written: fields in order, empty ones dropped or in place as upstream has them. */
   #finish(object: AnyObject): AnyObject {
-    return toWire(object, this.definition.schema);
+    const { schema, origin } = this.definition;
+    if (origin === 'builtin') return toWire(object, schema);
+    // Custom objects keep what they were given, nulls too; only their metadata is typed.
+    const metadata = schema.fields.get('metadata')?.type;
+    if (metadata?.shape !== 'object') return object;
+    const { apiVersion, kind, ...rest } = object;
+    return { apiVersion, kind, ...rest, metadata: toWire(object.metadata as AnyObject, metadata) } as AnyObject;
   }
 
   #toStored(object: AnyObject): AnyObject {

@@ -24,7 +24,7 @@ export class VersionView {
     if (convert === undefined) return stored;
     const known = this.#converted.get(stored);
     if (known !== undefined) return known;
-    const served = new ConvertedItem(() => this.#convert(stored.object));
+    const served = new ConvertedItem(stored, (object) => this.#convert(object));
     this.#converted.set(stored, served);
     return served;
   }
@@ -37,27 +37,32 @@ export class VersionView {
 
   #convert(object: AnyObject): AnyObject {
     const converted = this.#definition.convert?.fromStorage(object) ?? object;
+    if (converted === object) return object;
     return { ...converted, apiVersion: toApiVersion(this.#definition), kind: this.#definition.kind };
   }
 }
 
-/** Converts when first asked. */
+/** Converts when first asked. What conversion leaves as it is, keeps its bytes too. */
 class ConvertedItem implements ServedItem {
-  readonly #convert: () => AnyObject;
+  readonly #stored: ServedItem;
+  readonly #convert: (object: AnyObject) => AnyObject;
   #object: AnyObject | undefined;
   #json: Buffer | undefined;
 
-  constructor(convert: () => AnyObject) {
+  constructor(stored: ServedItem, convert: (object: AnyObject) => AnyObject) {
+    this.#stored = stored;
     this.#convert = convert;
   }
 
   get object(): AnyObject {
-    this.#object ??= deepFreeze(this.#convert());
+    this.#object ??= deepFreeze(this.#convert(this.#stored.object));
     return this.#object;
   }
 
   get json(): Buffer {
-    this.#json ??= Buffer.from(JSON.stringify(this.object));
+    const { object } = this;
+    if (object === this.#stored.object) return this.#stored.json;
+    this.#json ??= Buffer.from(JSON.stringify(object));
     return this.#json;
   }
 }

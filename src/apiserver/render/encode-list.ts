@@ -23,12 +23,12 @@ export function encodeList(
   context: ListContext,
 ): Buffer | readonly Buffer[] {
   if (form.as !== undefined && definition !== undefined) {
-    return encodeObject({ object: shapeList(list, definition, form, context) }, form, context.call);
+    return encodeObject({ object: shapeList(list, definition, form, context) }, form);
   }
   const custom = definition?.origin === 'custom';
   if (form.mediaType === 'application/json' && !form.pretty) return joinJson(list, definition, { custom });
   const object = toListObject(list, { custom });
-  if (form.mediaType !== 'application/vnd.kubernetes.protobuf') return encodeObject({ object }, form, context.call);
+  if (form.mediaType !== 'application/vnd.kubernetes.protobuf') return encodeObject({ object }, form);
   const itemType = protobufTypeOf(list.apiVersion, list.kind.replace(/List$/, ''));
   return wrapUnknown(list.apiVersion, list.kind, encodeProtobuf(object, `${itemType}List`));
 }

@@ -1,11 +1,9 @@
-import { createRequire } from 'node:module';
-import type { stringify } from 'yaml';
 import type { MediaType, Negotiated } from '../../machinery/codecs/negotiate.ts';
 import { wrapUnknown } from '../../machinery/codecs/protobuf/envelope.ts';
 import { encodeProtobuf } from '../../machinery/codecs/protobuf/message-codec.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
-import type { Call } from '../call.ts';
+import { toYaml } from './yaml-text.ts';
 
 export const contentTypes: Readonly<Record<MediaType, string>> = {
   'application/json': 'application/json',
@@ -19,7 +17,6 @@ const LINE_BREAK = Buffer.from('\n');
 export function encodeObject(
   item: { readonly object: AnyObject; readonly json?: Buffer | undefined },
   form: Negotiated,
-  _call: Call,
 ): Buffer | readonly Buffer[] {
   switch (form.mediaType) {
     case 'application/vnd.kubernetes.protobuf':
@@ -27,7 +24,7 @@ export function encodeObject(
     case 'application/yaml':
       return Buffer.from(toYaml(item.object));
     default:
-      if (form.pretty) return Buffer.from(`${JSON.stringify(item.object, undefined, 2)}\n`);
+      if (form.pretty) return Buffer.from(JSON.stringify(item.object, undefined, 2));
       return item.json === undefined ? Buffer.from(`${JSON.stringify(item.object)}\n`) : [item.json, LINE_BREAK];
   }
 }
@@ -67,17 +64,4 @@ export function protobufTypeOf(apiVersion: string, kind: string): string {
   const typeName = meta ?? typeNameOf(apiVersion, kind);
   if (typeName === undefined) throw new Error(`${apiVersion}, ${kind} has no protobuf form`);
   return typeName;
-}
-
-/** Keys sorted, as upstream's YAML is. */
-export function toYaml(value: unknown): string {
-  const { stringify: write } = createRequire(import.meta.url)('yaml') as { stringify: typeof stringify };
-  return write(value, {
-    sortMapEntries: true,
-    lineWidth: 0,
-    indentSeq: false,
-    version: '1.1',
-    aliasDuplicateObjects: false,
-    singleQuote: false,
-  });
 }

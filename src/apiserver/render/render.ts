@@ -1,5 +1,6 @@
 import type { Negotiated } from '../../machinery/codecs/negotiate.ts';
-import { StatusError } from '../../machinery/errors/status-error.ts';
+import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { Answer, BytesAnswer, Call, ListAnswer, ObjectAnswer, WatchAnswer, WireAnswer } from '../call.ts';
 import { negotiateAnswer } from '../verbs/media.ts';
 import { contentTypes, encodeObject } from './encode.ts';
@@ -21,51 +22,48 @@ export function render(call: Call, answer: Answer): WireAnswer {
   }
 }
 
-function renderObject(call: Call, answer: ObjectAnswer): BytesAnswer {
-  const { item, status, table } = answer;
+function renderObject(call: Call, { item, status, table, headers }: ObjectAnswer): BytesAnswer {
   const form = formOf(call, {
     protobuf: table === undefined || table.definition.origin === 'builtin',
     transforms: table !== undefined,
   });
-  const { headers } = answer;
   const contentType = contentTypes[form.mediaType];
   if (table === undefined || form.as === undefined) {
-    return { kind: 'bytes', status, contentType, headers, body: encodeObject(item, form, call) };
+    return { kind: 'bytes', status, contentType, headers, body: encodeObject(item, form) };
   }
-  const shape: Shape = {
-    form,
-    definition: table.definition,
-    nowMs: call.startedMs,
-    includeObject: includeObjectOf(call),
-  };
-  const shaped = shapeObject(item.object, shape);
-  return {
-    kind: 'bytes',
-    status,
-    contentType: withTransform(contentType, form),
-    headers,
-    body: encodeObject({ object: shaped }, form, call),
-  };
+  const { definition } = table;
+  if (form.as === 'PartialObjectMetadataList') {
+    throw unfit(`you requested ${form.as}, but the requested object is not a list (${goType(definition)})`);
+  }
+  const shape: Shape = { form, definition, nowMs: call.startedMs, includeObject: includeObjectOf(call, form) };
+  const body = encodeObject({ object: shapeObject(item.object, shape) }, form);
+  return { kind: 'bytes', status, contentType, headers, body };
 }
 
-function renderList(call: Call, answer: ListAnswer): BytesAnswer {
-  const definition = answer.table?.definition;
+function renderList(call: Call, { list, status, table, headers }: ListAnswer): BytesAnswer {
+  const definition = table?.definition;
   const form = formOf(call, { protobuf: definition?.origin !== 'custom', transforms: definition !== undefined });
-  const contentType = withTransform(contentTypes[form.mediaType], form);
-  const body = encodeList(answer.list, definition, form, { call, includeObject: includeObjectOf(call) });
-  return {
-    kind: 'bytes',
-    status: answer.status,
-    contentType,
-    headers: answer.headers,
-    body,
-  };
+  if (form.as === 'PartialObjectMetadata' && definition !== undefined) {
+    throw unfit(`you requested ${form.as}, but the requested object is a list (${goType(definition, 'List')})`);
+  }
+  const body = encodeList(list, definition, form, { call, includeObject: includeObjectOf(call, form) });
+  return { kind: 'bytes', status, contentType: contentTypes[form.mediaType], headers, body };
 }
 
 function renderWatch(call: Call, answer: WatchAnswer): WireAnswer {
   const definition = answer.table?.definition;
   const form = formOf(call, { protobuf: definition?.origin !== 'custom', transforms: definition !== undefined });
-  return watchStream(call, answer, form, { includeObject: includeObjectOf(call) });
+  return watchStream(call, answer, form, { includeObject: includeObjectOf(call, form) });
+}
+
+function unfit(message: string): StatusError {
+  return new StatusError({ code: 406, reason: 'NotAcceptable', message });
+}
+
+/** The name of a Go type, which upstream shows. */
+function goType({ origin, group, kind }: ResourceDefinition, suffix = ''): string {
+  if (origin === 'custom') return `*unstructured.Unstructured${suffix}`;
+  return `*${group === '' ? 'core' : group.split('.')[0]}.${kind}${suffix}`;
 }
 
 /** A fault is told in JSON where the client takes nothing that there is. */
@@ -80,19 +78,17 @@ function formOf(call: Call, options: { protobuf: boolean; transforms: boolean })
   }
 }
 
-/** Browsers and curl get indented text unless they say otherwise. Source: apiserver `negotiation/negotiate.go` (isPrettyPrint). */
+/** Browsers and tools like curl get indented text unless they say otherwise. Source: apiserver `negotiation/negotiate.go`. */
 function isPretty(call: Call): boolean {
   const value = call.query.get('pretty');
-  if (value !== null) return value === '1' || value === 'true';
-  return false;
+  if (value) return ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(call.header('user-agent') ?? '');
 }
 
-function includeObjectOf(call: Call): 'None' | 'Metadata' | 'Object' {
+function includeObjectOf(call: Call, form: Negotiated): 'None' | 'Metadata' | 'Object' {
   const value = call.query.get('includeObject');
-  return value === 'None' || value === 'Object' ? value : 'Metadata';
-}
-
-function withTransform(contentType: string, form: Negotiated): string {
-  if (form.as === undefined) return contentType;
-  return `${contentType};as=${form.as};v=${form.version};g=${form.group}`;
+  if (value === null || value === '' || form.as !== 'Table') return 'Metadata';
+  if (value === 'None' || value === 'Object' || value === 'Metadata') return value;
+  const why = `Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`;
+  throw badRequest(`Unable to convert to Table as requested: includeObject: ${why}`);
 }

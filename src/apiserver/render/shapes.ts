@@ -32,6 +32,19 @@ export function tableOf(
     version: shape.form.version === 'v1beta1' ? 'v1beta1' : 'v1',
     nowMs,
     metadata,
+    conditionsOf: definition.group === '' && definition.plural === 'pods' ? podConditions : undefined,
     ...(withoutHeader ? { withoutHeader } : {}),
   });
+}
+
+const endings: Readonly<Record<string, string>> = {
+  Succeeded: 'The pod has completed successfully.',
+  Failed: 'The pod failed.',
+};
+
+/** Source: `pkg/printers/internalversion/printers.go` (printPod). */
+function podConditions(pod: AnyObject): readonly unknown[] | undefined {
+  const { phase = '' } = (pod['status'] ?? {}) as { phase?: string };
+  const message = endings[phase];
+  return message === undefined ? undefined : [{ type: 'Completed', status: 'True', reason: phase, message }];
 }

@@ -1,6 +1,6 @@
 import type { Scale } from '../../generated/api/autoscaling/v1.ts';
 import { fieldInvalid } from '../../machinery/errors/field-error.ts';
-import { invalid, notFound } from '../../machinery/errors/status-error.ts';
+import { internalError, invalid, notFound } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, type ObjectKey, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition, ScalePaths } from '../../machinery/object/resource-definition.ts';
 import { cloneJson } from '../registry/clone-json.ts';
@@ -49,7 +49,12 @@ export class ScaleTarget implements Updatable {
   }
 
   async get(key: ObjectKey): Promise<Written> {
-    return { object: toScale((await this.#store.get(key)).object, this.#paths) };
+    const { object } = await this.#store.get(key);
+    const { specReplicas } = this.#paths;
+    if (this.#store.definition.origin === 'custom' && valueAt(object, specReplicas) === undefined) {
+      throw internalError(new Error(`the spec replicas field ${JSON.stringify(specReplicas)} does not exist`));
+    }
+    return { object: toScale(object, this.#paths) };
   }
 
   async update(
@@ -70,7 +75,7 @@ export class ScaleTarget implements Updatable {
         const managers = toScaleManagers(managedFields, field);
         if (managers.length > 0) old.metadata.managedFields = managers;
         const scale = await request.transform(old);
-        validateScale(scale);
+        validateScale(scale, definition, paths, key.name);
         const next = cloneJson(previous);
         setValueAt(next, paths.specReplicas, Number(valueAt(scale, '.spec.replicas') ?? 0));
         // Whoever names a revision of the scale means the one of the object.
@@ -90,9 +95,17 @@ function missing({ group, plural }: ResourceDefinition, key: ObjectKey): Error {
   return notFound({ group, resource: plural }, key.name);
 }
 
-function validateScale(scale: AnyObject): void {
+function validateScale(
+  scale: AnyObject,
+  { origin, group, kind }: ResourceDefinition,
+  { specReplicas }: ScalePaths,
+  name: string,
+): void {
   const replicas = valueAt(scale, '.spec.replicas') ?? 0;
   if (Number(replicas) >= 0) return;
+  if (origin === 'custom') {
+    throw invalid({ group, kind }, name, [fieldInvalid(specReplicas, replicas, 'should be a non-negative integer')]);
+  }
   const fault = fieldInvalid('spec.replicas', replicas, 'must be greater than or equal to 0');
   throw invalid({ group: 'autoscaling', kind: 'Scale' }, scale.metadata.name ?? '', [fault]);
 }

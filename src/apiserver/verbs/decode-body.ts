@@ -37,9 +37,11 @@ export async function decodeBody(
   checkBodyKind(parsed.value, definition, bytes);
   const { object, unknown } = toObject(parsed.value, definition);
   const strangers = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-  if (mediaType !== YAML_TYPE) reportFields(call, definition, fieldValidation, [...strangers, ...parsed.duplicates]);
-  else
-    reportFields(call, definition, fieldValidation, [...yamlFaults(parsed.duplicates, fieldValidation), ...strangers]);
+  const { duplicates } = parsed;
+  if (mediaType !== YAML_TYPE) {
+    const faults = definition.origin === 'custom' ? [...duplicates, ...strangers] : [...strangers, ...duplicates];
+    reportFields(call, definition, fieldValidation, faults);
+  } else reportFields(call, definition, fieldValidation, [...yamlFaults(duplicates, fieldValidation), ...strangers]);
   return withDefaults(object, definition);
 }
 

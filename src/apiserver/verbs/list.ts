@@ -26,6 +26,9 @@ export function listHandler(
 
 /** The options with what the path says. */
 export function toCollectionQuery(call: AuthenticatedCall, options: ListOptions): CollectionQuery {
-  const { namespace } = call.info;
-  return { ...options, namespace: namespace === '' ? undefined : namespace, signal: call.signal };
+  const { namespace, name } = call.info;
+  const query = { ...options, namespace: namespace === '' ? undefined : namespace, signal: call.signal };
+  // The old paths of watches may name one object.
+  if (name === '' || options.fieldSelector) return query;
+  return { ...query, fieldSelector: `metadata.name=${name}` };
 }

@@ -10,17 +10,23 @@ export interface TableOptions {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Leaves out the column definitions, as later events of a watch do. */
   readonly withoutHeader?: boolean;
+  /** What rows say of themselves beside the cells, such as that a pod has completed. */
+  readonly conditionsOf?: ((object: AnyObject) => readonly unknown[] | undefined) | undefined;
 }
+
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /** The rows of `kubectl get`. Source: apiserver `pkg/endpoints/handlers/response.go` (asTable). */
 export function toTable(objects: readonly AnyObject[], columns: readonly Column[], options: TableOptions): AnyObject {
   const { includeObject, version, nowMs, metadata } = options;
-  const rows = objects.map((object) => ({
-    cells: columns.map((column) => column.cell(object, { nowMs }) ?? null),
-    ...(includeObject === 'None'
-      ? {}
-      : { object: includeObject === 'Object' ? object : toPartialMetadata(object, version) }),
-  }));
+  const rows = objects.map((object) => {
+    const conditions = options.conditionsOf?.(object);
+    return {
+      cells: columns.map((column) => column.cell(object, { nowMs }) ?? null),
+      ...(conditions === undefined ? {} : { conditions }),
+      object: rowObject(object, includeObject, version),
+    };
+  });
   const columnDefinitions = options.withoutHeader
     ? null
     : columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({
@@ -37,6 +43,17 @@ export function toTable(objects: readonly AnyObject[], columns: readonly Column[
     columnDefinitions,
     rows,
   } as unknown as AnyObject;
+}
+
+function rowObject(
+  object: AnyObject,
+  include: TableOptions['includeObject'],
+  version: TableOptions['version'],
+): AnyObject | null {
+  if (include === 'Object') return object;
+  // The end of the initial events is marked by an annotation, which watchers need to see.
+  const isNeeded = include === 'Metadata' || object.metadata.annotations?.[INITIAL_EVENTS_END] !== undefined;
+  return isNeeded ? toPartialMetadata(object, version) : null;
 }
 
 /** An object reduced to its metadata. */

@@ -29,7 +29,6 @@ const silent = new Set<FieldErrorReason>([
   'FieldValueRequired',
   'FieldValueForbidden',
   'FieldValueTooLong',
-  'FieldValueTooMany',
   'InternalError',
 ]);
 

@@ -24,6 +24,8 @@ export class TypeMismatchError extends Error {
 interface Context {
   readonly keep: boolean;
   readonly unknown: string[];
+  /** Upstream reads the metadata of custom objects by itself, so that messages leave its name out. */
+  readonly custom: boolean;
   /** Type that holds the field that is being read, for messages. */
   holder: string;
 }
@@ -35,7 +37,8 @@ interface Context {
  * @throws StatusError 400 with upstream's sentence, for the first value of a wrong type.
  */
 export function decodeObject(value: unknown, shape: ObjectShape, options: DecodeOptions): Decoded {
-  const context: Context = { keep: options.unknownFields === 'keep', unknown: [], holder: '' };
+  const custom = shape.typeName === undefined;
+  const context: Context = { keep: options.unknownFields === 'keep', unknown: [], custom, holder: '' };
   try {
     const object = decodeStruct(value, shape, '', context) as AnyObject;
     return { object, unknown: context.unknown.length > 1 ? asInDocument(context.unknown, value) : context.unknown };
@@ -297,8 +300,9 @@ function mismatch(value: unknown, type: TypeSchema, path: string, context: Conte
   );
 }
 
-function place(path: string, { holder }: Context): string {
-  return path === '' ? 'Go value' : `Go struct field ${holder}.${path.replace(/\[\d+\]/g, '')}`;
+function place(path: string, { holder, custom }: Context): string {
+  const shown = custom ? path.replace(/^metadata\./, '') : path;
+  return path === '' ? 'Go value' : `Go struct field ${holder}.${shown.replace(/\[\d+\]/g, '')}`;
 }
 
 function jsonTypeOf(value: unknown): string {

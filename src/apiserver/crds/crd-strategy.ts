@@ -1,0 +1,66 @@
+import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
+import type { ResourceDefinition, Strategy } from '../../machinery/object/resource-definition.ts';
+import { cloneJson } from '../registry/clone-json.ts';
+import { validateCrd, validateCrdStatus } from './crd-validation.ts';
+
+/**
+ * The rules of definitions, behind those that their record has already.
+ *
+ * Source: apiextensions-apiserver `pkg/registry/customresourcedefinition/strategy.go`, `pkg/apis/apiextensions/v1/defaults.go`.
+ */
+export function withCrdRules(definition: ResourceDefinition): ResourceDefinition {
+  const { strategy } = definition;
+  const rules: Strategy<AnyObject> = {
+    ...strategy,
+    applyDefaults(object) {
+      strategy.applyDefaults?.(object);
+      fillNames(asCrd(object));
+    },
+    prepareForCreate(object, context) {
+      strategy.prepareForCreate?.(object, context);
+      object['status'] = {};
+      addStoredVersions(asCrd(object));
+    },
+    validateCreate: (object) => [...(strategy.validateCreate?.(object) ?? []), ...validateCrd(asCrd(object))],
+    prepareForUpdate(next, previous) {
+      strategy.prepareForUpdate?.(next, previous);
+      next['status'] = cloneJson(previous['status']);
+      addStoredVersions(asCrd(next));
+    },
+    validateUpdate: (next, previous) => [
+      ...(strategy.validateUpdate?.(next, previous) ?? []),
+      ...validateCrd(asCrd(next), asCrd(previous)),
+    ],
+    validateStatusUpdate: (next, previous) => [
+      ...(strategy.validateStatusUpdate?.(next, previous) ?? []),
+      ...validateCrdStatus(asCrd(next)),
+    ],
+  };
+  // The shape of a record is compiled when first asked for; a copy must not ask.
+  const parts = Object.getOwnPropertyDescriptors(definition);
+  return Object.defineProperties({}, { ...parts, strategy: { value: rules, enumerable: true } }) as ResourceDefinition;
+}
+
+function asCrd(object: AnyObject): CustomResourceDefinition {
+  return object as unknown as CustomResourceDefinition;
+}
+
+function fillNames({ spec }: CustomResourceDefinition): void {
+  if (spec === undefined) return;
+  const { names } = spec;
+  if (names?.kind) {
+    if (!names.singular) names.singular = names.kind.toLowerCase();
+    if (!names.listKind) names.listKind = `${names.kind}List`;
+  }
+  spec.conversion ??= { strategy: 'None' };
+  const service = spec.conversion.webhook?.clientConfig?.service;
+  if (service !== undefined) service.port ??= 443;
+}
+
+/** A version in which objects were stored once is told of until somebody says that none are left. */
+function addStoredVersions(crd: CustomResourceDefinition): void {
+  const stored = new Set(crd.status?.storedVersions ?? []);
+  for (const { name, storage } of crd.spec?.versions ?? []) if (storage) stored.add(name);
+  if (crd.status !== undefined && crd.status !== null) crd.status.storedVersions = [...stored];
+}
