@@ -2,11 +2,22 @@ import type { ResourceDefinition } from '../machinery/object/resource-definition
 import { appsKinds } from './apps/kinds.ts';
 import { batchKinds } from './batch/kinds.ts';
 import { coreKinds } from './core/kinds.ts';
+import { discoveryKinds } from './discovery/kinds.ts';
 import { regardingEventResource } from './events/event/definition.ts';
 import { networkingKinds } from './networking/kinds.ts';
 import { otherKinds } from './other-kinds.ts';
+import { rbacKinds } from './rbac/kinds.ts';
 
 /** Every built-in kind in every version that is served. */
 export function builtinResources(): readonly ResourceDefinition[] {
-  return [...coreKinds, ...appsKinds, ...batchKinds, regardingEventResource, ...networkingKinds, ...otherKinds];
+  return [
+    ...coreKinds,
+    ...appsKinds,
+    ...batchKinds,
+    regardingEventResource,
+    ...networkingKinds,
+    ...discoveryKinds,
+    ...rbacKinds,
+    ...otherKinds,
+  ];
 }

@@ -1,114 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { HorizontalPodAutoscaler } from '../generated/api/autoscaling/v2.ts';
 import type { CertificateSigningRequest } from '../generated/api/certificates/v1.ts';
-import type { Lease } from '../generated/api/coordination/v1.ts';
-import type { RuntimeClass } from '../generated/api/node/v1.ts';
-import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
-import type { ClusterRole, ClusterRoleBinding, RoleBinding, Subject } from '../generated/api/rbac/v1.ts';
-import type { PriorityClass } from '../generated/api/scheduling/v1.ts';
 import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from '../generated/api/storage/v1.ts';
 import * as types from '../generated/resource-types.ts';
-import {
-  type FieldError,
-  fieldForbidden,
-  fieldInvalid,
-  fieldNotSupported,
-  fieldRequired,
-} from '../machinery/errors/field-error.ts';
+import { type FieldError, fieldForbidden, fieldInvalid, fieldRequired } from '../machinery/errors/field-error.ts';
 import type { AnyObject, KubeObject } from '../machinery/object/object.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
+import { leaseResource } from './coordination/lease/definition.ts';
 import { defineResource } from './define.ts';
-import { ageColumn, ageOf, column, nameColumn, wide } from './legacy-columns.ts';
+import { ageColumn, ageOf, column, nameColumn } from './legacy-columns.ts';
+import { runtimeClassResource } from './node/runtime-class/definition.ts';
+import { podDisruptionBudgetResource } from './policy/pod-disruption-budget/definition.ts';
+import { priorityClassResource } from './scheduling/priority-class/definition.ts';
 import { specAndStatus } from './status-strategy.ts';
-
-/** Source: pkg/apis/rbac/v1/defaults.go. */
-function defaultBinding(binding: {
-  roleRef?: { apiGroup?: string } | undefined;
-  subjects?: Subject[] | undefined;
-}): void {
-  if (binding.roleRef && !binding.roleRef.apiGroup) binding.roleRef.apiGroup = 'rbac.authorization.k8s.io';
-  for (const subject of binding.subjects ?? []) {
-    if (subject.apiGroup) continue;
-    if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup = 'rbac.authorization.k8s.io';
-  }
-}
-
-const SUBJECT_KINDS = ['ServiceAccount', 'User', 'Group'];
-
-function validateBinding(binding: RoleBinding | ClusterRoleBinding): FieldError[] {
-  const faults: FieldError[] = [];
-  if (!binding.roleRef?.name) faults.push(fieldRequired('roleRef.name'));
-  (binding.subjects ?? []).forEach((subject, index) => {
-    if (!subject.name) faults.push(fieldRequired(`subjects[${index}].name`));
-    if (!SUBJECT_KINDS.includes(subject.kind ?? ''))
-      faults.push(fieldNotSupported(`subjects[${index}].kind`, subject.kind, SUBJECT_KINDS));
-  });
-  return faults;
-}
-
-function keepRole(next: RoleBinding | ClusterRoleBinding, previous: RoleBinding | ClusterRoleBinding): FieldError[] {
-  const faults = validateBinding(next);
-  if (!isDeepStrictEqual(next.roleRef, previous.roleRef))
-    faults.push(fieldInvalid('roleRef', next.roleRef, 'cannot change roleRef'));
-  return faults;
-}
-
-const subjectsText = (subjects: readonly Subject[] | undefined, kind: string): string =>
-  (subjects ?? [])
-    .filter((subject) => subject.kind === kind)
-    .map(({ namespace, name }) => (kind === 'ServiceAccount' ? `${namespace}/${name}` : name))
-    .join(', ');
-
-const bindingColumns = [
-  nameColumn,
-  column<RoleBinding>('Role', ({ roleRef }) => `${roleRef?.kind}/${roleRef?.name}`),
-  ageColumn,
-  column<RoleBinding>('Users', ({ subjects }) => subjectsText(subjects, 'User'), wide),
-  column<RoleBinding>('Groups', ({ subjects }) => subjectsText(subjects, 'Group'), wide),
-  column<RoleBinding>('ServiceAccounts', ({ subjects }) => subjectsText(subjects, 'ServiceAccount'), wide),
-];
-
-const createdAt = column<KubeObject>('Created At', ({ metadata }) => metadata.creationTimestamp ?? '', {
-  type: 'date',
-});
-const unconditional = { allowCreateOnUpdate: true } as const;
-
-const rbac = [
-  defineResource(types.roles, { ...unconditional, columns: [nameColumn, createdAt] }),
-  defineResource(types.clusterroles, {
-    ...unconditional,
-    columns: [nameColumn, createdAt],
-    strategy: {
-      validateCreate: ({ aggregationRule }: ClusterRole) =>
-        aggregationRule && (aggregationRule.clusterRoleSelectors ?? []).length === 0
-          ? [
-              fieldRequired(
-                'aggregationRule.clusterRoleSelectors',
-                'at least one clusterRoleSelector required if aggregationRule is non-nil',
-              ),
-            ]
-          : [],
-    },
-  }),
-  defineResource(types.rolebindings, {
-    ...unconditional,
-    columns: bindingColumns,
-    strategy: {
-      applyDefaults: defaultBinding as (object: RoleBinding) => void,
-      validateCreate: validateBinding,
-      validateUpdate: keepRole,
-    },
-  }),
-  defineResource(types.clusterrolebindings, {
-    ...unconditional,
-    columns: bindingColumns as never,
-    strategy: {
-      applyDefaults: defaultBinding as (object: ClusterRoleBinding) => void,
-      validateCreate: validateBinding,
-      validateUpdate: keepRole,
-    },
-  }),
-];
 
 const isDefaultClass = ({ metadata }: KubeObject): boolean =>
   metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ||
@@ -301,6 +205,10 @@ const csrState = ({ status }: CertificateSigningRequest): string => {
 };
 
 const rest: readonly ResourceDefinition[] = [
+  leaseResource,
+  podDisruptionBudgetResource,
+  priorityClassResource,
+  runtimeClassResource,
   defineResource(types.certificatesigningrequests, {
     selectableFields: { 'spec.signerName': ({ spec }: CertificateSigningRequest) => spec.signerName ?? '' },
     columns: [
@@ -323,52 +231,6 @@ const rest: readonly ResourceDefinition[] = [
         ...(spec.usages?.length ? [] : [fieldRequired('spec.usages')]),
       ],
     }),
-  }),
-  defineResource(types.leases, {
-    allowCreateOnUpdate: true,
-    columns: [nameColumn, column('Holder', ({ spec }: Lease) => spec?.holderIdentity ?? ''), ageColumn],
-  }),
-  defineResource(types.poddisruptionbudgets, {
-    generation: 'spec',
-    allowUnconditionalUpdate: false,
-    columns: [
-      nameColumn,
-      column('Min Available', ({ spec }: PodDisruptionBudget) => String(spec?.minAvailable ?? 'N/A')),
-      column('Max Unavailable', ({ spec }) => String(spec?.maxUnavailable ?? 'N/A')),
-      column('Allowed Disruptions', ({ status }) => status?.disruptionsAllowed ?? 0, { type: 'integer' }),
-      ageColumn,
-    ],
-    strategy: specAndStatus<PodDisruptionBudget>({
-      validateCreate: ({ spec }) =>
-        spec?.minAvailable !== undefined && spec.maxUnavailable !== undefined
-          ? [fieldInvalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set')]
-          : [],
-    }),
-  }),
-  defineResource(types.priorityclasses, {
-    columns: [
-      nameColumn,
-      column('Value', ({ value }: PriorityClass) => value ?? 0, { type: 'integer' }),
-      column('Global-Default', ({ globalDefault }) => globalDefault ?? false, { type: 'boolean' }),
-      ageColumn,
-      column('PreemptionPolicy', ({ preemptionPolicy }) => preemptionPolicy ?? 'PreemptLowerPriority'),
-    ],
-    strategy: {
-      applyDefaults(object: PriorityClass) {
-        object.preemptionPolicy ??= 'PreemptLowerPriority';
-      },
-      validateUpdate(next, previous) {
-        const faults: FieldError[] = [];
-        if ((next.value ?? 0) !== (previous.value ?? 0))
-          faults.push(fieldForbidden('value', 'may not be changed in an update.'));
-        if (next.preemptionPolicy !== previous.preemptionPolicy)
-          faults.push(fieldInvalid('preemptionPolicy', next.preemptionPolicy, 'field is immutable'));
-        return faults;
-      },
-    },
-  }),
-  defineResource(types.runtimeclasses, {
-    columns: [nameColumn, column('Handler', ({ handler }: RuntimeClass) => handler ?? ''), ageColumn],
   }),
   ...[types.deviceclasses, types.resourceclaims, types.resourceclaimtemplates, types.resourceslices].map((type) =>
     defineResource(type as types.ResourceType<KubeObject>, { columns: [nameColumn, ageColumn] }),
@@ -448,4 +310,4 @@ function defaultWebhooks(object: KubeObject): void {
   }
 }
 
-export const otherKinds: readonly ResourceDefinition[] = [...rbac, ...storage, ...autoscaling, ...rest];
+export const otherKinds: readonly ResourceDefinition[] = [...storage, ...autoscaling, ...rest];

@@ -116,6 +116,27 @@ for (const generation of ['2021', 'current'] as const) {
       stream.destroy();
     });
 
+    it('brings the answer of a kubelet that reads slowly and writes meanwhile', async () => {
+      const total = 24 * MEGABYTE;
+      let got = 0;
+      onConnection = (socket) => {
+        socket.on('data', (data) => {
+          const before = got;
+          got += data.length;
+          if (got === total) socket.end('done');
+          else if (Math.floor(got / MEGABYTE) > Math.floor(before / MEGABYTE)) {
+            socket.write('.');
+            socket.pause();
+            setTimeout(() => socket.resume(), 10);
+          }
+        });
+      };
+      await join(generation);
+      const stream = await dial();
+      for (let left = total; left > 0; left -= MEGABYTE) stream.write(Buffer.alloc(MEGABYTE));
+      assert.match(await text(stream), /^\.+done$/);
+    });
+
     it('stays open for others while one reader does not read', async () => {
       onConnection = (socket) => {
         socket.once('data', (data) => {

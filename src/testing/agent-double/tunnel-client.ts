@@ -28,8 +28,13 @@ const NOTHING = Buffer.alloc(0);
 
 interface Connection {
   readonly socket: Socket;
+  /**
+   * One flag for both directions, as agents have it: set by a Pause that is heard or sent, cleared by a Resume that is
+   * heard or sent. Source: remotedialer `back_pressure.go`.
+   */
   paused: boolean;
-  askedToPause: boolean;
+  /** What the writer sends once it is woken: only a Resume that is heard does so. */
+  asleep: (() => void) | undefined;
 }
 
 /** An agent's side of a tunnel, as remotedialer's client behaves on the wire. */
@@ -124,10 +129,11 @@ export class TunnelClient {
     else if (type === FrameType.error) connection.socket.destroy();
     else if (this.#options.generation === 'current' && type === FrameType.pause) {
       connection.paused = true;
-      connection.socket.pause();
     } else if (this.#options.generation === 'current' && type === FrameType.resume) {
       connection.paused = false;
-      connection.socket.resume();
+      const { asleep } = connection;
+      connection.asleep = undefined;
+      asleep?.();
     }
   }
 
@@ -140,14 +146,14 @@ export class TunnelClient {
       return;
     }
     const socket = connect({ host: '127.0.0.1', port: local });
-    const connection: Connection = { socket, paused: false, askedToPause: false };
+    const connection: Connection = { socket, paused: false, asleep: undefined };
     this.#connections.set(connectionId, connection);
     const state: { reason: string } = { reason: 'EOF' };
     socket.on('data', (data: Buffer) => {
       socket.pause();
-      this.send(FrameType.data, connectionId, data, () => {
-        if (!connection.paused) socket.resume();
-      });
+      const write = (): void => this.send(FrameType.data, connectionId, data, () => socket.resume());
+      if (connection.paused) connection.asleep = write;
+      else write();
     });
     socket.on('error', (error) => {
       state.reason = error.message;
@@ -163,13 +169,13 @@ export class TunnelClient {
   #write(connectionId: bigint, connection: Connection, payload: Buffer): void {
     const { socket } = connection;
     socket.write(payload, () => {
-      if (!connection.askedToPause || socket.writableLength >= RESUME_BYTES) return;
-      connection.askedToPause = false;
+      if (!connection.paused || socket.writableLength >= RESUME_BYTES) return;
+      connection.paused = false;
       this.send(FrameType.resume, connectionId);
     });
     if (this.#options.generation !== 'current') return;
-    if (socket.writableLength <= PAUSE_BYTES || connection.askedToPause) return;
-    connection.askedToPause = true;
+    if (socket.writableLength <= PAUSE_BYTES || connection.paused) return;
+    connection.paused = true;
     this.send(FrameType.pause, connectionId);
   }
 }
