@@ -1,5 +1,6 @@
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
 import { appsKinds } from './apps/kinds.ts';
+import { autoscalingKinds } from './autoscaling/kinds.ts';
 import { batchKinds } from './batch/kinds.ts';
 import { coreKinds } from './core/kinds.ts';
 import { discoveryKinds } from './discovery/kinds.ts';
@@ -14,6 +15,7 @@ export function builtinResources(): readonly ResourceDefinition[] {
     ...coreKinds,
     ...appsKinds,
     ...batchKinds,
+    ...autoscalingKinds,
     regardingEventResource,
     ...networkingKinds,
     ...discoveryKinds,
