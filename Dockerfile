@@ -2,7 +2,8 @@
 FROM --platform=$BUILDPLATFORM node:26-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=optional --ignore-scripts && node node_modules/esbuild/install.js
+# Node comes with the image, and of the optional packages only the bundler's own binary is needed.
+RUN npm install --omit=optional --ignore-scripts && node node_modules/esbuild/install.js
 COPY . .
 RUN node hack/bundle.ts
 
