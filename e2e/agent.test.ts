@@ -7,7 +7,8 @@ import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../src/std/clock.ts';
 import { AgentDouble } from '../src/testing/agent-double/agent.ts';
 import { clientFor, clientPath, type RunOptions } from './clients.ts';
-import { eventually, startWarrenUp, type WarrenUp } from './warren-up.ts';
+import { eventually } from './program.ts';
+import { startWarrenUp, type WarrenUp } from './warren-up.ts';
 
 const deployment = `
 apiVersion: apps/v1

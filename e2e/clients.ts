@@ -60,6 +60,13 @@ export function clientFor(name: 'kubectl' | 'helm', kubeconfig: string) {
   };
 }
 
+/** Splits a command line at its blanks; single and double quotes keep words together and are left out. */
+export function toWords(line: string): string[] {
+  return (line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []).map((word) =>
+    word.replace(/'([^']*)'|"([^"]*)"/g, (_, single?: string, double?: string) => single ?? double ?? ''),
+  );
+}
+
 /** Reads the zip that the package carries; it holds nothing else than the two programs and their folders. */
 function unpack(): void {
   const require = createRequire(import.meta.url);

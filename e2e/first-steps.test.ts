@@ -6,7 +6,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { clientFor, run } from './clients.ts';
-import { eventually, startWarrenUp, WARREN, type WarrenUp } from './warren-up.ts';
+import { eventually, WARREN } from './program.ts';
+import { startWarrenUp, type WarrenUp } from './warren-up.ts';
 
 const root = join(import.meta.dirname, '..');
 const node = process.execPath;

@@ -1,0 +1,67 @@
+/** The real `warren`, started as a child for as long as a suite needs it. */
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+export const WARREN = join(import.meta.dirname, '..', 'bin', 'warren.js');
+const READY_TIMEOUT_MS = 90_000;
+
+export interface Program {
+  /** Everything that it printed so far. */
+  output(): string;
+  /** Ctrl-C; resolves with the exit code. */
+  stop(): Promise<number>;
+}
+
+/** Starts `warren ARGS` and waits until it has printed `until`. @throws Error where it ends before, or takes too long. */
+export async function startProgram(
+  args: readonly string[],
+  { cwd, until }: { readonly cwd: string; readonly until: RegExp },
+): Promise<Program> {
+  const child = spawn(process.execPath, [WARREN, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+  }
+  const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+  const endMs = Date.now() + READY_TIMEOUT_MS;
+  while (!until.test(text)) {
+    if (child.exitCode !== null) throw new Error(`warren ${args[0]} ended with ${child.exitCode}:\n${text}`);
+    if (Date.now() > endMs) throw new Error(`warren ${args[0]} is not ready:\n${text}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return {
+    output: () => text,
+    async stop() {
+      if (child.exitCode === null) child.kill('SIGINT');
+      return await ended;
+    },
+  };
+}
+
+/** A port that nobody has right now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Repeats a check until it passes or the time is over; the last failure is what is thrown. */
+export async function eventually<T>(check: () => Promise<T>, timeoutMs = 30_000): Promise<T> {
+  const endMs = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > endMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** One `warren server` of the real program, with machines that are doubles, for suites that need a tenant alone. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../src/std/clock.ts';
+import { AgentDouble } from '../src/testing/agent-double/agent.ts';
+import { clientFor, clientPath, type Run, type RunOptions, run, toWords } from './clients.ts';
+import { freePort, type Program, startProgram } from './program.ts';
+
+/** Runs one command line, such as `get pods -o name`; resolves with what it printed, throws with it when it fails. */
+export type CommandLine = (line: string, options?: RunOptions) => Promise<string>;
+
+export interface WarrenServer extends Program, AsyncDisposable {
+  /** For files of the suite; the server's own are in `data` below it. */
+  readonly folder: string;
+  readonly url: string;
+  readonly kubeconfig: string;
+  readonly kubectl: CommandLine;
+  readonly helm: CommandLine;
+  /** As `kubectl`, for runs whose code and standard error matter; never throws. */
+  kubectlRun(args: readonly string[], options?: RunOptions): Promise<Run>;
+  /** A machine that joins under the name; leaves when the server is disposed of. */
+  join(nodeName: string): Promise<AgentDouble>;
+  /** Makes a namespace and gives kubectl bound to it, once pods can be made there. */
+  inNamespace(name: string): Promise<CommandLine>;
+}
+
+export async function startWarrenServer(): Promise<WarrenServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'warren-e2e-'));
+  const port = await freePort();
+  const data = join(folder, 'data');
+  const program = await startProgram(
+    ['server', '--data-dir', data, '--bind-address', '127.0.0.1', '--https-listen-port', String(port)],
+    { cwd: folder, until: /ready at / },
+  );
+  const url = `https://127.0.0.1:${port}`;
+  const kubeconfig = join(data, 'server', 'cred', 'admin.kubeconfig');
+  const commandLine = (name: 'kubectl' | 'helm', first: readonly string[] = []): CommandLine => {
+    const client = clientFor(name, kubeconfig);
+    return (line, options) => client([...first, ...toWords(line)], { cwd: folder, ...options });
+  };
+  const kubectl = commandLine('kubectl');
+  const agents: AgentDouble[] = [];
+  return {
+    ...program,
+    folder,
+    url,
+    kubeconfig,
+    kubectl,
+    helm: commandLine('helm'),
+    kubectlRun: (args, options = {}) =>
+      run(clientPath('kubectl'), args, { ...options, cwd: folder, env: { KUBECONFIG: kubeconfig, ...options.env } }),
+    async join(nodeName) {
+      const token = readFileSync(join(data, 'server', 'token'), 'utf8').trim();
+      const nodeIp = `192.0.2.${agents.length + 1}`;
+      const agent = await AgentDouble.join({ url, token, nodeName, nodeIp, generation: 'current', clock: systemClock });
+      agents.push(agent);
+      return agent;
+    },
+    async inNamespace(name) {
+      await kubectl(`create namespace ${name}`);
+      await kubectl(`wait --for=create serviceaccount/default -n ${name} --timeout=30s`);
+      return commandLine('kubectl', ['-n', name]);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const agent of agents) await agent[Symbol.asyncDispose]();
+      await program.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
