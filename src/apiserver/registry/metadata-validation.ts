@@ -125,7 +125,7 @@ function validateOwnerReferences(owners: readonly OwnerReference[], path: string
 
 function validateOwnerReference(owner: OwnerReference, path: string): readonly FieldError[] {
   const faults: FieldError[] = [];
-  const { group, version } = parseApiVersion(owner.apiVersion ?? '');
+  const { group, version } = parseOwnerVersion(owner.apiVersion ?? '');
   if (version === '')
     faults.push(fieldInvalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
   for (const field of ['kind', 'name', 'uid'] as const) {
@@ -135,6 +135,27 @@ function validateOwnerReference(owner: OwnerReference, path: string): readonly F
     faults.push(fieldInvalid(path, owner, '/v1, Kind=Event is disallowed from being an owner'));
   }
   return faults;
+}
+
+/** What is no API version names no group and no version. Source: apimachinery `runtime/schema` (FromAPIVersionAndKind). */
+function parseOwnerVersion(apiVersion: string): { readonly group: string; readonly version: string } {
+  const slashes = apiVersion.split('/').length - 1;
+  return slashes > 1 || apiVersion === '/' ? { group: '', version: '' } : parseApiVersion(apiVersion);
+}
+
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+/**
+ * Finalizers without a prefix must be Kubernetes' own. Most built-in kinds ask for that, next to the general rules.
+ * Source: core/validation (validateKubeFinalizerName).
+ */
+export function validateKubeFinalizers(meta: ObjectMeta): readonly FieldError[] {
+  const text = 'name is neither a standard finalizer name nor is it fully qualified';
+  return (meta.finalizers ?? []).flatMap((name, index) =>
+    name.includes('/') || standardFinalizers.has(name)
+      ? []
+      : [fieldInvalid(`metadata.finalizers[${index}]`, name, text)],
+  );
 }
 
 function validateFinalizers(finalizers: readonly string[], path: string): readonly FieldError[] {

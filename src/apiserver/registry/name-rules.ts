@@ -1,9 +1,4 @@
-import {
-  dns1035LabelFaults,
-  dns1123LabelFaults,
-  dns1123SubdomainFaults,
-  pathSegmentFaults,
-} from '../../machinery/values/names.ts';
+import { dns1123LabelFaults, dns1123SubdomainFaults, pathSegmentFaults } from '../../machinery/values/names.ts';
 
 /** Says what is wrong with a name, in upstream's words; `asPrefix` for `generateName`, which may end in a dash. */
 export type NameRule = (name: string, options: { asPrefix: boolean }) => readonly string[];
@@ -22,12 +17,11 @@ function asNameRule(faultsOf: (text: string) => readonly string[]): NameRule {
 
 export const nameIsDnsLabel = asNameRule(dns1123LabelFaults);
 export const nameIsDnsSubdomain = asNameRule(dns1123SubdomainFaults);
-export const nameIsDns1035Label = asNameRule(dns1035LabelFaults);
 
 /** Kinds whose names follow another rule than DNS subdomain, by `group/resource`. Source: `pkg/apis/<group>/validation`. */
 const rules: Readonly<Record<string, NameRule>> = {
   '/namespaces': nameIsDnsLabel,
-  '/services': nameIsDns1035Label,
+  '/services': nameIsDnsLabel,
   '/events': validatePathSegment,
   'events.k8s.io/events': validatePathSegment,
   'apps/statefulsets': nameIsDnsLabel,
@@ -41,7 +35,36 @@ const rules: Readonly<Record<string, NameRule>> = {
   'networking.k8s.io/ipaddresses': validatePathSegment,
 };
 
+/** Newer rules judge the finished name only. Source: apimachinery (ValidateObjectMetaWithOpts). */
+const ignoresPrefix = new Set(['/replicationcontrollers', 'resource.k8s.io/deviceclasses']);
+
 /** How names of a resource are checked. */
 export function nameRuleOf(resource: { readonly group: string; readonly plural: string }): NameRule {
-  return rules[`${resource.group}/${resource.plural}`] ?? nameIsDnsSubdomain;
+  const key = `${resource.group}/${resource.plural}`;
+  const rule = rules[key] ?? nameIsDnsSubdomain;
+  return ignoresPrefix.has(key) ? (name, options) => (options.asPrefix ? [] : rule(name, options)) : rule;
+}
+
+/** Built-in kinds whose finalizers follow the general rules only. Source: their calls of ValidateObjectMeta. */
+const takesAnyFinalizer = new Set([
+  'node.k8s.io/runtimeclasses',
+  'coordination.k8s.io/leases',
+  'policy/poddisruptionbudgets',
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
+  'admissionregistration.k8s.io/mutatingadmissionpolicies',
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
+  'apiregistration.k8s.io/apiservices',
+  'apiextensions.k8s.io/customresourcedefinitions',
+]);
+
+/** Whether a resource's finalizers must have a prefix, unless they are Kubernetes' own. */
+export function asksForKubeFinalizers(resource: {
+  readonly group: string;
+  readonly plural: string;
+  readonly origin: 'builtin' | 'custom';
+}): boolean {
+  return resource.origin === 'builtin' && !takesAnyFinalizer.has(`${resource.group}/${resource.plural}`);
 }

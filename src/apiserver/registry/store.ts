@@ -12,8 +12,8 @@ import { cloneJson } from './clone-json.ts';
 import { type DeletionPlan, type DeletionWish, planDeletion } from './deletion.ts';
 import { generateName } from './generate-name.ts';
 import { forgetIdleTimes } from './managed-times.ts';
-import { validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
-import { nameRuleOf, validatePathSegment } from './name-rules.ts';
+import { validateKubeFinalizers, validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
+import { asksForKubeFinalizers, nameRuleOf, validatePathSegment } from './name-rules.ts';
 import type { ResourceStorage, StoredItem } from './resource-storage.ts';
 import { toApiError } from './storage-faults.ts';
 import { mainRules, type UpdateRules } from './update-rules.ts';
@@ -139,7 +139,6 @@ export class ResourceStore {
     const nowMs = this.#deps.clock.nowMs();
     metadata.uid = randomUUID();
     metadata.creationTimestamp = toTimeText(nowMs);
-    delete metadata.resourceVersion;
     delete metadata.selfLink;
     if (metadata.generateName && !metadata.name) metadata.name = generateName(metadata.generateName);
     const finish = (await this.#deps.hooks?.beginCreate?.(object, request)) ?? (() => {});
@@ -152,7 +151,9 @@ export class ResourceStore {
       }
       if (definition.generation === 'spec') metadata.generation = 1;
       const scope = { namespaced: definition.namespaced, nameRule: nameRuleOf(definition) };
-      this.#demand(object, [...validateMetadata(metadata, scope), ...(strategy.validateCreate?.(object) ?? [])]);
+      const finalizers = asksForKubeFinalizers(definition) ? validateKubeFinalizers(metadata) : [];
+      const faults = strategy.validateCreate?.(object) ?? [];
+      this.#demand(object, [...validateMetadata(metadata, scope), ...finalizers, ...faults]);
       for (const text of strategy.warningsOnCreate?.(object) ?? []) request.warn(text);
       return finish;
     } catch (error) {
@@ -168,6 +169,7 @@ export class ResourceStore {
       if (existing !== undefined) throw this.#taken(existing, key);
       return { object: this.#finish(object) };
     }
+    refuseRevision(object);
     try {
       return this.#view.toServed(await this.#storage.create(key, this.#toStored(object)));
     } catch (error) {
@@ -211,6 +213,7 @@ export class ResourceStore {
     let done = false;
     try {
       await request.validateCreate(object);
+      if (!request.dryRun) refuseRevision(object);
       const item = request.dryRun ? undefined : await this.#storage.create(key, this.#toStored(object));
       done = true;
       return item === undefined ? { object: this.#finish(object) } : this.#view.toServed(item);
@@ -257,7 +260,9 @@ export class ResourceStore {
     const scope = { namespaced: this.definition.namespaced, nameRule: validatePathSegment };
     // Upstream's strategies judge the change of metadata once more; clients see each cause twice.
     const changes = validateMetadataUpdate(after, old);
-    this.#demand(next, [...validateMetadata(after, scope), ...changes, ...changes, ...rules.validate(next, previous)]);
+    const finalizers = asksForKubeFinalizers(this.definition) ? validateKubeFinalizers(after) : [];
+    const faults = rules.validate(next, previous);
+    this.#demand(next, [...validateMetadata(after, scope), ...changes, ...changes, ...finalizers, ...faults]);
     for (const text of rules.warnings(next, previous)) request.warn(text);
   }
 
@@ -423,6 +428,15 @@ export class ResourceStore {
   #toApiError(error: unknown, name: string): unknown {
     return toApiError(error, this.#resource, name);
   }
+}
+
+/** Only the store gives revisions; upstream's storage lets a zero and what is no number pass. Source: `storage/etcd3/store.go`. */
+function refuseRevision({ metadata }: AnyObject): void {
+  const given = metadata.resourceVersion ?? '';
+  delete metadata.resourceVersion;
+  if (!/^\d+$/.test(given) || BigInt(given) === 0n) return;
+  const message = 'resourceVersion should not be set on objects to be created';
+  throw new StatusError({ code: 500, reason: '', message });
 }
 
 /** Whether another writer came first, so that trying again is right. */
