@@ -21,7 +21,7 @@ import type { Creater } from './subresources/creater.ts';
 import { evictionCreater } from './subresources/eviction.ts';
 import { ephemeralContainersRules, resizeRules } from './subresources/pod-parts.ts';
 import { approvalRules, finalizeRules } from './subresources/rules.ts';
-import { type TokenIssuer, tokenCreater } from './subresources/token.ts';
+import { defaultTokenRequest, type TokenIssuer, tokenCreater } from './subresources/token.ts';
 import {
   localSubjectAccessReviewCreater,
   selfSubjectAccessReviewCreater,
@@ -211,7 +211,13 @@ function only(method: string, handlers: SubresourceHandlers): SubresourceHandler
 }
 
 /** The record of a kind that only travels in subresources. */
-function bodyRecord(group: string, version: string, kind: string, typeName: string): ResourceDefinition {
+function bodyRecord(
+  group: string,
+  version: string,
+  kind: string,
+  typeName: string,
+  strategy: ResourceDefinition['strategy'] = {},
+): ResourceDefinition {
   return {
     group,
     version,
@@ -236,11 +242,13 @@ function bodyRecord(group: string, version: string, kind: string, typeName: stri
     allowCreateOnUpdate: false,
     allowUnconditionalUpdate: true,
     defaultPropagation: 'Background',
-    strategy: {},
+    strategy,
   };
 }
 
 export const scaleRecord = bodyRecord('autoscaling', 'v1', 'Scale', 'autoscaling/v1.Scale');
 const binding = bodyRecord('', 'v1', 'Binding', 'core/v1.Binding');
 const podEviction = bodyRecord('policy', 'v1', 'Eviction', 'policy/v1.Eviction');
-const tokenRequest = bodyRecord('authentication.k8s.io', 'v1', 'TokenRequest', 'authentication/v1.TokenRequest');
+const tokenRequest = bodyRecord('authentication.k8s.io', 'v1', 'TokenRequest', 'authentication/v1.TokenRequest', {
+  applyDefaults: defaultTokenRequest,
+});

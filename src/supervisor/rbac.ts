@@ -27,7 +27,7 @@ const olderAgentsRole: ClusterRole = {
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: 'ClusterRole',
   metadata: { name: 'warren:older-agents' },
-  rules: [{ apiGroups: [''], resources: ['nodes'], verbs: read }],
+  rules: [{ apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] }],
 };
 
 const olderAgentsBinding: ClusterRoleBinding = {

@@ -143,6 +143,7 @@ describe('the authenticator of a server', () => {
     assert.equal(await nameOf(credentials({ authorization: `Basic ${base64('node:pw')}` })), 'node');
     const wrong = credentials({ authorization: `Basic ${base64('node:no')}` });
     await assert.rejects(authenticator.authenticate(wrong, signal), unauthorizedError);
+    assert.equal((await create(true).authenticate(wrong, signal))?.name, 'system:anonymous');
   });
 
   it('refuses who brings nothing, or calls him anonymous where that is allowed', async () => {

@@ -74,7 +74,7 @@ function toClaims(
   const extended =
     pod !== undefined &&
     expirationSeconds === PROJECTED_SECONDS &&
-    request.audiences.some((audience) => audiences.includes(audience));
+    request.audiences.every((audience) => audiences.includes(audience));
   return {
     aud: request.audiences,
     exp: nowSeconds + (extended ? EXTENDED_SECONDS : expirationSeconds),

@@ -10,6 +10,7 @@ import type { ObjectReader } from '../object-reader.ts';
 import type { Creater, CreaterRequest } from './creater.ts';
 
 const kind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
+const DEFAULT_SECONDS = 60 * 60;
 const MIN_SECONDS = 10 * 60;
 const MAX_SECONDS = 2 ** 32;
 
@@ -66,13 +67,22 @@ export function tokenCreater(deps: TokenDeps): Creater {
       if (faults.length > 0) throw invalid(kind, '', faults);
       await request.validate(object);
       const binding = await bind(tokenRequest.spec.boundObjectRef, request, deps.reader);
-      const { audiences = [], expirationSeconds = 3600 } = tokenRequest.spec;
+      const { audiences = [], expirationSeconds = DEFAULT_SECONDS } = tokenRequest.spec;
       const status = await deps.issuer.issueToken(account, { audiences, expirationSeconds, ...binding });
+      // Upstream's type writes the reference even where there is none.
+      const spec = { ...tokenRequest.spec, boundObjectRef: tokenRequest.spec.boundObjectRef ?? null };
       return {
-        object: { ...object, status: { token: status.token, expirationTimestamp: status.expirationTimestamp } },
+        object: { ...object, spec, status: { token: status.token, expirationTimestamp: status.expirationTimestamp } },
       };
     },
   };
+}
+
+/** Source: `pkg/apis/authentication/v1/defaults.go`. */
+export function defaultTokenRequest(object: AnyObject): void {
+  const tokenRequest = object as unknown as { spec?: TokenRequest['spec'] };
+  const spec = tokenRequest.spec ?? ({} as TokenRequest['spec']);
+  tokenRequest.spec = { ...spec, expirationSeconds: spec.expirationSeconds ?? DEFAULT_SECONDS };
 }
 
 /** Fills in what the client left out. */
@@ -89,7 +99,6 @@ function complete(object: AnyObject, account: ServiceAccount, deps: TokenDeps): 
   tokenRequest.spec = {
     ...spec,
     audiences: (spec.audiences ?? []).length > 0 ? spec.audiences : [...deps.issuer.audiences],
-    expirationSeconds: spec.expirationSeconds ?? 3600,
   };
   return tokenRequest;
 }
@@ -114,8 +123,11 @@ async function bind(
   const find = async <T extends KubeObject>(type: ResourceType<T>): Promise<T> => {
     const key = type.namespaced ? { namespace, name: reference.name ?? '' } : { name: reference.name ?? '' };
     const found = await reader.get(type, key);
-    if (found === undefined) throw notFound({ group: '', resource: type.plural }, reference.name ?? '');
-    if (!reference.uid || reference.uid === found.metadata.uid) return found;
+    if (found !== undefined) return found;
+    throw notFound({ group: '', resource: type.plural }, reference.name ?? '');
+  };
+  const demandUid = (found: KubeObject): void => {
+    if (!reference.uid || reference.uid === found.metadata.uid) return;
     const why = `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`;
     throw conflict({ group, resource: reference.kind ?? '' }, reference.name ?? '', why);
   };
@@ -126,12 +138,19 @@ async function bind(
         const text = `cannot bind token for serviceaccount ${JSON.stringify(account)} to pod running with different serviceaccount name.`;
         throw badRequest(text);
       }
+      demandUid(pod);
       return { pod, node: await nodeOf(pod, reader) };
     }
-    case 'Node':
-      return { node: await find(nodes as ResourceType<Node & KubeObject>) };
-    case 'Secret':
-      return { secret: await find(secrets as ResourceType<Secret & KubeObject>) };
+    case 'Node': {
+      const node = await find(nodes as ResourceType<Node & KubeObject>);
+      demandUid(node);
+      return { node };
+    }
+    case 'Secret': {
+      const secret = await find(secrets as ResourceType<Secret & KubeObject>);
+      demandUid(secret);
+      return { secret };
+    }
     default:
       throw badRequest(`cannot bind token to object of type ${group}/${version}, Kind=${reference.kind ?? ''}`);
   }

@@ -40,8 +40,19 @@ class ClusterRoleAggregation implements Reconciler {
     if (role?.aggregationRule === undefined || role.metadata.deletionTimestamp !== undefined) return done;
     const rules = planRules(role, this.#roles.list());
     if (toStableText(rules) === toStableText(role.rules ?? [])) return done;
+    // Without rules the field is left out: applying gives up what was applied before.
+    const wanted: ClusterRole = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name },
+      ...(rules.length === 0 ? {} : { rules }),
+    };
     try {
-      await this.#client.update(clusterroles, { ...role, rules });
+      await this.#client.patch(clusterroles, { name }, wanted, {
+        type: 'apply',
+        force: true,
+        fieldManager: 'clusterrole-aggregation-controller',
+      });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
