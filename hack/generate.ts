@@ -149,6 +149,7 @@ function toRow(full: string, type: string, field: ProtoField): Row {
   if (field.listType) extra['list'] = field.listType;
   if (field.listMapKey) extra['keys'] = field.listMapKey;
   if (field.mapType === 'atomic' || field.structType === 'atomic') extra['atomic'] = true;
+  if (field.structType === 'granular') extra['atomic'] = false;
   if (field.patchStrategy) extra['patch'] = field.patchStrategy;
   if (field.patchMergeKey) extra['mergeKey'] = field.patchMergeKey;
   // Markers hold JSON, or the name of a constant, which is of no use here.

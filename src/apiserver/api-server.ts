@@ -18,6 +18,7 @@ import { CustomResources } from './crds/custom-resources.ts';
 import { createDispatcher } from './dispatch.ts';
 import { withAuthorization } from './filters/authorization.ts';
 import { InProcessTransport } from './in-process/transport.ts';
+import { userAgentOf } from './in-process/user-agent.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { CacheReader, type ReadableResource } from './registry/cache-reader.ts';
 import { indexFor } from './registry/cache-storage.ts';
@@ -39,7 +40,7 @@ export interface ApiServer {
   readonly reader: ObjectReader;
   readonly seams: ServerSeams;
   readonly authorizer: Authorizer;
-  /** Calls the server from this process under an identity. @param userAgent - Default: the user's name. */
+  /** Calls the server from this process under an identity. @param userAgent - Default: the program that the user is. */
   transportFor(user: User, userAgent?: string): Transport;
   /** Writes what every cluster has, serves the custom kinds that exist, and keeps both up until the signal aborts. */
   start(signal: AbortSignal): Promise<void>;
@@ -94,7 +95,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     aggregated: options.aggregated === undefined ? undefined : await make(options.aggregated, seams),
   });
   const serveInside = withAuthorization(authorizer, dispatch);
-  const transportFor = (user: User, userAgent = user.name): Transport =>
+  const transportFor = (user: User, userAgent = userAgentOf(user.name)): Transport =>
     new InProcessTransport({ serve: serveInside, user, userAgent, clock });
   const client = new Client(transportFor(serverUser, 'kube-apiserver'));
   const serviceIps = new ServiceIps({ client, reader, cidrs: serviceCidrs });

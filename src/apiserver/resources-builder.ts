@@ -45,7 +45,7 @@ export class ResourcesBuilder {
     const cache = storage.cache(definition.storagePrefix, indexFor(siblings));
     const store = new ResourceStore(definition, new CacheStorage(cache, definition), { clock, hooks: extras.hooks });
     const collection = new CachedCollection(definition, { cache, view: store.view, freshness, clock });
-    const parts: StoredParts = { definition, store, collection, deps: verbs };
+    const parts: StoredParts = { definition, store, collection, siblings, deps: verbs };
     const subresources = new Map<string, SubresourceHandlers>();
     if (definition.hasStatus) subresources.set('status', statusHandlers(parts));
     const scale = scaleHandlers(parts, scaleDefinition);

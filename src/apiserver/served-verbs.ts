@@ -19,12 +19,14 @@ export interface StoredParts {
   readonly definition: ResourceDefinition;
   readonly store: ResourceStore;
   readonly collection: Collection;
+  /** The kind in all its versions. */
+  readonly siblings: readonly ResourceDefinition[];
   readonly deps: VerbDeps;
 }
 
 /** The verbs of a stored resource, as far as its record allows them. */
-export function storedVerbs({ definition, store, collection, deps }: StoredParts): VerbHandlers {
-  const scope: VerbScope = { definition, bodyDefinition: definition, subresource: '', deps };
+export function storedVerbs({ definition, store, collection, siblings, deps }: StoredParts): VerbHandlers {
+  const scope: VerbScope = { definition, bodyDefinition: definition, subresource: '', siblings, deps };
   const allowed = new Set<string>(definition.verbs);
   const when = (verb: string, make: () => Handler<AuthenticatedCall>): Handler<AuthenticatedCall> | undefined =>
     allowed.has(verb) ? make() : undefined;
@@ -41,11 +43,11 @@ export function storedVerbs({ definition, store, collection, deps }: StoredParts
 
 /** A subresource that shows the object and changes a part of it. */
 export function partHandlers(
-  { definition, store, collection, deps }: StoredParts,
+  { definition, store, collection, siblings, deps }: StoredParts,
   subresource: string,
   rules: UpdateRules,
 ): SubresourceHandlers {
-  const scope: VerbScope = { definition, bodyDefinition: definition, subresource, deps };
+  const scope: VerbScope = { definition, bodyDefinition: definition, subresource, siblings, deps };
   return {
     GET: getHandler(scope, collection),
     PUT: updateHandler(scope, { store, rules }),

@@ -4,7 +4,6 @@ import { type FieldError, fieldInvalid } from '../../machinery/errors/field-erro
 import { conflict, invalid, isAlreadyExists, notFound, StatusError } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, type GroupResource, type ObjectKey, toKeyText } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import { toWire } from '../../machinery/schema/decode.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ServedItem } from '../pages.ts';
@@ -18,6 +17,7 @@ import type { ResourceStorage, StoredItem } from './resource-storage.ts';
 import { toApiError } from './storage-faults.ts';
 import { mainRules, type UpdateRules } from './update-rules.ts';
 import { VersionView } from './version-view.ts';
+import { toWireObject } from './wire-object.ts';
 
 /** A store's answer; `json` is there when the object is stored and its bytes are known. */
 export type Written = Pick<ServedItem, 'object'> & { readonly json?: Buffer | undefined };
@@ -399,15 +399,8 @@ export class ResourceStore {
     return removed;
   }
 
-  /** The object as it is written: fields in order, empty ones dropped or in place as upstream has them. */
   #finish(object: AnyObject): AnyObject {
-    const { schema, origin } = this.definition;
-    if (origin === 'builtin') return toWire(object, schema);
-    // Custom objects keep what they were given, nulls too; only their metadata is typed.
-    const metadata = schema.fields.get('metadata')?.type;
-    if (metadata?.shape !== 'object') return object;
-    const { apiVersion, kind, ...rest } = object;
-    return { apiVersion, kind, ...rest, metadata: toWire(object.metadata as AnyObject, metadata) } as AnyObject;
+    return toWireObject(object, this.definition);
   }
 
   #toStored(object: AnyObject): AnyObject {

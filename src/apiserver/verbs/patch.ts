@@ -1,7 +1,6 @@
 import { badRequest, conflict, notFound } from '../../machinery/errors/status-error.ts';
-import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
 import { applyServerSide } from '../../machinery/patch/apply/apply.ts';
-import { toTimeText } from '../../machinery/values/time.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
 import { toObjectAnswer } from './create.ts';
 import { toObject, withDefaults } from './decode-body.ts';
@@ -10,7 +9,7 @@ import { checkName, dropRepeatedOwners, settleNamespace } from './new-object.ts'
 import { checkAppliedKind, type PatchBody, patchTypeOf, readPatch } from './patch-body.ts';
 import { patchObject } from './patch-object.ts';
 import { addWarning, requireCreate, toAttempt, type VerbScope } from './scope.ts';
-import { resetFields, trackFields } from './track-fields.ts';
+import { fieldManagement, trackFields } from './track-fields.ts';
 import { keyOfCall, type UpdateTarget } from './update.ts';
 import { type PatchWriteOptions, readPatchOptions } from './write-options.ts';
 
@@ -85,12 +84,7 @@ function applied(
   }
   checkAppliedKind(patch.value, bodyDefinition);
   const { object } = applyServerSide({
-    shape: bodyDefinition.schema,
-    manager: options.fieldManager,
-    apiVersion: toApiVersion(bodyDefinition),
-    subresource: scope.subresource,
-    nowText: toTimeText(scope.deps.clock.nowMs()),
-    reset: resetFields(scope),
+    ...fieldManagement(scope, options.fieldManager),
     live: previous,
     applied: patch.value as AnyObject,
     force: options.force,

@@ -20,6 +20,8 @@ export interface VerbScope {
   readonly subresource: string;
   /** The kind of bodies and answers; that of the resource unless a subresource has its own. */
   readonly bodyDefinition: ResourceDefinition;
+  /** The kind of the body in all its versions. Default: it has one. */
+  readonly siblings?: readonly ResourceDefinition[] | undefined;
   readonly deps: VerbDeps;
 }
 

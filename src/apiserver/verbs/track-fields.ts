@@ -1,40 +1,39 @@
 import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
-import { trackUpdate } from '../../machinery/patch/apply/apply.ts';
-import { FieldSet } from '../../machinery/patch/apply/field-set.ts';
-import { toWire } from '../../machinery/schema/decode.ts';
+import { type FieldManagement, trackUpdate } from '../../machinery/patch/apply/apply.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
+import { toWireObject } from '../registry/wire-object.ts';
+import { kindVersions } from './kind-versions.ts';
+import { ownedFields } from './owned-fields.ts';
 import type { VerbScope } from './scope.ts';
+
+/** Who writes through this path, and what the path lets him own. */
+export function fieldManagement(scope: VerbScope, manager: string): FieldManagement {
+  const { bodyDefinition, definition, subresource, deps } = scope;
+  return {
+    shape: bodyDefinition.schema,
+    filter: ownedFields(definition, subresource),
+    versions: kindVersions(scope),
+    manager,
+    apiVersion: toApiVersion(bodyDefinition),
+    subresource,
+    nowText: toTimeText(deps.clock.nowMs()),
+  };
+}
 
 /** Notes in `next.metadata.managedFields` what the manager changed. */
 export function trackFields(scope: VerbScope, previous: AnyObject | undefined, next: AnyObject, manager: string): void {
-  const { schema } = scope.bodyDefinition;
-  const apiVersion = toApiVersion(scope.bodyDefinition);
-  const empty = { apiVersion, kind: scope.bodyDefinition.kind, metadata: {} };
+  const { bodyDefinition } = scope;
+  const empty = { apiVersion: toApiVersion(bodyDefinition), kind: bodyDefinition.kind, metadata: {} };
+  const { managedFields: given } = next.metadata;
+  const wire = toWireObject(next, bodyDefinition);
+  // An empty list is a wish of its own, though nobody writes it down.
+  if (given !== undefined && given !== null && given.length === 0) wire.metadata.managedFields = [];
   const tracked = trackUpdate({
-    shape: schema,
-    manager,
-    apiVersion,
-    subresource: scope.subresource,
-    nowText: toTimeText(scope.deps.clock.nowMs()),
-    reset: resetFields(scope),
-    live: previous ?? toWire(empty, schema),
-    next: toWire(next, schema),
+    ...fieldManagement(scope, manager),
+    live: previous ?? toWireObject(empty, bodyDefinition),
+    next: wire,
   });
   const { managedFields } = tracked.metadata;
   if (managedFields === undefined) delete next.metadata.managedFields;
   else next.metadata.managedFields = managedFields;
-}
-
-/** What a path does not let its callers own: the strategy undoes it anyway. Source: `GetResetFields` of the strategies. */
-export function resetFields({ definition, subresource }: VerbScope): FieldSet | undefined {
-  if (subresource === '') return definition.hasStatus ? setOf(['f:status']) : undefined;
-  if (subresource !== 'status') return undefined;
-  if (definition.origin === 'custom') return setOf(['f:spec'], ['f:metadata']);
-  return setOf(['f:spec']);
-}
-
-function setOf(...paths: readonly (readonly string[])[]): FieldSet {
-  const set = new FieldSet();
-  for (const path of paths) set.insert(path);
-  return set;
 }

@@ -95,7 +95,7 @@ function toField(row: Row): FieldSchema {
   const isStruct =
     !pointer &&
     !(flags & (REPEATED | MAP)) &&
-    (type.shape === 'object' || ref === 'Time' || ref === 'MicroTime' || ref === 'Quantity');
+    (type.shape === 'object' || ref === 'Time' || ref === 'MicroTime' || ref === 'Quantity' || ref === 'RawExtension');
   const alwaysWritten = isStruct ? !(flags & OMIT_ZERO) : (flags & ALWAYS) !== 0;
   return {
     name,
@@ -111,13 +111,14 @@ function toField(row: Row): FieldSchema {
 }
 
 function toType([, , ref, flags, extra]: Row): TypeSchema {
-  const single = toSingle(ref, extra?.atomic ?? false);
+  const single = toSingle(ref, extra?.atomic);
   if (flags & MAP) return { shape: 'map', values: single, atomic: extra?.atomic ?? false };
   if (!(flags & REPEATED)) return single;
   return { shape: 'list', items: single, listType: extra?.list ?? 'atomic', mapKeys: extra?.keys ?? [] };
 }
 
-function toSingle(ref: string, atomic: boolean): TypeSchema {
+/** @param atomic - What a field says of its struct, over what the struct says of itself. */
+function toSingle(ref: string, atomic: boolean | undefined): TypeSchema {
   const scalar = scalarShapes.get(ref);
   if (scalar !== undefined) return scalar;
   if (ref === 'StringList') return stringList;
@@ -125,5 +126,5 @@ function toSingle(ref: string, atomic: boolean): TypeSchema {
   if (ref === 'RawExtension') return embedded;
   if (!hasType(ref)) return opaque;
   const shape = builtinShape(ref);
-  return atomic && !shape.atomic ? { ...shape, atomic: true, fields: shape.fields } : shape;
+  return atomic === undefined || atomic === shape.atomic ? shape : { ...shape, atomic, fields: shape.fields };
 }

@@ -11,7 +11,7 @@ export interface StructuralSchema {
 }
 
 /** What an object keeps that has no schema at all. */
-const anything: TypeSchema = { shape: 'opaque', embeddedObject: false };
+const anything: TypeSchema = { shape: 'opaque', embeddedObject: false, granular: true };
 
 /** Reads the schema of one version of a definition; undefined stands for one that keeps everything. */
 export function compileStructural(schema: JSONSchemaProps | undefined): StructuralSchema {

@@ -57,6 +57,8 @@ export interface OpaqueShape {
   readonly shape: 'opaque';
   /** An object with apiVersion, kind and metadata of its own. */
   readonly embeddedObject: boolean;
+  /** Server-side apply owns it field by field, as it does in custom objects, and not as one value. */
+  readonly granular?: boolean | undefined;
 }
 
 export interface FieldSchema {

@@ -1,23 +1,17 @@
-import { badRequest, StatusError } from '../../errors/status-error.ts';
+import { badRequest } from '../../errors/status-error.ts';
 import { type AnyObject, parseApiVersion } from '../../object/object.ts';
 import { toWire } from '../../schema/decode.ts';
 import type { ObjectShape } from '../../schema/type-schema.ts';
 import { internalPatchError } from '../patch-error.ts';
-import { FieldSet, toPathText } from './field-set.ts';
+import { type Conflict, conflictError } from './conflicts.ts';
+import { FieldSet } from './field-set.ts';
+import { fieldsLastApplied, syncLastApplied } from './last-applied.ts';
 import { capUpdaters, type Manager, managerId, readManagers, writeManagers } from './managers.ts';
-import {
-  type Comparison,
-  checkTyped,
-  compare,
-  isSame,
-  mergeTyped,
-  removePaths,
-  TypedError,
-  toFieldSet,
-} from './typed.ts';
+import { prune } from './prune.ts';
+import { checkTyped, isSame, mergeTyped, TypedError, toFieldSet } from './typed.ts';
+import { Changes, type VersionedShape, versionOf } from './versions.ts';
 
-export interface FieldManagement {
-  readonly shape: ObjectShape;
+export interface FieldManagement extends VersionedShape {
   /** Name of the manager. */
   readonly manager: string;
   /** Version of the request; managers that update are kept apart by it. */
@@ -26,8 +20,6 @@ export interface FieldManagement {
   readonly subresource: string;
   /** RFC 3339 in seconds. */
   readonly nowText: string;
-  /** Paths that this endpoint does not let its callers own, such as status on the object itself. */
-  readonly reset?: FieldSet | undefined;
 }
 
 export interface ApplyOptions extends FieldManagement {
@@ -43,9 +35,6 @@ export interface UpdateOptions extends FieldManagement {
   /** The object as it will be. Its managed fields are replaced in the result. */
   readonly next: AnyObject;
 }
-
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 
 /** Nobody owns these. Source: apimachinery `managedfields/internal/stripmeta.go`. */
 const unowned = (() => {
@@ -99,17 +88,16 @@ interface Outcome {
 }
 
 function attempt(options: ApplyOptions, base: AnyObject): Outcome {
-  const { live, applied, shape, reset, nowText, force } = options;
+  const { live, applied, shape, nowText, force } = options;
   const managers = managersOf(live, base, options);
   const id = managerId(self(options, 'Apply'));
   const before = managers.get(id);
-  const fields = withoutReset(toFieldSet(applied, shape), reset);
+  const fields = owned(toFieldSet(applied, shape), options);
   const merged = mergeTyped(base, applied, shape) as AnyObject;
   const mine = { ...self(options, 'Apply'), fields, time: before?.time };
   managers.set(id, mine);
-  const object = before === undefined || before.fields.isEmpty ? merged : prune(merged, managers, before.fields, shape);
-  const changes = compare(base, object, shape);
-  const conflicts = settle(managers, id, changes, options);
+  const object = before === undefined || before.fields.isEmpty ? merged : prune(merged, managers, before, options);
+  const conflicts = settle(managers, id, new Changes(options, base, object));
   if (conflicts.length > 0 && !force) return { object, managers, conflicts };
   mine.fields = fields.difference(unowned);
   // An apply that changes nothing leaves the time of its entry alone.
@@ -118,7 +106,8 @@ function attempt(options: ApplyOptions, base: AnyObject): Outcome {
 }
 
 /**
- * Records that a create, update or patch made the manager the owner of what it changed.
+ * Records that a create, update or patch made the manager the owner of what it changed. An object that does not fit its
+ * schema loses its managed fields.
  *
  * Source: structured-merge-diff `merge/update.go` (Update), apimachinery `managedfields/internal/managedfieldsupdater.go`
  * and `skipnonapplied.go`.
@@ -127,13 +116,16 @@ export function trackUpdate(options: UpdateOptions): AnyObject {
   const { live, next } = options;
   const base = live === undefined ? emptyLike(next) : withoutManagedFields(live);
   const object = withoutManagedFields(next);
-  const isResetWished = options.subresource === '' && isReset(next);
-  const managers = isResetWished
-    ? new Map<string, Manager>()
-    : readManagers(givenManagers(options) ?? live?.metadata?.managedFields);
+  const managers = givenManagers(options);
   // Nobody kept track until now, so it does not begin with an update.
   if (managers.size === 0 && live?.metadata?.uid !== undefined) return object;
-  track(managers, base, object, options);
+  try {
+    reconcile(managers, base, options);
+    track(managers, base, object, options);
+  } catch (error) {
+    if (error instanceof TypedError) return object;
+    throw error;
+  }
   return withManagedFields(object, capUpdaters(managers));
 }
 
@@ -144,36 +136,40 @@ function track(
   options: FieldManagement,
   name = options.manager,
 ): void {
-  const changes = compare(base, object, options.shape);
+  const changes = new Changes(options, base, object);
   const who = { ...self(options, 'Update'), name };
   const id = managerId(who);
   const known = managers.get(id);
-  settle(managers, id, changes, options);
-  const mine = withoutReset(changes.added.union(changes.modified), options.reset).difference(unowned);
-  if (known !== undefined) known.fields = known.fields.difference(withoutReset(changes.removed, options.reset));
+  settle(managers, id, changes);
+  const { added, modified, removed } = changes.own;
+  const mine = added.union(modified).difference(unowned);
+  if (known !== undefined) known.fields = known.fields.difference(removed);
   if (mine.isEmpty) return;
   const fields = known === undefined ? mine : known.fields.union(mine);
   managers.set(id, { ...who, fields, time: options.nowText });
 }
 
-/** `managedFields: [{}]` is how a client asks for forgetting all of them. */
-function isReset({ metadata }: AnyObject): boolean {
-  const entries = metadata.managedFields;
-  return entries?.length === 1 && Object.keys(entries[0] ?? {}).length === 0;
+/**
+ * Managed fields in the update itself count, so that they can be edited; subresources do not take them. An empty list,
+ * or one empty entry, forgets them all. Source: apimachinery `managedfields/internal/fieldmanager.go` (decodeLiveOrNew).
+ */
+function givenManagers({ live, next, subresource }: UpdateOptions): Map<string, Manager> {
+  const stored = live?.metadata?.managedFields;
+  const given = next.metadata.managedFields;
+  if (subresource !== '' || given === undefined || given === null) return readManagers(stored);
+  const isReset = given.length === 0 || (given.length === 1 && Object.keys(given[0] ?? {}).length === 0);
+  if (isReset) return new Map();
+  const managers = readManagers(given);
+  return managers.size === 0 ? readManagers(stored) : managers;
 }
 
-/** Managed fields in the update itself count, so that they can be edited; subresources do not take them. */
-function givenManagers({ next, subresource }: UpdateOptions): AnyObject['metadata']['managedFields'] | undefined {
-  const entries = next.metadata.managedFields;
-  return subresource === '' && entries !== undefined && entries !== null && entries.length > 0 ? entries : undefined;
-}
-
+/** Managers without a name are `unknown`. Source: `managedfields/internal/buildmanagerinfo.go`. */
 function self({ manager, apiVersion, subresource }: FieldManagement, operation: 'Apply' | 'Update') {
-  return { name: manager, operation, apiVersion, subresource };
+  return { name: manager || 'unknown', operation, apiVersion, subresource };
 }
 
-function withoutReset(set: FieldSet, reset: FieldSet | undefined): FieldSet {
-  return reset === undefined ? set : set.without(reset);
+function owned(set: FieldSet, { filter }: FieldManagement): FieldSet {
+  return filter === undefined ? set : filter(set);
 }
 
 function check(applied: AnyObject, shape: ObjectShape): void {
@@ -192,131 +188,46 @@ function check(applied: AnyObject, shape: ObjectShape): void {
 /** Managers of an object that was written before anybody kept track: all that is there belongs to one of them. */
 function managersOf(live: AnyObject | undefined, base: AnyObject, options: ApplyOptions): Map<string, Manager> {
   const managers = readManagers(live?.metadata.managedFields);
-  if (live === undefined || managers.size > 0) return managers;
-  track(managers, toWire(emptyLike(live), options.shape) as AnyObject, base, options, 'before-first-apply');
+  if (live === undefined) return managers;
+  if (managers.size > 0) reconcile(managers, base, options);
+  else track(managers, toWire(emptyLike(live), options.shape) as AnyObject, base, options, 'before-first-apply');
   return managers;
 }
 
-/** Takes away what the manager had applied, applies no longer, and nobody else owns. */
-function prune(
-  merged: AnyObject,
-  managers: ReadonlyMap<string, Manager>,
-  before: FieldSet,
-  shape: ObjectShape,
-): AnyObject {
-  const last = before.withStructFields(shape);
-  const all = toFieldSet(merged, shape).withStructFields(shape);
-  let owned = new FieldSet();
-  for (const { fields } of managers.values()) owned = owned.union(fields);
-  let left = removePaths(merged, last, shape);
-  const kept = toFieldSet(left, shape).withStructFields(shape).union(owned.withStructFields(shape));
-  left = removePaths(merged, all.difference(kept), shape);
-  // What nobody applied stays, though it lies beside or below what went.
-  const gone = all.difference(toFieldSet(left, shape).withStructFields(shape)).intersection(last);
-  return removePaths(merged, gone, shape) as AnyObject;
-}
-
-interface Conflict {
-  readonly manager: Manager;
-  readonly path: readonly string[];
+/** Makes fields follow changes of the schema, and forgets who wrote in versions that are gone. */
+function reconcile(managers: Map<string, Manager>, live: AnyObject, options: FieldManagement): void {
+  for (const [id, manager] of managers) {
+    const version = versionOf(options, manager.apiVersion);
+    if (version === undefined) managers.delete(id);
+    else if (live.metadata?.uid !== undefined) manager.fields = manager.fields.reconciled(version.shape);
+  }
 }
 
 /** Takes from the others what changes. @returns what of it they own, which is a conflict for an apply without force. */
-function settle(
-  managers: Map<string, Manager>,
-  id: string,
-  changes: Comparison,
-  { reset }: FieldManagement,
-): readonly Conflict[] {
-  const changed = withoutReset(changes.added.union(changes.modified), reset);
-  const removed = withoutReset(changes.removed, reset);
+function settle(managers: Map<string, Manager>, id: string, changes: Changes): readonly Conflict[] {
   const conflicts: Conflict[] = [];
   for (const [other, manager] of managers) {
     if (other === id) continue;
+    const seen = changes.in(manager.apiVersion);
+    if (seen === undefined) {
+      managers.delete(other);
+      continue;
+    }
+    const changed = seen.added.union(seen.modified);
     for (const path of manager.fields.intersection(changed).paths()) conflicts.push({ manager: { ...manager }, path });
-    manager.fields = manager.fields.difference(changed).difference(removed);
+    manager.fields = manager.fields.difference(changed).difference(seen.removed);
   }
   return conflicts;
 }
 
-/**
- * Conflicts that remain where kubectl takes over what it applied from the client's side before: what stands in the
- * annotation as it does in the object is kubectl's own. Source: apimachinery `managedfields/internal/lastappliedmanager.go`.
- */
+/** Conflicts that remain where kubectl takes over what it applied from the client's side before. */
 function withoutAllowed(
   conflicts: readonly Conflict[],
   { manager, apiVersion, shape }: ApplyOptions,
   live: AnyObject,
 ): readonly Conflict[] {
-  const text = live.metadata?.annotations?.[LAST_APPLIED];
-  if (manager !== 'kubectl' || !text) return conflicts;
-  try {
-    const lastApplied = JSON.parse(text) as AnyObject;
-    if (lastApplied.apiVersion !== apiVersion) return conflicts;
-    const { added, removed, modified } = compare(lastApplied, live, shape);
-    const allowed = toFieldSet(lastApplied, shape).difference(modified).difference(added).difference(removed);
-    return conflicts.filter(({ path }) => !allowed.has(path));
-  } catch {
-    return conflicts;
-  }
-}
-
-/** Keeps the annotation of client-side apply in step, so that one can go back. Source: `lastappliedupdater.go`. */
-function syncLastApplied(object: AnyObject, applied: AnyObject): void {
-  if (!object.metadata?.annotations?.[LAST_APPLIED]) return;
-  const { [LAST_APPLIED]: _, ...annotations } = applied.metadata?.annotations ?? {};
-  const { annotations: _all, ...metadata } = applied.metadata ?? {};
-  const bare = {
-    ...applied,
-    metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations },
-  };
-  const next: Record<string, string> = {
-    ...object.metadata.annotations,
-    [LAST_APPLIED]: `${JSON.stringify(sortKeys(bare))}\n`,
-  };
-  let size = 0;
-  for (const [key, value] of Object.entries(next)) size += Buffer.byteLength(key) + Buffer.byteLength(value);
-  if (size > MAX_ANNOTATIONS_BYTES) delete next[LAST_APPLIED];
-  object.metadata = { ...object.metadata, annotations: next };
-}
-
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = value as Record<string, unknown>;
-  return Object.fromEntries(
-    Object.keys(fields)
-      .sort()
-      .map((key) => [key, sortKeys(fields[key])]),
-  );
-}
-
-/** Source: apimachinery `managedfields/internal/conflict.go`. */
-function conflictError(conflicts: readonly Conflict[]): StatusError {
-  const groups = new Map<string, string[]>();
-  for (const { manager, path } of conflicts) {
-    const shown = describe(manager);
-    groups.set(shown, [...(groups.get(shown) ?? []), toPathText(path)]);
-  }
-  const lines = [...groups.keys()].sort().map((manager) => {
-    const paths = groups.get(manager) ?? [];
-    return paths.length === 1 && groups.size === 1
-      ? `conflict with ${manager}: ${paths[0]}`
-      : `conflicts with ${manager}:\n${paths.map((path) => `- ${path}`).join('\n')}`;
-  });
-  const count = conflicts.length;
-  const message = `Apply failed with ${count} conflict${count === 1 ? '' : 's'}: ${lines.join('\n')}`;
-  const causes = conflicts.map(({ manager, path }) => ({
-    reason: 'FieldManagerConflict',
-    message: `conflict with ${describe(manager)}`,
-    field: toPathText(path),
-  }));
-  return new StatusError({ code: 409, reason: 'Conflict', message, details: { causes } });
-}
-
-function describe({ name, operation, apiVersion, subresource }: Manager): string {
-  const where = subresource === '' ? '' : ` with subresource ${JSON.stringify(subresource)}`;
-  return `${JSON.stringify(name)}${where}${operation === 'Update' ? ` using ${apiVersion}` : ''}`;
+  const allowed = manager === 'kubectl' ? fieldsLastApplied(live, apiVersion, shape) : undefined;
+  return allowed === undefined ? conflicts : conflicts.filter(({ path }) => !allowed.has(path));
 }
 
 function emptyLike({ apiVersion, kind }: AnyObject): AnyObject {

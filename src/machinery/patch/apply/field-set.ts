@@ -6,6 +6,13 @@ interface Node {
   children: Map<string, Node> | undefined;
 }
 
+const nothing: Node = Object.freeze({ member: false, children: undefined });
+
+/** A set of fields on the wire that is none. */
+export class FieldSetError extends Error {
+  override readonly name = 'FieldSetError';
+}
+
 /**
  * A set of field paths as managed fields keep them. Path elements are written as on the wire: `f:name` for a field,
  * `k:{"name":"a"}` for an item of a keyed list, `v:"x"` for an item of a set.
@@ -13,11 +20,20 @@ interface Node {
  * Source: structured-merge-diff `fieldpath/set.go` and `serialize.go`.
  */
 export class FieldSet {
-  readonly #root: Node = { member: false, children: undefined };
+  #root: Node = { member: false, children: undefined };
 
+  static #of(root: Node): FieldSet {
+    const set = new FieldSet();
+    set.#root = root;
+    return set;
+  }
+
+  /** @throws FieldSetError */
   static fromWire(fields: Readonly<Record<string, unknown>> | undefined): FieldSet {
     const set = new FieldSet();
     readNode(set.#root, fields ?? {});
+    // The whole object is nobody's.
+    set.#root.member = false;
     return set;
   }
 
@@ -27,9 +43,10 @@ export class FieldSet {
   }
 
   get isEmpty(): boolean {
-    return !hasMember(this.#root);
+    return isNothing(this.#root);
   }
 
+  /** For sets that are being filled: sets that were combined share their parts. */
   insert(path: readonly string[]): void {
     let node = this.#root;
     for (const element of path) node = childOf(node, element);
@@ -56,32 +73,31 @@ export class FieldSet {
   }
 
   union(other: FieldSet): FieldSet {
-    const result = new FieldSet();
-    for (const path of this.paths()) result.insert(path);
-    for (const path of other.paths()) result.insert(path);
-    return result;
+    return FieldSet.#of(unite(this.#root, other.#root));
   }
 
   intersection(other: FieldSet): FieldSet {
-    return this.filter((path) => other.has(path));
+    return FieldSet.#of(intersect(this.#root, other.#root));
   }
 
   difference(other: FieldSet): FieldSet {
-    return this.filter((path) => !other.has(path));
+    return FieldSet.#of(subtract(this.#root, other.#root, { deep: false }));
   }
 
   /** The paths that are neither in the other set nor below one of its members. */
   without(other: FieldSet): FieldSet {
-    return this.filter((path) => {
-      for (let length = 1; length <= path.length; length++) if (other.has(path.slice(0, length))) return false;
-      return true;
-    });
+    return FieldSet.#of(subtract(this.#root, other.#root, { deep: true }));
   }
 
-  filter(keep: (path: readonly string[]) => boolean): FieldSet {
-    const result = new FieldSet();
-    for (const path of this.paths()) if (keep(path)) result.insert(path);
-    return result;
+  /**
+   * Follows a schema that changed since the set was written: of a list or map that has become atomic only the whole is
+   * owned. Returns the set itself where that changes nothing.
+   *
+   * Source: `typed/reconcile_schema.go`.
+   */
+  reconciled(type: TypeSchema): FieldSet {
+    const root = reconcile(this.#root, type);
+    return root === this.#root ? this : FieldSet.#of(root);
   }
 
   /**
@@ -93,10 +109,6 @@ export class FieldSet {
     const result = new FieldSet();
     copyWithFields(this.#root, type, result.#root);
     return result;
-  }
-
-  equals(other: FieldSet): boolean {
-    return JSON.stringify(this.toWire()) === JSON.stringify(other.toWire());
   }
 
   /** All members; those of one place come before what is below any of them, as upstream lists them. */
@@ -114,17 +126,33 @@ function childOf(node: Node, element: string): Node {
   return child;
 }
 
-function readNode(node: Node, fields: Readonly<Record<string, unknown>>): void {
-  for (const [element, inner] of Object.entries(fields)) {
+/** @throws FieldSetError for what is no set of fields; kinds of elements that nobody knows are left out. */
+function readNode(node: Node, fields: unknown): void {
+  if (typeof fields !== 'object' || Array.isArray(fields)) throw new FieldSetError('a set of fields is an object');
+  for (const [element, inner] of Object.entries(fields ?? {})) {
     if (element === '.') {
       node.member = true;
       continue;
     }
+    checkElement(element);
+    if (!/^[fkvi]:/.test(element)) continue;
     const child = childOf(node, element);
-    const below = (inner ?? {}) as Record<string, unknown>;
-    if (Object.keys(below).length === 0) child.member = true;
-    else readNode(child, below);
+    if (inner === null || (typeof inner === 'object' && Object.keys(inner).length === 0)) child.member = true;
+    else readNode(child, inner);
+    if (isNothing(child)) child.member = true;
   }
+}
+
+function checkElement(element: string): void {
+  if (element.length < 2 || element[1] !== ':') throw new FieldSetError('missing colon');
+  if (!/^[kvi]/.test(element)) return;
+  try {
+    const value: unknown = JSON.parse(element.slice(2));
+    if (element[0] === 'v' || (typeof value === 'object' && value !== null) === (element[0] === 'k')) return;
+  } catch (cause) {
+    throw new FieldSetError('an element of a path is no JSON', { cause });
+  }
+  throw new FieldSetError('an element of a path is of the wrong type');
 }
 
 function writeNode(node: Node): Record<string, unknown> {
@@ -132,22 +160,96 @@ function writeNode(node: Node): Record<string, unknown> {
   if (node.children === undefined) return result;
   for (const element of [...node.children.keys()].sort(compareElements)) {
     const child = node.children.get(element) as Node;
-    if (!hasMember(child)) continue;
     const below = writeNode(child);
     result[element] = child.member && Object.keys(below).length > 0 ? { '.': {}, ...below } : below;
   }
   return result;
 }
 
-/** Fields, then keys, then values, each by their text. */
+/** Fields, then keys, then values, each by their text; numbers by their size. Source: `fieldpath/element.go` (Less). */
 function compareElements(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  const prefix = a.slice(0, 2);
+  if (prefix === 'f:' || prefix !== b.slice(0, 2)) return a < b ? -1 : a > b ? 1 : 0;
+  const left: unknown = JSON.parse(a.slice(2));
+  const right: unknown = JSON.parse(b.slice(2));
+  if (prefix !== 'k:') return compareValues(left, right);
+  const [mine, theirs] = [Object.entries(left as object), Object.entries(right as object)];
+  for (const [index, [name, value]] of mine.entries()) {
+    const other = theirs[index];
+    if (other === undefined) return 1;
+    if (name !== other[0]) return name < other[0] ? -1 : 1;
+    const order = compareValues(value, other[1]);
+    if (order !== 0) return order;
+  }
+  return mine.length - theirs.length;
 }
 
-function hasMember(node: Node): boolean {
-  if (node.member) return true;
-  for (const child of node.children?.values() ?? []) if (hasMember(child)) return true;
-  return false;
+const typeOrder: Readonly<Record<string, number>> = { number: 0, string: 1, boolean: 2 };
+
+function compareValues(a: unknown, b: unknown): number {
+  if (typeof a !== typeof b) return (typeOrder[typeof a] ?? 3) - (typeOrder[typeof b] ?? 3);
+  const [left, right] = [a as string, b as string];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function unite(a: Node, b: Node): Node {
+  if (b.children === undefined && (a.member || !b.member)) return a;
+  if (a.children === undefined && (b.member || !a.member)) return b;
+  const children = new Map(a.children);
+  for (const [element, child] of b.children ?? []) {
+    const known = children.get(element);
+    children.set(element, known === undefined ? child : unite(known, child));
+  }
+  return { member: a.member || b.member, children };
+}
+
+function intersect(a: Node, b: Node): Node {
+  let children: Map<string, Node> | undefined;
+  for (const [element, child] of a.children ?? []) {
+    const other = b.children?.get(element);
+    if (other === undefined) continue;
+    const both = intersect(child, other);
+    if (isNothing(both)) continue;
+    children ??= new Map();
+    children.set(element, both);
+  }
+  const member = a.member && b.member;
+  return member || children !== undefined ? { member, children } : nothing;
+}
+
+function subtract(a: Node, b: Node, options: { readonly deep: boolean }): Node {
+  if (b.children === undefined && !b.member) return a;
+  if (options.deep && b.member) return nothing;
+  let children = a.children;
+  if (a.children !== undefined && b.children !== undefined) {
+    children = new Map();
+    for (const [element, child] of a.children) {
+      const other = b.children.get(element);
+      const rest = other === undefined ? child : subtract(child, other, options);
+      if (!isNothing(rest)) children.set(element, rest);
+    }
+    if (children.size === 0) children = undefined;
+  }
+  const member = a.member && !b.member;
+  return member || children !== undefined ? { member, children } : nothing;
+}
+
+function reconcile(node: Node, type: TypeSchema | undefined): Node {
+  if (node.children === undefined || type === undefined) return node;
+  const isAtomic = (type.shape === 'list' && type.listType === 'atomic') || ('atomic' in type && type.atomic);
+  if (isAtomic) return { member: true, children: undefined };
+  let children = node.children;
+  for (const [element, child] of node.children) {
+    const inner = reconcile(child, typeBelow(type, element));
+    if (inner === child) continue;
+    if (children === node.children) children = new Map(node.children);
+    children.set(element, inner);
+  }
+  return children === node.children ? node : { member: node.member, children };
+}
+
+function isNothing(node: Node): boolean {
+  return !node.member && (node.children === undefined || node.children.size === 0);
 }
 
 function* walk(node: Node, path: readonly string[]): Iterable<readonly string[]> {

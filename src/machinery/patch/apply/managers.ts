@@ -1,5 +1,5 @@
 import type { ManagedFieldsEntry } from '../../../generated/api/meta/v1.ts';
-import { FieldSet } from './field-set.ts';
+import { FieldSet, FieldSetError } from './field-set.ts';
 
 /** One manager of an object's fields. */
 export interface Manager {
@@ -20,20 +20,26 @@ export function managerId({ name, operation, apiVersion, subresource }: Omit<Man
   return JSON.stringify([name, operation, operation === 'Apply' ? '' : apiVersion, subresource]);
 }
 
-export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined): Map<string, Manager> {
+/** The managers of an object; none where one of the entries cannot be read. Source: `managedfields/internal/managedfields.go`. */
+export function readManagers(entries: readonly ManagedFieldsEntry[] | null | undefined): Map<string, Manager> {
   const managers = new Map<string, Manager>();
   for (const entry of entries ?? []) {
-    const manager: Manager = {
-      name: entry.manager ?? '',
-      operation: entry.operation === 'Apply' ? 'Apply' : 'Update',
-      apiVersion: entry.apiVersion ?? '',
-      subresource: entry.subresource ?? '',
-      time: entry.time,
-      fields: FieldSet.fromWire(entry.fieldsV1),
-    };
+    const manager = readManager(entry);
+    if (manager === undefined) return new Map();
     managers.set(managerId(manager), manager);
   }
   return managers;
+}
+
+function readManager(entry: ManagedFieldsEntry): Manager | undefined {
+  const { operation, apiVersion, fieldsType, fieldsV1, manager: name = '', subresource = '', time } = entry;
+  if ((operation !== 'Apply' && operation !== 'Update') || !apiVersion || fieldsType !== 'FieldsV1') return undefined;
+  try {
+    return { name, operation, apiVersion, subresource, time, fields: FieldSet.fromWire(fieldsV1) };
+  } catch (error) {
+    if (error instanceof FieldSetError) return undefined;
+    throw error;
+  }
 }
 
 /** Entries in upstream's order: by operation, time, name, version and subresource. */

@@ -11,16 +11,35 @@ export class TypedError extends Error {
   override readonly name = 'TypedError';
 }
 
-/** The wire name of a list item: its keys with their defaults, or its value. */
+/**
+ * The wire name of a list item: its keys with their defaults, or its value.
+ * @throws TypedError for an item that cannot have one
+ */
 export function elementOf(item: unknown, list: ListShape): string {
-  if (list.listType === 'set') return `v:${JSON.stringify(item)}`;
+  if (list.listType === 'set') {
+    if (Array.isArray(item)) throw new TypedError('not supported: associative list with lists as elements');
+    if (typeof item === 'object') {
+      const what = item === null ? 'an explicit null' : 'a map type';
+      throw new TypedError(`associative list without keys has an element that's ${what}`);
+    }
+    return `v:${JSON.stringify(item)}`;
+  }
+  if (!isFields(item)) {
+    const what = item === null ? 'a null element' : 'non-map elements';
+    throw new TypedError(`associative list with keys may not have ${what}`);
+  }
   const keys: Fields = {};
   const fields = list.items.shape === 'object' ? list.items.fields : undefined;
   for (const key of [...list.mapKeys].sort()) {
-    const value = isFields(item) ? (item[key] ?? defaultOf(fields?.get(key))) : undefined;
+    const value = item[key] ?? defaultOf(fields?.get(key));
     if (value !== undefined && value !== null) keys[key] = value;
   }
-  return `k:${JSON.stringify(keys)}`;
+  const element = `k:${JSON.stringify(keys)}`;
+  if (element !== 'k:{}') return element;
+  const names = JSON.stringify(list.mapKeys).replace(/,/g, ' ');
+  throw new TypedError(
+    `associative list with keys has an element that omits all key fields ${names} (and doesn't have default values for any key fields)`,
+  );
 }
 
 /** Go fields that are always written are never absent, so that their zero value stands for them. */
@@ -49,10 +68,12 @@ function isLeaf(type: TypeSchema | undefined): boolean {
       return type.atomic;
     case 'list':
       return type.listType === 'atomic';
+    case 'opaque':
+      return type.granular !== true;
     case undefined:
       return false;
     default:
-      return type?.shape === 'scalar';
+      return true;
   }
 }
 
@@ -367,17 +388,18 @@ function checkList(value: unknown, type: ListShape, path: readonly string[]): vo
       checkTyped(item, type.items, [...path, `v:${index}`]);
       continue;
     }
-    const element = elementOf(item, type);
-    if (element === 'k:{}') {
-      const keys = JSON.stringify(type.mapKeys).replace(/,/g, ' ');
-      fail(
-        path,
-        `element ${index}: associative list with keys has an element that omits all key fields ${keys} (and doesn't have default values for any key fields)`,
-      );
-    }
+    const element = checkedElement(item, type, path, index);
     if (seen.has(element)) fail(path, `duplicate entries for key ${toPathText([element])}`);
     seen.add(element);
     checkTyped(item, type.items, [...path, element]);
+  }
+}
+
+function checkedElement(item: unknown, type: ListShape, path: readonly string[], index: number): string {
+  try {
+    return elementOf(item, type);
+  } catch (error) {
+    return fail(path, `element ${index}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
