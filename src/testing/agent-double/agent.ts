@@ -8,8 +8,10 @@ import type { Node, Pod } from '../../generated/api/core/v1.ts';
 import { leases, nodes, pods } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
 import type { Clock, Timer } from '../../std/clock.ts';
+import type { Command } from './fake-spdy-server.ts';
 import { joinCluster } from './join.ts';
 import { type KubeletDouble, openKubeletDouble } from './kubelet.ts';
+import { isSettled, podStatus } from './pod-status.ts';
 import { TunnelClient, type TunnelGeneration } from './tunnel-client.ts';
 
 const KUBELET_PORT = 10250;
@@ -29,11 +31,14 @@ export interface AgentOptions {
   /** `2021` lets the server make its keys; `current` sends certificate requests. */
   readonly generation: TunnelGeneration;
   readonly clock: Clock;
+  /** What `exec` and `attach` do in every container. Default: `runCanned`. */
+  readonly run?: Command | undefined;
 }
 
 /**
  * A machine that joins as `k3s agent` does and runs no container: it asks for its certificates with a token, registers
- * its Node, keeps the tunnel open, and says of each pod bound to it that it runs. Its kubelet, and where its generation
+ * its Node, keeps the tunnel open, and says of each pod bound to it that it runs, or has ended where all that its
+ * containers do is `true` or `false`, or where somebody was attached to it and has left. Its kubelet, and where its generation
  * allows it the ports of its pods, are behind the tunnel only.
  */
 export class AgentDouble implements AsyncDisposable {
@@ -83,7 +88,13 @@ export class AgentDouble implements AsyncDisposable {
     // Newer agents let the server reach pods where it says so; older ones do not know the key.
     const servesCluster = generation === 'current' && membership.config['EgressSelectorMode'] === 'cluster';
     const podServer = await openPodServer();
-    const kubelet = await openKubeletDouble({ ...servingKubelet, clientCa });
+    const kubelet = await openKubeletDouble({
+      ...servingKubelet,
+      clientCa,
+      run: options.run,
+      podPort: podServer.port,
+      onDetach: (namespace, name) => void agent.#end({ namespace, name }).catch(() => {}),
+    });
     const openTunnel = (): Promise<TunnelClient> =>
       TunnelClient.open({
         url: `${url.replace(/^https/, 'wss')}/v1-k3s/connect`,
@@ -162,7 +173,7 @@ export class AgentDouble implements AsyncDisposable {
 
   async #report(): Promise<void> {
     const { nodeName: name, nodeIp, clock } = this.#options;
-    const nowText = `${new Date(clock.nowMs()).toISOString().slice(0, 19)}Z`;
+    const nowText = toSeconds(clock);
     const capacity = { cpu: '2', memory: '4Gi', pods: '110', 'ephemeral-storage': '10Gi' };
     const status: Node['status'] = {
       capacity,
@@ -227,24 +238,17 @@ export class AgentDouble implements AsyncDisposable {
       await this.#client.delete(pods, key, { gracePeriodSeconds: 0, preconditions: { uid } });
       return;
     }
-    if (pod.status?.phase === 'Running') return;
-    const containers = pod.spec?.containers ?? [];
-    const startedAt = `${new Date(this.#options.clock.nowMs()).toISOString().slice(0, 19)}Z`;
-    const status = {
-      phase: 'Running',
-      podIP: this.#addressOf(uid ?? ''),
-      startTime: startedAt,
-      conditions: ['Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map((type) => ({ type, status: 'True' })),
-      containerStatuses: containers.map(({ name: container, image }) => ({
-        name: container,
-        image: image ?? '',
-        imageID: '',
-        ready: true,
-        started: true,
-        restartCount: 0,
-        state: { running: { startedAt } },
-      })),
-    };
+    if (isSettled(pod)) return;
+    const status = podStatus(pod, { podIp: this.#addressOf(uid ?? ''), nowText: toSeconds(this.#options.clock) });
+    await this.#client.patch(pods, key, { status }, { type: 'strategic', subresource: 'status' });
+  }
+
+  /** Lets a pod end that was run for somebody who has left; others stay. */
+  async #end(key: { readonly namespace: string; readonly name: string }): Promise<void> {
+    const pod = await this.#client.get(pods, key);
+    if (pod.spec?.restartPolicy === 'Always') return;
+    const nowText = toSeconds(this.#options.clock);
+    const status = podStatus(pod, { podIp: pod.status?.podIP ?? '', nowText, exitCode: 0 });
     await this.#client.patch(pods, key, { status }, { type: 'strategic', subresource: 'status' });
   }
 
@@ -253,6 +257,10 @@ export class AgentDouble implements AsyncDisposable {
     this.#addresses.set(uid, known);
     return known;
   }
+}
+
+function toSeconds(clock: Clock): string {
+  return `${new Date(clock.nowMs()).toISOString().slice(0, 19)}Z`;
 }
 
 interface PodServer {

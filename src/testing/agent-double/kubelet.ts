@@ -2,13 +2,20 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { FakeSpdyServer } from './fake-spdy-server.ts';
+import { FakePortForward } from './fake-port-forward.ts';
+import { type Command, FakeSpdyServer, runCanned } from './fake-spdy-server.ts';
 
 export interface KubeletDoubleOptions {
   readonly cert: string;
   readonly key: string;
   /** Who may call: clients of this authority, as kubelets demand. */
   readonly clientCa: string;
+  /** What containers run. Default: `runCanned`. */
+  readonly run?: Command | undefined;
+  /** Local port that stands for every port of every pod. */
+  readonly podPort: number;
+  /** Told when nobody is attached to a container any more. */
+  onDetach?(namespace: string, pod: string): void;
 }
 
 export interface KubeletDouble {
@@ -20,7 +27,7 @@ export interface KubeletDouble {
   close(): Promise<void>;
 }
 
-/** A kubelet's API on loopback: health, logs that can be followed, exec over SPDY. */
+/** A kubelet's API on loopback: health, logs that can be followed; exec, attach and port-forward over SPDY. */
 export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<KubeletDouble> {
   const asked: string[] = [];
   const followers = new Set<ServerResponse>();
@@ -60,7 +67,13 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
     );
-    new FakeSpdyServer(socket, head, url);
+    if (url.startsWith('/portForward/')) {
+      new FakePortForward(socket, head, options.podPort);
+      return;
+    }
+    new FakeSpdyServer(socket, head, url, options.run ?? runCanned);
+    const [, namespace = '', pod] = /^\/attach\/([^/]+)\/([^/]+)\//.exec(url) ?? [];
+    if (pod !== undefined) socket.on('close', () => options.onDetach?.(namespace, pod));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
