@@ -17,7 +17,7 @@ import type { ResourceStorage, StoredItem } from './resource-storage.ts';
 import { toApiError } from './storage-faults.ts';
 import { mainRules, type UpdateRules } from './update-rules.ts';
 import { VersionView } from './version-view.ts';
-import { toWireObject } from './wire-object.ts';
+import { toStoredObject } from './wire-object.ts';
 
 /** A store's answer; `json` is there when the object is stored and its bytes are known. */
 export type Written = Pick<ServedItem, 'object'> & { readonly json?: Buffer | undefined };
@@ -213,7 +213,7 @@ export class ResourceStore {
     let done = false;
     try {
       await request.validateCreate(object);
-      if (!request.dryRun) refuseRevision(object);
+      delete object.metadata.resourceVersion;
       const item = request.dryRun ? undefined : await this.#storage.create(key, this.#toStored(object));
       done = true;
       return item === undefined ? { object: this.#finish(object) } : this.#view.toServed(item);
@@ -400,7 +400,7 @@ export class ResourceStore {
   }
 
   #finish(object: AnyObject): AnyObject {
-    return toWireObject(object, this.definition);
+    return toStoredObject(object, this.definition);
   }
 
   #toStored(object: AnyObject): AnyObject {

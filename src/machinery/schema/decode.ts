@@ -353,14 +353,22 @@ export function isEmptyValue(value: unknown, { shape }: TypeSchema): boolean {
  * The object as Go writes it: fields in order, empty ones dropped unless they are pointers, and those without
  * `omitempty` in place. Values are not checked: {@link decodeObject} has done so.
  */
-export function toWire(object: AnyObject, shape: ObjectShape): AnyObject {
-  return wireStruct(object, shape) as AnyObject;
+export function toWire(object: AnyObject, shape: ObjectShape, options: WireOptions = {}): AnyObject {
+  return wireStruct(object, shape, options) as AnyObject;
 }
 
-function wireStruct(value: Record<string, unknown>, shape: ObjectShape): Record<string, unknown> {
+export interface WireOptions {
+  /**
+   * Lists and maps that are always written become null when they are empty: protobuf, in which upstream stores, cannot
+   * tell them from those that were never set. Default false.
+   */
+  readonly asStored?: boolean;
+}
+
+function wireStruct(value: Record<string, unknown>, shape: ObjectShape, options: WireOptions): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [name, field] of shape.fields) {
-    const wired = wireField(value[name], field);
+    const wired = wireField(value[name], field, options);
     if (wired !== undefined) result[name] = wired;
   }
   if (!shape.preservesUnknown) return result;
@@ -368,35 +376,44 @@ function wireStruct(value: Record<string, unknown>, shape: ObjectShape): Record<
   return result;
 }
 
-function wireField(value: unknown, field: FieldSchema): unknown {
+function wireField(value: unknown, field: FieldSchema, options: WireOptions): unknown {
   const { type, pointer, alwaysWritten } = field;
   if (value === undefined || value === null) {
     if (!alwaysWritten) return undefined;
     if (pointer || type.shape === 'list' || type.shape === 'map') return null;
-    if (type.shape === 'object') return wireStruct({}, type);
-    if (type.shape === 'opaque') return null;
+    if (type.shape === 'object') return wireStruct({}, type, options);
+    // Go's empty slice of bytes is nil, and an empty RawExtension is null.
+    if (type.shape === 'opaque' || type.type === 'bytes') return null;
     return emptyOf(type);
   }
   if (!pointer && !alwaysWritten && isEmptyValue(value, type)) return undefined;
-  const wired = wireValue(value, type);
+  if (options.asStored && !pointer && type.shape !== 'scalar' && isEmptyValue(value, type)) return null;
+  const wired = wireValue(value, type, options);
   // A struct with `omitzero` goes when nothing is left in it.
   const isOmittable = type.shape === 'object' && !pointer && !alwaysWritten;
   return isOmittable && Object.keys(wired as object).length === 0 ? undefined : wired;
 }
 
-function wireValue(value: unknown, type: TypeSchema): unknown {
+function wireValue(value: unknown, type: TypeSchema, options: WireOptions): unknown {
   switch (type.shape) {
     case 'object':
-      return wireStruct(value as Record<string, unknown>, type);
+      return wireStruct(value as Record<string, unknown>, type, options);
     case 'map':
       if (type.values.shape === 'scalar' || type.values.shape === 'opaque') return value;
       return Object.fromEntries(
-        Object.entries(value as object).map(([key, inner]) => [key, wireValue(inner, type.values)]),
+        Object.entries(value as object).map(([key, inner]) => [key, wireValue(inner, type.values, options)]),
       );
     case 'list':
       if (type.items.shape === 'scalar' || type.items.shape === 'opaque') return value;
-      return (value as unknown[]).map((inner) => wireValue(inner, type.items));
+      return (value as unknown[]).map((inner) => wireValue(inner, type.items, options));
     default:
       return value;
   }
+}
+
+/** Go writes maps in the order of their keys. Keys that look like small numbers stand first in any object of JavaScript. */
+function inKeyOrder(map: Record<string, unknown>): Record<string, unknown> {
+  const keys = Object.keys(map);
+  if (keys.every((key, index) => index === 0 || (keys[index - 1] as string) < key)) return map;
+  return Object.fromEntries(keys.sort().map((key) => [key, map[key]]));
 }
