@@ -7,16 +7,22 @@ RUN npm install --omit=optional --ignore-scripts && node node_modules/esbuild/in
 COPY . .
 RUN node hack/bundle.ts
 
-FROM gcr.io/distroless/nodejs26-debian12:nonroot
+# Nothing runs in this stage, so that other platforms need no emulation: it is where Node is copied from.
+FROM node:26-bookworm-slim AS node
+
+FROM gcr.io/distroless/cc-debian12:nonroot
 LABEL org.opencontainers.image.title="warren" \
       org.opencontainers.image.description="Nested Kubernetes clusters in pods" \
       org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /app
+COPY --from=node /usr/local/bin/node /usr/local/bin/
+# Node 25 and later are linked against it, and the small image does not have it.
+COPY --from=node /usr/lib/*-linux-gnu/libatomic.so.1* /usr/lib/
 COPY --from=build /src/dist ./dist
 COPY --from=build /src/crds ./crds
 COPY --from=build /src/LICENSE ./
 USER 65532:65532
-# The root file system is read-only: the compile cache goes with the image, /tmp is a volume.
+# The root file system may be read-only: what is written goes to volumes.
 ENV NODE_ENV=production
-ENTRYPOINT ["/nodejs/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", "/app/dist/warren.js"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", "/app/dist/warren.js"]
 CMD ["--help"]
