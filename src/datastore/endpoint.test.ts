@@ -15,8 +15,9 @@ const understood: Record<string, Endpoint> = {
 };
 
 const refused: Record<string, RegExp> = {
-  'postgres://user:secret@host/db': /PostgreSQL is not available yet/,
-  'postgresql://host/db': /PostgreSQL is not available yet/,
+  'postgres://user:secret@host/db?sslmode=never': /sslmode=never is none of disable, prefer/,
+  'postgresql://user:secret@host/db?hots=a': /the DSN's parameter hots is not known here/,
+  'postgres://user:se%cret@host/db': /holds a % that begins no escape/,
   'mysql://user:secret@tcp(host)/db': /mysql:\/\/ is no datastore of this server/,
   'https://etcd:2379': /https:\/\/ is no datastore of this server/,
   '/var/lib/x.db': /it has no scheme/,

@@ -1,6 +1,6 @@
 import type { LogEvent, Revision } from '../backend.ts';
+import { type Row, toKeyValue } from '../kine-rows.ts';
 import { StorageError } from '../storage-error.ts';
-import { type Row, toKeyValue } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 export interface Write {

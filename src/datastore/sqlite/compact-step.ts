@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { COMPACT_KEY } from '../kine-keys.ts';
 import { StorageError } from '../storage-error.ts';
 import { rollBack } from './open-database.ts';
-import { COMPACT_KEY } from './schema.ts';
 import type { Statements } from './statements.ts';
 
 /** How far the table is compacted; 0 before the first time. */

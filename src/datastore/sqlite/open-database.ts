@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
+import { COMPACT_KEY, HEALTH_KEY, HEALTH_VALUE } from '../kine-keys.ts';
 import { StorageError } from '../storage-error.ts';
-import { COMPACT_KEY, HEALTH_KEY, HEALTH_VALUE, SCHEMA } from './schema.ts';
+import { SCHEMA } from './schema.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 
 /** How long opening waits, at a stand, for another process that holds the file. */

@@ -1,8 +1,3 @@
-/** The name under which kine keeps how far it has compacted, in the row's prev_revision. */
-export const COMPACT_KEY = 'compact_rev_key';
-/** Rows that only fill holes in the sequence of ids begin with it. */
-export const GAP_PREFIX = 'gap-';
-
 /**
  * kine's table and indexes, statement for statement, so that a real kine finds what it would have made.
  *
@@ -29,6 +24,3 @@ export const SCHEMA: readonly string[] = [
   `CREATE INDEX IF NOT EXISTS kine_id_compact_rev_key_with_prev_revision_index
 ON kine(id, name, prev_revision) WHERE name != 'compact_rev_key' AND prev_revision != 0`,
 ];
-
-export const HEALTH_KEY = '/registry/health';
-export const HEALTH_VALUE = '{"health":"true"}';

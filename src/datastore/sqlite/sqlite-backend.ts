@@ -14,14 +14,14 @@ import type {
   Subscription,
   WriteOptions,
 } from '../backend.ts';
+import { isInternal } from '../kine-keys.ts';
+import { type Row, toEvent, toKeyValue } from '../kine-rows.ts';
 import { rangeOf } from '../prefix-range.ts';
 import { StorageError } from '../storage-error.ts';
 import { Subscribers } from '../subscribers.ts';
 import { append, type Write } from './append.ts';
 import { compactedRevision, compactStep } from './compact-step.ts';
 import { openDatabase, rollBack } from './open-database.ts';
-import { type Row, toEvent, toKeyValue } from './rows.ts';
-import { COMPACT_KEY, GAP_PREFIX } from './schema.ts';
 import { isBusy, toStorageError } from './sqlite-error.ts';
 import type { Statements } from './statements.ts';
 import { WalSync } from './wal-sync.ts';
@@ -119,7 +119,8 @@ class SqliteBackend implements Backend {
     this.#db = db;
     this.#statements = statements;
     this.#wal = wal;
-    this.#current = this.#maxId();
+    // The newest row may have been a deletion that compaction removed: the revision never steps back for it.
+    this.#current = Math.max(this.#maxId(), this.#compacted());
     db.exec(`PRAGMA busy_timeout=${BUSY_MS}`);
     this.#poll = clock.every(POLL_MS, () => this.#catchUp());
   }
@@ -340,7 +341,7 @@ class SqliteBackend implements Backend {
   #eventsAfter(after: number, until: number): LogEvent[] {
     if (until <= after) return [];
     const rows = this.#statements.after.all(after, until) as unknown as Row[];
-    return rows.filter(({ name }) => name !== COMPACT_KEY && !name.startsWith(GAP_PREFIX)).map(toEvent);
+    return rows.filter(({ name }) => !isInternal(name)).map(toEvent);
   }
 
   #compacted(): number {

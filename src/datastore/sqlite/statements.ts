@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { COMPACT_KEY } from './schema.ts';
+import { COMPACT_KEY, GAP_PREFIX } from '../kine-keys.ts';
 
 const COLUMNS = 'id, name, created, deleted, create_revision, prev_revision, lease, value, old_value';
 
@@ -20,7 +20,8 @@ const SQL = {
     JOIN kine AS kv ON kv.id = newest.id WHERE kv.deleted = 0`,
   after: `SELECT kv.id, kv.name, kv.created, kv.deleted, ${CREATE_REVISION}, kv.prev_revision, kv.lease, kv.value,
     kv.old_value FROM kine AS kv WHERE kv.id > ? AND kv.id <= ? ORDER BY kv.id`,
-  maxId: 'SELECT MAX(id) AS id FROM kine',
+  /** Fillers of holes make no event: a reader that waited for one would wait for ever. */
+  maxId: `SELECT id FROM kine WHERE substr(name, 1, ${GAP_PREFIX.length}) != '${GAP_PREFIX}' ORDER BY id DESC LIMIT 1`,
   insert: `INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, old_value)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   compacted: `SELECT MAX(prev_revision) AS revision FROM kine WHERE name = '${COMPACT_KEY}'`,

@@ -1,6 +1,6 @@
-import type { KeyValue, LogEvent } from '../backend.ts';
+import type { KeyValue, LogEvent } from './backend.ts';
 
-/** A row of kine's table as `node:sqlite` reads it. */
+/** A row of kine's table, as the drivers read it. */
 export interface Row {
   readonly id: number;
   readonly name: string;
