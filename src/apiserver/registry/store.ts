@@ -155,6 +155,8 @@ export class ResourceStore {
       const faults = strategy.validateCreate?.(object) ?? [];
       this.#demand(object, [...validateMetadata(metadata, scope), ...finalizers, ...faults]);
       for (const text of strategy.warningsOnCreate?.(object) ?? []) request.warn(text);
+      // Upstream fills defaults once more when it reads what it stored: they may follow from what the server filled in.
+      if (definition.origin === 'builtin') strategy.applyDefaults?.(object);
       return finish;
     } catch (error) {
       await finish(false);
@@ -414,8 +416,8 @@ export class ResourceStore {
 
   #demand(object: AnyObject, faults: readonly FieldError[]): void {
     if (faults.length === 0) return;
-    const { group, kind } = this.definition;
-    throw invalid({ group, kind }, object.metadata.name ?? '', faults);
+    const { group, kind, internalGroup = group } = this.definition;
+    throw invalid({ group: internalGroup, kind }, object.metadata.name ?? '', faults);
   }
 
   #toApiError(error: unknown, name: string): unknown {

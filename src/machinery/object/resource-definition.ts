@@ -94,6 +94,8 @@ export interface ResourceDefinition<T extends KubeObject = AnyObject> extends Re
   readonly defaultPropagation: 'Background' | 'Orphan';
   /** Seconds until a stored object expires by itself; only events do. */
   readonly leaseSeconds?: number | undefined;
+  /** The group that faults name, where it is not the one that is served. */
+  readonly internalGroup?: string | undefined;
   /** Sent as a `Warning` header with every answer of this kind and version, whatever the verb. */
   readonly deprecation?: string | undefined;
   readonly strategy: Strategy<T>;

@@ -1,4 +1,4 @@
-import { horizontalPodAutoscalerResources } from './horizontal-pod-autoscaler/definition.ts';
+import { autoscalerResource, oldAutoscalerResource } from './horizontal-pod-autoscaler/definition.ts';
 
 /** Every kind of `autoscaling`, in v2 and v1. */
-export const autoscalingKinds = [...horizontalPodAutoscalerResources];
+export const autoscalingKinds = [autoscalerResource, oldAutoscalerResource];

@@ -96,7 +96,7 @@ function limitSecrets(attempt: AdmissionAttempt, account: ServiceAccount, pod: P
 function mountToken(pod: Pod): void {
   const spec = pod.spec;
   if (spec === undefined) return;
-  const existing = (spec.volumes ?? []).find((volume) => volume.name.startsWith(VOLUME_PREFIX));
+  const existing = (spec.volumes ?? []).find((volume) => (volume.name ?? '').startsWith(VOLUME_PREFIX));
   const name = existing?.name ?? generateName(VOLUME_PREFIX);
   const mount: VolumeMount = { name, readOnly: true, mountPath: MOUNT_PATH };
   let mounted = false;
@@ -106,7 +106,7 @@ function mountToken(pod: Pod): void {
     mounted = true;
   };
   for (const container of spec.initContainers ?? []) addTo(container);
-  for (const container of spec.containers) addTo(container);
+  for (const container of spec.containers ?? []) addTo(container);
   if (mounted && existing === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)];
 }
 

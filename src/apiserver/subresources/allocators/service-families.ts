@@ -1,5 +1,7 @@
 import type { Service, ServiceSpec } from '../../../generated/api/core/v1.ts';
 import { type FieldError, fieldInvalid } from '../../../machinery/errors/field-error.ts';
+import { FieldFaults } from '../../../resources/checks/field-faults.ts';
+import { checkClusterIps } from '../../../resources/core/service/cluster-ips.ts';
 import { isSame } from '../../registry/equality.ts';
 import { familyOf, type IpFamily } from './ip-range.ts';
 
@@ -15,6 +17,9 @@ export function fillFamilies(
   if (spec.type === 'ExternalName' || isSettled(spec, previous)) return [];
   const headless = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
   spec.ipFamilyPolicy ??= previous?.ipFamilyPolicy ?? (headless ? 'RequireDualStack' : 'SingleStack');
+  const related = new FieldFaults();
+  checkClusterIps(spec, previous, related);
+  if (related.count > 0) return related.list;
   const faults = [...reduce(spec, previous), ...fromAddresses(spec, known)];
   if (faults.length > 0) return faults;
   const first = known[0] ?? 'IPv4';

@@ -14,7 +14,8 @@ import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } f
 const GENERATION = 'deprecated.daemonset.template.generation';
 
 /** Source: pkg/apis/apps/v1/defaults.go (SetDefaults_DaemonSet). */
-function applyDefaults({ spec }: DaemonSet): void {
+function applyDefaults(daemonSet: DaemonSet): void {
+  const { spec } = daemonSet;
   spec.template ??= {};
   defaultPodTemplate(spec.template);
   spec.updateStrategy ??= {};
@@ -26,6 +27,7 @@ function applyDefaults({ spec }: DaemonSet): void {
     updateStrategy.rollingUpdate.maxSurge ??= 0;
   }
   spec.revisionHistoryLimit ??= 10;
+  if (daemonSet.metadata.annotations?.[GENERATION] === undefined) setGeneration(daemonSet, 0);
 }
 
 function generationOf({ metadata }: DaemonSet): number {

@@ -38,7 +38,6 @@ function validateUpdate(next: ReplicaSet, previous: ReplicaSet): readonly FieldE
 export const replicaSetResource = defineResource(replicasets, {
   generation: 'spec',
   scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', selector: '.spec.selector' },
-  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   cells: {
     Desired: ({ spec }) => spec.replicas ?? 0,
     Current: ({ status }) => status?.replicas ?? 0,

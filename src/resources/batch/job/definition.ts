@@ -22,20 +22,22 @@ function generateSelector({ metadata, spec }: Job): void {
   const before = template.metadata.labels;
   const isShared =
     before !== undefined && (metadata.labels === before || (!!generateName && isSame(metadata.labels, before)));
-  const labels: Record<string, string> = {
+  const labels = inOrder({
     'job-name': name,
     'batch.kubernetes.io/job-name': name,
     'controller-uid': uid,
     'batch.kubernetes.io/controller-uid': uid,
     ...before,
-  };
+  });
   template.metadata.labels = labels;
   if (isShared) metadata.labels = { ...labels };
-  spec.selector = {
-    ...spec.selector,
-    matchLabels: { 'batch.kubernetes.io/controller-uid': uid, ...spec.selector?.matchLabels },
-  };
+  const matchLabels = inOrder({ 'batch.kubernetes.io/controller-uid': uid, ...spec.selector?.matchLabels });
+  spec.selector = { ...spec.selector, matchLabels };
 }
+
+/** Keys as Go writes those of maps. */
+const inOrder = (map: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Source: pkg/api/job/warnings.go (WarningsForJobSpec). */
 export function jobSpecWarnings(spec: JobSpec, path: string): string[] {

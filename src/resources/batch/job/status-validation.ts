@@ -49,7 +49,7 @@ export function validateJobStatus(next: Job, previous: Job): readonly FieldError
   if (change.ofEnd() || change.of('terminating'))
     if ((status.terminating ?? 0) > 0 && isFinished(status))
       faults.invalid('status.terminating', status.terminating, 'terminating>0 is invalid for finished job');
-  if (change.of('ready', 'active') && (status.ready ?? 0) > (status.active ?? 0))
+  if (change.of('ready', 'active') && status.ready !== undefined && status.ready > (status.active ?? 0))
     faults.invalid('status.ready', status.ready, 'cannot set more ready pods than active');
   const refuse = (detail: string): void => faults.add(withoutValue('status.conditions', detail));
   const isMet = has(status, 'SuccessCriteriaMet');

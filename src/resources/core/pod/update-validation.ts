@@ -103,8 +103,8 @@ export function checkAddedTolerations(
 }
 
 function checkGates(next: PodSpec, previous: PodSpec, faults: FieldFaults): void {
-  const before = new Set((previous.schedulingGates ?? []).map(({ name }) => name));
-  next.schedulingGates?.forEach(({ name }, index) => {
+  const before = new Set((previous.schedulingGates ?? []).map(({ name = '' }) => name));
+  next.schedulingGates?.forEach(({ name = '' }, index) => {
     if (before.has(name)) return;
     const why = `only deletion is allowed, but found new scheduling gate '${name}'`;
     faults.forbidden(`spec.schedulingGates[${index}].name`, why);

@@ -21,6 +21,7 @@ const regarding = (field: keyof NonNullable<Event['regarding']>) => (event: Even
 export const regardingEventResource = defineResource(eventsRegarding, {
   storagePrefix: 'events',
   leaseSeconds: EVENT_LEASE_SECONDS,
+  internalGroup: '',
   allowCreateOnUpdate: true,
   convert: {
     fromStorage: (stored) => fromCoreEvent(stored as unknown as CoreEvent) as never,
