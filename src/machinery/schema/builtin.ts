@@ -124,6 +124,7 @@ function toSingle(ref: string, atomic: boolean | undefined): TypeSchema {
   if (ref === 'StringList') return stringList;
   if (ref === 'QuantityMap') return quantityMap;
   if (ref === 'RawExtension') return embedded;
+  if (ref.startsWith('SchemaOr')) return { ...opaque, holds: builtinShape('apiextensions/v1.JSONSchemaProps') };
   if (!hasType(ref)) return opaque;
   const shape = builtinShape(ref);
   return atomic === undefined || atomic === shape.atomic ? shape : { ...shape, atomic, fields: shape.fields };

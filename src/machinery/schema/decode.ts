@@ -79,10 +79,19 @@ function decodeValue(value: unknown, type: TypeSchema, path: string, context: Co
     case 'scalar':
       return decodeScalar(value, type, path, context);
     case 'opaque':
-      return value;
+      return type.holds === undefined ? value : decodeHeld(value, type.holds, path, context);
     default:
       return type satisfies never;
   }
+}
+
+/** One of several types: what is no object stays as it is. */
+function decodeHeld(value: unknown, shape: ObjectShape, path: string, context: Context): unknown {
+  if (isRecord(value)) return decodeStruct(value, shape, path, context);
+  if (!Array.isArray(value)) return value;
+  return value.map((inner, index) =>
+    isRecord(inner) ? decodeStruct(inner, shape, `${path}[${index}]`, context) : inner,
+  );
 }
 
 function decodeStruct(value: unknown, shape: ObjectShape, path: string, context: Context): Record<string, unknown> {
@@ -398,17 +407,31 @@ function wireValue(value: unknown, type: TypeSchema, options: WireOptions): unkn
   switch (type.shape) {
     case 'object':
       return wireStruct(value as Record<string, unknown>, type, options);
-    case 'map':
-      if (type.values.shape === 'scalar' || type.values.shape === 'opaque') return value;
+    case 'map': {
+      const map = inKeyOrder(value as Record<string, unknown>);
+      if (isPlain(type.values)) return map;
       return Object.fromEntries(
-        Object.entries(value as object).map(([key, inner]) => [key, wireValue(inner, type.values, options)]),
+        Object.entries(map).map(([key, inner]) => [key, wireValue(inner, type.values, options)]),
       );
+    }
     case 'list':
-      if (type.items.shape === 'scalar' || type.items.shape === 'opaque') return value;
+      if (isPlain(type.items)) return value;
       return (value as unknown[]).map((inner) => wireValue(inner, type.items, options));
+    case 'opaque':
+      return type.holds === undefined ? value : wireHeld(value, type.holds, options);
     default:
       return value;
   }
+}
+
+/** Written as it is. */
+function isPlain(type: TypeSchema): boolean {
+  return type.shape === 'scalar' || (type.shape === 'opaque' && type.holds === undefined);
+}
+
+function wireHeld(value: unknown, shape: ObjectShape, options: WireOptions): unknown {
+  if (Array.isArray(value)) return value.map((inner) => wireHeld(inner, shape, options));
+  return isRecord(value) ? wireStruct(value, shape, options) : value;
 }
 
 /** Go writes maps in the order of their keys. Keys that look like small numbers stand first in any object of JavaScript. */

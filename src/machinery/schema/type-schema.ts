@@ -59,6 +59,8 @@ export interface OpaqueShape {
   readonly embeddedObject: boolean;
   /** Server-side apply owns it field by field, as it does in custom objects, and not as one value. */
   readonly granular?: boolean | undefined;
+  /** What objects in it are, alone or in a list, where the type leaves a choice (`JSONSchemaPropsOrArray` and its kin). */
+  readonly holds?: ObjectShape | undefined;
 }
 
 export interface FieldSchema {
