@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Milliseconds until the program is killed. Default 60,000. */
   readonly timeoutMs?: number;
+  /** Of input and output; `latin1` keeps every byte. Default `utf8`. */
+  readonly encoding?: 'utf8' | 'latin1';
 }
 
 /** Path of `kubectl` or `helm`. */
@@ -35,15 +37,16 @@ export function run(program: string, args: readonly string[], options: RunOption
     env: { ...process.env, ...options.env },
     timeout: options.timeoutMs ?? 60_000,
   });
+  const encoding = options.encoding ?? 'utf8';
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout.setEncoding(encoding).on('data', (text: string) => {
     stdout += text;
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  child.stdin.end(options.input ?? '');
+  child.stdin.on('error', () => {}).end(options.input ?? '', encoding);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code: code ?? (signal === null ? 1 : 124), stdout, stderr }));

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../src/std/clock.ts';
 import { AgentDouble } from '../src/testing/agent-double/agent.ts';
-import { clientFor, clientPath, type Run, type RunOptions, run, toWords } from './clients.ts';
+import type { Command } from '../src/testing/agent-double/fake-spdy-server.ts';
+import { clientFor, clientPath, type Run, type RunOptions, run as runProgram, toWords } from './clients.ts';
 import { freePort, type Program, startProgram } from './program.ts';
 
 /** Runs one command line, such as `get pods -o name`; resolves with what it printed, throws with it when it fails. */
@@ -19,8 +20,8 @@ export interface WarrenServer extends Program, AsyncDisposable {
   readonly helm: CommandLine;
   /** As `kubectl`, for runs whose code and standard error matter; never throws. */
   kubectlRun(args: readonly string[], options?: RunOptions): Promise<Run>;
-  /** A machine that joins under the name; leaves when the server is disposed of. */
-  join(nodeName: string): Promise<AgentDouble>;
+  /** A machine that joins under the name, whose containers do what `run` says; leaves when the server is disposed of. */
+  join(nodeName: string, run?: Command): Promise<AgentDouble>;
   /** Makes a namespace and gives kubectl bound to it, once pods can be made there. */
   inNamespace(name: string): Promise<CommandLine>;
 }
@@ -49,11 +50,23 @@ export async function startWarrenServer(): Promise<WarrenServer> {
     kubectl,
     helm: commandLine('helm'),
     kubectlRun: (args, options = {}) =>
-      run(clientPath('kubectl'), args, { ...options, cwd: folder, env: { KUBECONFIG: kubeconfig, ...options.env } }),
-    async join(nodeName) {
+      runProgram(clientPath('kubectl'), args, {
+        ...options,
+        cwd: folder,
+        env: { KUBECONFIG: kubeconfig, ...options.env },
+      }),
+    async join(nodeName, run) {
       const token = readFileSync(join(data, 'server', 'token'), 'utf8').trim();
       const nodeIp = `192.0.2.${agents.length + 1}`;
-      const agent = await AgentDouble.join({ url, token, nodeName, nodeIp, generation: 'current', clock: systemClock });
+      const agent = await AgentDouble.join({
+        url,
+        token,
+        nodeName,
+        nodeIp,
+        generation: 'current',
+        clock: systemClock,
+        run,
+      });
       agents.push(agent);
       return agent;
     },

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { FakePortForward } from './fake-port-forward.ts';
 import { type Command, FakeSpdyServer, runCanned } from './fake-spdy-server.ts';
 
+const SPOKEN = ['v4.channel.k8s.io', 'portforward.k8s.io'];
+
 export interface KubeletDoubleOptions {
   readonly cert: string;
   readonly key: string;
@@ -63,7 +65,8 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     const { url = '', headers } = request;
     asked.push(url);
-    const protocol = String(headers['x-stream-protocol-version']).split(',').at(-1)?.trim();
+    const offered = String(headers['x-stream-protocol-version']).split(',');
+    const protocol = offered.map((each) => each.trim()).find((each) => SPOKEN.includes(each)) ?? '';
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
     );
