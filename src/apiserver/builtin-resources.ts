@@ -160,7 +160,7 @@ function subresourcesOf(
     case '/pods':
       return (parts) => podSubresources(parts, deps, stores);
     case '/namespaces':
-      return (parts) => ({ finalize: only('PUT', partHandlers(parts, 'finalize', finalizeRules(parts.definition))) });
+      return (parts) => ({ finalize: only('PUT', partHandlers(parts, 'finalize', finalizeRules())) });
     case '/serviceaccounts':
       return (parts) => ({
         token: actionHandlers(parts, 'token', tokenRequest, tokenCreater({ ...deps, issuer: deps.tokenIssuer }), {

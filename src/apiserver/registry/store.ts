@@ -11,8 +11,9 @@ import { cloneJson } from './clone-json.ts';
 import { type DeletionPlan, type DeletionWish, planDeletion } from './deletion.ts';
 import { generateName } from './generate-name.ts';
 import { forgetIdleTimes } from './managed-times.ts';
-import { validateKubeFinalizers, validateMetadata, validateMetadataUpdate } from './metadata-validation.ts';
-import { asksForKubeFinalizers, nameRuleOf, validatePathSegment } from './name-rules.ts';
+import { validateUpdatedMetadata } from './metadata-rounds.ts';
+import { validateKubeFinalizers, validateMetadata } from './metadata-validation.ts';
+import { asksForKubeFinalizers, nameRuleOf } from './name-rules.ts';
 import type { ResourceStorage, StoredItem } from './resource-storage.ts';
 import { toApiError } from './storage-faults.ts';
 import { mainRules, type UpdateRules } from './update-rules.ts';
@@ -259,12 +260,8 @@ export class ResourceStore {
     if (old.deletionGracePeriodSeconds !== undefined && after.deletionGracePeriodSeconds === undefined) {
       after.deletionGracePeriodSeconds = old.deletionGracePeriodSeconds;
     }
-    const scope = { namespaced: this.definition.namespaced, nameRule: validatePathSegment };
-    // Upstream's strategies judge the change of metadata once more; clients see each cause twice.
-    const changes = validateMetadataUpdate(after, old);
-    const finalizers = asksForKubeFinalizers(this.definition) ? validateKubeFinalizers(after) : [];
-    const faults = rules.validate(next, previous);
-    this.#demand(next, [...validateMetadata(after, scope), ...changes, ...changes, ...finalizers, ...faults]);
+    const metadataFaults = validateUpdatedMetadata(after, old, this.definition, rules.metadata ?? 'U');
+    this.#demand(next, [...metadataFaults, ...rules.validate(next, previous)]);
     for (const text of rules.warnings(next, previous)) request.warn(text);
   }
 

@@ -3,6 +3,7 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import { cloneJson } from './clone-json.ts';
 import { isSame } from './equality.ts';
+import { type MetadataRounds, metadataRoundsOf } from './metadata-rounds.ts';
 
 /** What an update of a resource, or of one of its subresources, keeps and demands. */
 export interface UpdateRules {
@@ -10,6 +11,8 @@ export interface UpdateRules {
   prepare(next: AnyObject, previous: AnyObject): void;
   validate(next: AnyObject, previous: AnyObject): readonly FieldError[];
   warnings(next: AnyObject, previous: AnyObject): readonly string[];
+  /** How these rules look at metadata. Default: at the change. */
+  readonly metadata?: MetadataRounds;
 }
 
 /** The rules of the resource itself: status stays, generation counts changes of the rest. */
@@ -23,6 +26,7 @@ export function mainRules(definition: ResourceDefinition): UpdateRules {
         next.metadata.generation = (previous.metadata.generation ?? 0) + 1;
       }
     },
+    metadata: metadataRoundsOf(definition, 'object'),
     validate: (next, previous) => strategy.validateUpdate?.(next, previous) ?? [],
     warnings: (next, previous) => strategy.warningsOnUpdate?.(next, previous) ?? [],
   };
@@ -42,6 +46,7 @@ export function statusRules(definition: ResourceDefinition): UpdateRules {
       }
       keepMetadata(next, previous, definition);
     },
+    metadata: metadataRoundsOf(definition, 'status'),
     validate: (next, previous) => strategy.validateStatusUpdate?.(next, previous) ?? [],
     warnings: () => [],
   };

@@ -1,15 +1,17 @@
+import type { Namespace } from '../../generated/api/core/v1.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { validateFinalize } from '../../resources/core/namespace/definition.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import { keepField, type UpdateRules } from '../registry/update-rules.ts';
 
 /** What an update through `namespaces/finalize` may change: the finalizers of the spec, and metadata. */
-export function finalizeRules(definition: ResourceDefinition): UpdateRules {
+export function finalizeRules(): UpdateRules {
   return {
     prepare(next, previous) {
       keepField(next, previous, 'status');
     },
-    validate: (next, previous) => definition.strategy.validateUpdate?.(next, previous) ?? [],
+    validate: (next) => validateFinalize(next as unknown as Namespace),
     warnings: () => [],
   };
 }
@@ -24,6 +26,7 @@ export function approvalRules(definition: ResourceDefinition): UpdateRules {
       const { conditions: _before, ...status } = cloneJson(before);
       next['status'] = conditions === undefined ? status : { ...status, conditions };
     },
+    metadata: 'WU',
     validate: (next, previous) => definition.strategy.validateStatusUpdate?.(next, previous) ?? [],
     warnings: () => [],
   };

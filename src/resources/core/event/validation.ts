@@ -1,6 +1,7 @@
 import type { Event } from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { toGoView } from '../../checks/go-view.ts';
 import { checkDnsSubdomain, checkQualifiedName } from '../../checks/names.ts';
 import { isSame } from '../../checks/same.ts';
 
@@ -52,8 +53,28 @@ export function validateEventUpdate(
   if (version === 'v1' || previous === undefined) return faults.list;
   if (!isSame(next.series, previous.series)) checkSeries(next, faults);
   for (const [field, shown = field] of IMMUTABLE)
-    if (!isSame(next[field], previous[field])) faults.invalid(shown, next[field] ?? null, 'field is immutable');
+    if (!isSame(next[field], previous[field])) faults.invalid(shown, shownAs(field, next[field]), 'field is immutable');
   return faults.list;
+}
+
+/** Objects as upstream's internal types show them, texts that are not there as empty ones. */
+function shownAs(field: keyof Event, value: unknown): unknown {
+  switch (field) {
+    case 'involvedObject':
+      return toGoView(value, 'core/v1.ObjectReference');
+    case 'related':
+      return value === undefined ? null : toGoView(value, 'core/v1.ObjectReference');
+    case 'source':
+      return toGoView(value, 'core/v1.EventSource');
+    case 'count':
+      return value ?? 0;
+    case 'firstTimestamp':
+    case 'lastTimestamp':
+    case 'eventTime':
+      return value ?? null;
+    default:
+      return value ?? '';
+  }
 }
 
 function checkSeries({ series }: Event, faults: FieldFaults): void {

@@ -9,16 +9,25 @@ import { defineResource } from '../../define.ts';
 const NAME_LABEL = 'kubernetes.io/metadata.name';
 const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
+function checkFinalizer(name: string, path: string, faults: FieldFaults): void {
+  faults.invalidFor(path, name, qualifiedNameFaults(name));
+  if (!name.includes('/') && !STANDARD_FINALIZERS.has(name))
+    faults.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified');
+}
+
 /** Source: core/validation (ValidateNamespace). */
 function validate({ spec }: Namespace): readonly FieldError[] {
   const faults = new FieldFaults();
-  for (const name of spec?.finalizers ?? []) {
-    faults.invalidFor('spec.finalizers', name, qualifiedNameFaults(name));
-    if (!name.includes('/') && !STANDARD_FINALIZERS.has(name)) {
-      const why = 'name is neither a standard finalizer name nor is it fully qualified';
-      faults.invalid('spec.finalizers', name, why);
-    }
-  }
+  for (const name of spec?.finalizers ?? []) checkFinalizer(name, 'spec.finalizers', faults);
+  return faults.list;
+}
+
+/** An update through `namespaces/finalize`. Source: core/validation (ValidateNamespaceFinalizeUpdate). */
+export function validateFinalize({ spec }: Namespace): readonly FieldError[] {
+  const faults = new FieldFaults();
+  spec?.finalizers?.forEach((name, index) => {
+    checkFinalizer(name, `spec.finalizers[${index}]`, faults);
+  });
   return faults.list;
 }
 
