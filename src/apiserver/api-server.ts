@@ -115,13 +115,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   );
   admission.set(
     createAdmissionChain([
-      ...builtinPlugins({ reader, authorizer, readSubject: options.readRequestSubject }),
-      ...(options.admission === undefined ? [] : await make(options.admission, seams)),
-      ...authorizationPlugins,
+      ...builtinPlugins({
+        ...seams,
+        client,
+        clock,
+        authorizer,
+        readSubject: options.readRequestSubject,
+        configured: [
+          ...(options.admission === undefined ? [] : await make(options.admission, seams)),
+          ...authorizationPlugins,
+        ],
+      }),
     ]),
   );
   const handle = createChain({
     logger,
+    clock,
     authenticator,
     authorizer,
     audit: options.audit,

@@ -1,3 +1,4 @@
+import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type {
   AuthenticatedCall,
@@ -11,12 +12,14 @@ import type {
 } from './call.ts';
 import { withAuthentication } from './filters/authentication.ts';
 import { withAuthorization } from './filters/authorization.ts';
+import { withDeadline } from './filters/deadline.ts';
 import { toFaultAnswer, withFaults } from './filters/faults.ts';
 import { withImpersonation } from './filters/impersonation.ts';
 import { render } from './render/render.ts';
 
 export interface ChainDeps {
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   credentialsOf(call: Call): Credentials;
@@ -26,17 +29,20 @@ export interface ChainDeps {
 }
 
 /**
- * The filters of a request, outermost first: render the answer (faults too), authenticate, audit, impersonate,
+ * The filters of a request, outermost first: render the answer (faults too), set the deadline, authenticate, audit, impersonate,
  * authorize, dispatch. The request's meaning comes with the call; no body is read before dispatch.
  */
 export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
   const { authenticator, authorizer, audit = (next) => next, logger } = deps;
   const answer = withFaults(
     logger,
-    withAuthentication(
-      authenticator,
-      deps.credentialsOf,
-      audit(withFaults(logger, withImpersonation(authorizer, withAuthorization(authorizer, deps.dispatch)))),
+    withDeadline(
+      deps.clock,
+      withAuthentication(
+        authenticator,
+        deps.credentialsOf,
+        audit(withFaults(logger, withImpersonation(authorizer, withAuthorization(authorizer, deps.dispatch)))),
+      ),
     ),
   );
   return async (call) => {

@@ -35,8 +35,9 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
     const answer = deps.other?.(call);
     if (answer !== undefined) return await answer;
     // Below a group that is built in, what is unknown is a resource that is not there.
-    if (info.prefix === 'api' || (info.prefix === 'apis' && deps.resources.isBuiltinGroup(info.group)))
-      throw noSuchResource();
+    const [, prefix, group = ''] = call.path.split('/');
+    const isKnown = prefix === 'api' || (prefix === 'apis' && group !== '' && deps.resources.isBuiltinGroup(group));
+    if (isKnown) throw noSuchResource();
     return pageNotFound;
   };
 }
@@ -68,7 +69,10 @@ function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler
   const named = info.parts.length > 1;
   const wholeCluster = definition.namespaced && info.namespace === '';
   if (named && (wholeCluster || !hasNamedVerbs(resource))) throw noSuchResource();
-  const handler = named ? namedHandler(method, verbs) : collectionHandler(method, verbs, { wholeCluster });
+  // Upstream's router knows HEAD for no built-in resource.
+  const isHead = method === 'HEAD' && definition.origin === 'builtin';
+  const found = named ? namedHandler(method, verbs) : collectionHandler(method, verbs, { wholeCluster });
+  const handler = isHead ? undefined : found;
   if (handler === undefined) throw refusedMethod(call, resource);
   return handler;
 }
@@ -132,7 +136,8 @@ function subresourceHandler(
   }
   const takesTail = handlers['*'] !== undefined || info.subresource === 'proxy';
   if (info.parts.length > 3 && !takesTail) throw noSuchResource();
-  const handler = handlers[call.method === 'HEAD' ? 'GET' : call.method] ?? handlers['*'];
+  const isHead = call.method === 'HEAD' && definition.origin === 'custom';
+  const handler = handlers[isHead ? 'GET' : call.method] ?? handlers['*'];
   if (handler === undefined) throw refusedMethod(call, resource);
   return handler;
 }

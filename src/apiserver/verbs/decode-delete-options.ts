@@ -5,7 +5,7 @@ import { parseYaml } from '../../machinery/codecs/yaml/parse.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AuthenticatedCall } from '../call.ts';
 import { unsupportedMediaType } from './decode-body.ts';
-import { type DeleteOptions, readDeleteBody, readDeleteQuery } from './delete-options.ts';
+import { type DeleteOptions, goKindOf, readDeleteBody, readDeleteQuery } from './delete-options.ts';
 
 /** The options of a deletion: from the body where there is one, else from the query. @throws StatusError 400, 415, 422 */
 export async function decodeDeleteOptions(call: AuthenticatedCall): Promise<DeleteOptions> {
@@ -19,6 +19,8 @@ export async function decodeDeleteOptions(call: AuthenticatedCall): Promise<Dele
   checkKind(body);
   return readDeleteBody(body);
 }
+
+const NO_JSON = "couldn't get version/kind; json parse error: ";
 
 function parse(mediaType: string, bytes: Buffer): unknown {
   try {
@@ -37,12 +39,40 @@ function parse(mediaType: string, bytes: Buffer): unknown {
   } catch (error) {
     if (error instanceof StatusError) throw error;
     const text = error instanceof Error ? error.message : String(error);
-    throw badRequest(`couldn't get version/kind; json parse error: ${text}`, { cause: error });
+    const shown =
+      mediaType === 'application/json' ? NO_JSON + text : text.replace(/^error converting YAML to JSON: /, '');
+    throw badRequest(shown, { cause: error });
   }
 }
 
+/** Options of the meta group that may be sent where a deletion's belong, and are refused by another sentence. */
+const otherOptions = new Set(['ListOptions', 'GetOptions', 'CreateOptions', 'UpdateOptions', 'PatchOptions']);
+const versions = new Set(['', 'v1', 'meta.k8s.io/v1']);
+const SCHEME = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27';
+
+/** Source: apiserver `endpoints/handlers/delete.go`, apimachinery `meta/internalversion/register.go`. */
 function checkKind(body: unknown): void {
-  const { kind, apiVersion } = (body ?? {}) as { kind?: unknown; apiVersion?: unknown };
-  if (kind === undefined || kind === '' || kind === 'DeleteOptions') return;
-  throw badRequest(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion ?? 'v1')}`);
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    const type =
+      'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+    throw badRequest(`${NO_JSON}json: cannot unmarshal ${goKindOf(body)} into Go value of type ${type}`);
+  }
+  const fields = body as Readonly<Record<string, unknown>>;
+  for (const field of ['apiVersion', 'kind']) {
+    const value = fields[field] ?? '';
+    if (typeof value === 'string') continue;
+    const text = `json: cannot unmarshal ${goKindOf(value)} into Go struct field .${field} of type string`;
+    throw badRequest(NO_JSON + text);
+  }
+  const kind = (fields['kind'] ?? '') as string;
+  const apiVersion = (fields['apiVersion'] ?? '') as string;
+  if (apiVersion.split('/').length > 2) throw badRequest(`unexpected GroupVersion string: ${apiVersion}`);
+  // Every group has these options of its own.
+  if (kind === '' || kind === 'DeleteOptions') return;
+  if (otherOptions.has(kind) && versions.has(apiVersion)) {
+    throw badRequest('decoded object cannot be converted to DeleteOptions');
+  }
+  throw badRequest(
+    `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion || 'v1')} in scheme ${JSON.stringify(SCHEME)}`,
+  );
 }

@@ -114,7 +114,8 @@ function optional<K extends keyof JsonTypes>(
   );
 }
 
-function goKindOf(value: unknown): string {
+/** The kind of a JSON value, in Go's word. */
+export function goKindOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   return typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
 }

@@ -49,6 +49,7 @@ export function toAttempt(call: AuthenticatedCall, scope: VerbScope, facts: Atte
     user: call.user,
     signal: call.signal,
     warn: (text) => addWarning(call, text),
+    annotate: (key, value) => void call.annotations.set(key, value),
   };
 }
 

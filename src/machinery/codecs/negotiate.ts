@@ -32,8 +32,7 @@ export function negotiate(
   offers: { readonly protobuf: boolean; readonly transforms: boolean },
 ): Negotiated | undefined {
   if (accept === undefined || accept.trim() === '') return plain('application/json');
-  const clauses = accept.split(',').map(parseClause);
-  clauses.sort((a, b) => b.quality - a.quality);
+  const clauses = inOrder(accept.split(',').map(parseClause));
   for (const { type, parameters } of clauses) {
     const mediaType = aliases[type];
     if (mediaType === undefined) continue;
@@ -65,11 +64,39 @@ export function negotiate(
   return undefined;
 }
 
+/**
+ * By quality, and what is named before what is left open, whatever its quality: upstream's comparison is no order, so
+ * that the way of sorting counts too. Source: munnerz/goautoneg, Go's insertion sort.
+ */
+function inOrder(clauses: Clause[]): readonly Clause[] {
+  for (let index = 1; index < clauses.length; index++) {
+    for (let at = index; at > 0; at--) {
+      const [before, clause] = [clauses[at - 1] as Clause, clauses[at] as Clause];
+      if (!comesFirst(clause, before)) break;
+      clauses[at - 1] = clause;
+      clauses[at] = before;
+    }
+  }
+  return clauses;
+}
+
+function comesFirst(a: Clause, b: Clause): boolean {
+  if (a.quality > b.quality) return true;
+  if (!a.type.startsWith('*/') && b.type.startsWith('*/')) return true;
+  return !a.type.endsWith('/*') && b.type.endsWith('/*');
+}
+
 function plain(mediaType: MediaType): Negotiated {
   return { mediaType, stream: false, pretty: false };
 }
 
-function parseClause(text: string): { type: string; quality: number; parameters: Map<string, string> } {
+interface Clause {
+  readonly type: string;
+  readonly quality: number;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+function parseClause(text: string): Clause {
   const [type = '', ...rest] = text.split(';').map((part) => part.trim());
   const parameters = new Map(
     rest.map((part) => {
