@@ -25,6 +25,8 @@ export interface AdmissionAttempt {
   readonly signal: AbortSignal;
   /** Adds a sentence to the answer's `Warning` headers. */
   warn(text: string): void;
+  /** Adds a note to the audit event of the request. */
+  annotate(key: string, value: string): void;
 }
 
 /** A rule about changes beyond what one kind knows of itself. A rule says no by throwing a `StatusError`. */
@@ -45,26 +47,28 @@ export interface AdmissionChain {
 }
 
 export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
-  const mutating = plugins.filter((plugin) => plugin.mutate !== undefined);
-  const validating = plugins.filter((plugin) => plugin.validate !== undefined);
+  const mutating = byOperation(plugins.filter((plugin) => plugin.mutate !== undefined));
+  const validating = byOperation(plugins.filter((plugin) => plugin.validate !== undefined));
   return {
     async mutate(attempt) {
-      for (const plugin of mutating) {
-        if (plugin.operations.includes(attempt.operation)) await plugin.mutate?.(attempt);
-      }
+      for (const plugin of mutating[attempt.operation]) await plugin.mutate?.(attempt);
     },
     async validate(attempt) {
-      for (const plugin of validating) {
-        if (plugin.operations.includes(attempt.operation)) await plugin.validate?.(attempt);
-      }
+      for (const plugin of validating[attempt.operation]) await plugin.validate?.(attempt);
     },
   };
+}
+
+function byOperation(plugins: readonly AdmissionPlugin[]): Readonly<Record<Operation, readonly AdmissionPlugin[]>> {
+  const of = (operation: Operation): readonly AdmissionPlugin[] =>
+    plugins.filter(({ operations }) => operations.includes(operation));
+  return { CREATE: of('CREATE'), UPDATE: of('UPDATE'), DELETE: of('DELETE'), CONNECT: of('CONNECT') };
 }
 
 /** The refusal that plugins give. Source: apiserver `pkg/admission/errors.go` (NewForbidden). */
 export function refused(attempt: AdmissionAttempt, why: string): StatusError {
   const meta = attempt.object?.metadata;
-  const name = attempt.name || meta?.name || meta?.generateName || 'Unknown!';
+  const name = attempt.name || meta?.name || meta?.generateName || 'Unknown';
   return forbidden({ group: attempt.group, resource: attempt.resource }, name, why);
 }
 

@@ -2,29 +2,31 @@ import type { Client } from '../../client/client.ts';
 import { discoverResources } from '../../client/discovery.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { Informers } from '../../client/informers.ts';
-import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../generated/api/core/v1.ts';
-import { persistentvolumeclaims, pods, resourcequotas, services } from '../../generated/resource-types.ts';
+import type { Pod, ResourceQuota, Service } from '../../generated/api/core/v1.ts';
+import {
+  persistentvolumeclaims,
+  pods,
+  resourceclaims,
+  resourcequotas,
+  services,
+} from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
 import { type KubeObject, keyOf, type ResourceType, toKeyText } from '../../machinery/object/object.ts';
-import { parseQuantity, Quantity } from '../../machinery/values/quantity.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { manualSource, onChange } from '../../reconcile/sources.ts';
+import { type Amounts, addAmounts, whole } from '../../resources/quota/amounts.ts';
+import { changesClaimUsage, claimEvaluator } from '../../resources/quota/claim-evaluator.ts';
+import { deviceClaimEvaluator } from '../../resources/quota/device-claim-evaluator.ts';
+import { countEvaluator, type Evaluator, isInScopes, kindOfAlias } from '../../resources/quota/evaluator.ts';
+import { changesTermination, podEvaluator, takesResources } from '../../resources/quota/pod-evaluator.ts';
+import { serviceEvaluator } from '../../resources/quota/service-evaluator.ts';
 import type { Clock } from '../../std/clock.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { toStableText } from '../safe-hash.ts';
-import { type Amounts, addAmounts, claimUsage, hasScopes, matchesScopes, podUsage, serviceUsage } from './usage.ts';
 
 /** Source: kube-controller-manager `--resource-quota-sync-period`. */
 const RESYNC_MS = 300_000;
-
-/** Counts that quotas know by their old names. */
-const oldCounts: Readonly<Record<string, string>> = {
-  configmaps: 'count/configmaps',
-  secrets: 'count/secrets',
-  replicationcontrollers: 'count/replicationcontrollers',
-  resourcequotas: 'count/resourcequotas',
-};
 
 interface Deps {
   readonly client: Client;
@@ -35,18 +37,32 @@ interface Deps {
   recount(namespace: string): void;
 }
 
-/** The status of a quota by what there is. Limits keep their order; resources that are not limited are not told. */
+/**
+ * The status of a quota by what there is. Limits keep their order; of names that no kind is counted by nothing is told.
+ * Source: `pkg/controller/resourcequota/resource_quota_controller.go` (syncResourceQuota).
+ */
 export function planStatus(quota: ResourceQuota, usage: Amounts): ResourceQuota['status'] {
   const hard = quota.spec?.hard ?? {};
-  const zero = new Quantity(0n, 'decimal');
-  const used = Object.keys(hard).map((name) => {
-    const amount = usage.get(oldCounts[name] ?? name) ?? zero;
-    // Written as its limit is, so that both read alike.
-    const { format } = parseQuantity(hard[name] ?? '0');
-    return [name, new Quantity(amount.nano, format).toString()] as const;
-  });
-  return { hard: { ...hard }, used: Object.fromEntries(used) };
+  const before = quota.status?.used ?? {};
+  const used: Record<string, string> = {};
+  for (const name of Object.keys(hard)) {
+    const text = usage.get(name)?.toString() ?? before[name];
+    if (text !== undefined) used[name] = text;
+  }
+  return { hard: { ...hard }, used };
 }
+
+interface CountedKind {
+  readonly type: ResourceType<KubeObject>;
+  readonly evaluator: Evaluator;
+}
+
+const specialKinds: readonly CountedKind[] = [
+  { type: pods as unknown as ResourceType<KubeObject>, evaluator: podEvaluator },
+  { type: services as unknown as ResourceType<KubeObject>, evaluator: serviceEvaluator },
+  { type: persistentvolumeclaims as unknown as ResourceType<KubeObject>, evaluator: claimEvaluator },
+  { type: resourceclaims as unknown as ResourceType<KubeObject>, evaluator: deviceClaimEvaluator },
+];
 
 /** Counts what each quota limits. */
 class ResourceQuotaController implements Reconciler {
@@ -73,29 +89,32 @@ class ResourceQuotaController implements Reconciler {
 
   async #count(quota: ResourceQuota): Promise<Amounts> {
     const namespace = quota.metadata.namespace ?? '';
-    const names = Object.keys(quota.spec?.hard ?? {}).map((name) => oldCounts[name] ?? name);
-    let usage: Amounts = new Map();
-    const add = async <T extends KubeObject>(type: ResourceType<T>, count: (object: T) => Amounts): Promise<void> => {
-      const informer = await this.#follow(type);
-      for (const object of informer.list(namespace)) usage = addAmounts(usage, count(object));
-    };
+    const names = Object.keys(quota.spec?.hard ?? {});
     const nowMs = this.#deps.clock.nowMs();
-    // Scopes select pods; a quota with scopes limits nothing else.
-    await add<Pod>(pods, (pod) => (matchesScopes(quota, pod) ? podUsage(pod, nowMs) : new Map()));
-    if (hasScopes(quota)) return usage;
-    if (names.some((name) => name.startsWith('services') || name === 'count/services')) {
-      await add<Service>(services, serviceUsage);
-    }
-    if (names.some((name) => /persistentvolumeclaims|requests\.storage/.test(name))) {
-      await add<PersistentVolumeClaim>(persistentvolumeclaims, claimUsage);
-    }
-    const counted = new Set(['count/pods', 'count/services', 'count/persistentvolumeclaims']);
-    for (const name of names.filter((each) => each.startsWith('count/') && !counted.has(each))) {
-      const type = await this.#findType(name.slice('count/'.length));
-      const one = new Map([[name, new Quantity(1_000_000_000n, 'decimal')]]);
-      if (type !== undefined) await add(type, () => one);
+    let usage: Amounts = new Map();
+    for (const { type, evaluator } of await this.#countedKinds(names)) {
+      const informer = await this.#follow(type);
+      // Even what there is none of is told.
+      const zeros = names.filter((name) => evaluator.counts(name)).map((name) => [name, whole(0)] as const);
+      usage = addAmounts(usage, new Map(zeros));
+      for (const object of informer.list(namespace)) {
+        if (isInScopes(evaluator, quota, object)) usage = addAmounts(usage, evaluator.usage(object, nowMs));
+      }
     }
     return usage;
+  }
+
+  /** The kinds that the names of a quota are about. */
+  async #countedKinds(names: readonly string[]): Promise<readonly CountedKind[]> {
+    const special = specialKinds.filter(({ evaluator }) => names.some((name) => evaluator.counts(name)));
+    const plain = new Set(
+      names
+        .map((name) => kindOfAlias(name) ?? name)
+        .filter((name) => name.startsWith('count/') && !specialKinds.some(({ evaluator }) => evaluator.counts(name))),
+    );
+    const found = await Promise.all([...plain].map((name) => this.#findType(name.slice('count/'.length))));
+    const types = found.filter((type) => type !== undefined);
+    return [...special, ...types.map((type) => ({ type, evaluator: countEvaluator(type) }))];
   }
 
   async #findType(resource: string): Promise<ResourceType<KubeObject> | undefined> {
@@ -113,28 +132,37 @@ class ResourceQuotaController implements Reconciler {
     if (!this.#followed.has(id)) {
       this.#followed.set(id, informer as unknown as Informer<KubeObject>);
       const recount = (object: KubeObject): void => this.#deps.recount(object.metadata.namespace ?? '');
-      let isReplay = true;
+      const frees = freeingUpdates[id];
+      // What is added has been reserved by admission; counting it here could miss what is reserved and not yet stored.
       informer.addHandler({
-        added: (object) => (isReplay ? undefined : recount(object)),
-        updated: (object, previous) => (isCountedAnew(object, previous) ? recount(object) : undefined),
+        updated: (object, previous) =>
+          frees?.(object, previous, this.#deps.clock.nowMs()) ? recount(object) : undefined,
         deleted: recount,
       });
-      isReplay = false;
     }
     return informer;
   }
 }
 
-/** Whether a change may alter what the object counts for: its spec, its end, or its deletion. */
-function isCountedAnew(next: KubeObject, previous: KubeObject): boolean {
-  const phase = (object: KubeObject): unknown =>
-    (Reflect.get(object, 'status') as { phase?: string } | undefined)?.phase;
-  const { generation, deletionTimestamp } = next.metadata;
-  const hasNewSpec =
-    generation === undefined
-      ? toStableText(Reflect.get(next, 'spec')) !== toStableText(Reflect.get(previous, 'spec'))
-      : generation !== previous.metadata.generation;
-  return hasNewSpec || phase(next) !== phase(previous) || deletionTimestamp !== previous.metadata.deletionTimestamp;
+type FreeingUpdate = (next: KubeObject, previous: KubeObject, nowMs: number) => boolean;
+
+/** Updates, by kind, after which an object may count for less or elsewhere. Source: `pkg/quota/v1/install/update_filter.go`. */
+const freeingUpdates: Readonly<Record<string, FreeingUpdate | undefined>> = {
+  '/pods': (next, previous, nowMs) =>
+    changesTermination(next, previous) ||
+    toStableText(resourcesInPlace(next)) !== toStableText(resourcesInPlace(previous)) ||
+    (takesResources(previous as Pod, nowMs) && !takesResources(next as Pod, nowMs)),
+  '/services': (next, previous) => edgeType(next as Service) !== edgeType(previous as Service),
+  '/persistentvolumeclaims': changesClaimUsage,
+};
+
+function resourcesInPlace(object: KubeObject): unknown {
+  const { containerStatuses = [], initContainerStatuses = [] } = (object as Pod).status ?? {};
+  return [...containerStatuses, ...initContainerStatuses].map(({ name, resources }) => [name, resources ?? null]);
+}
+
+function edgeType({ spec }: Service): string {
+  return spec?.type === 'NodePort' || spec?.type === 'LoadBalancer' ? spec.type : '';
 }
 
 export function runResourceQuotaController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {

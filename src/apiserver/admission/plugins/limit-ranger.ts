@@ -6,19 +6,21 @@ import type {
   Pod,
 } from '../../../generated/api/core/v1.ts';
 import { limitranges } from '../../../generated/resource-types.ts';
+import type { KubeObject, ResourceType } from '../../../machinery/object/object.ts';
 import { parseQuantity, type Quantity } from '../../../machinery/values/quantity.ts';
-import type { ObjectReader } from '../../object-reader.ts';
+import { type Amounts, toAmounts } from '../../../resources/quota/amounts.ts';
+import type { ObjectFeed } from '../../authz/object-feed.ts';
 import { type AdmissionAttempt, type AdmissionPlugin, refused } from '../admission.ts';
-import { type Amounts, podAmounts, toAmounts } from './pod-amounts.ts';
+import { NamespaceIndex } from '../namespace-index.ts';
+import { podAmounts } from './pod-amounts.ts';
 
 const ANNOTATION = 'kubernetes.io/limit-ranger';
 
 /** Gives containers the default amounts of their namespace, and refuses too little and too much. Source: `plugin/pkg/admission/limitranger`. */
-export function limitRanger(deps: { readonly reader: ObjectReader }): AdmissionPlugin {
+export function limitRanger(deps: { readonly feed: ObjectFeed }): AdmissionPlugin {
+  const ranges = new NamespaceIndex(deps.feed, limitranges as ResourceType<LimitRange & KubeObject>);
   const rangesOf = async (attempt: AdmissionAttempt): Promise<readonly LimitRange[]> =>
-    attempt.previous?.metadata.deletionTimestamp !== undefined
-      ? []
-      : await deps.reader.list(limitranges, attempt.namespace);
+    attempt.previous?.metadata.deletionTimestamp !== undefined ? [] : await ranges.list(attempt.namespace);
   return {
     name: 'LimitRanger',
     operations: ['CREATE', 'UPDATE'],
