@@ -33,7 +33,7 @@ function check({ data, binaryData }: ConfigMap, faults: FieldFaults): void {
     faults.invalidFor(`binaryData[${key}]`, key, configKeyFaults(key));
     bytes += Buffer.byteLength(binaryData[key] ?? '', 'base64');
   }
-  if (bytes > MAX_DATA_BYTES) faults.tooLong('', MAX_DATA_BYTES);
+  if (bytes > MAX_DATA_BYTES) faults.tooLong('[]', MAX_DATA_BYTES);
 }
 
 /** Nothing of an immutable object changes any more, not even that it is immutable. */
