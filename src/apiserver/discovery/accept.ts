@@ -1,35 +1,53 @@
-import type { AggregatedVersion } from './aggregated.ts';
+import type { MediaType } from '../../machinery/codecs/negotiate.ts';
 
-/** One media range of an Accept header. */
-interface MediaRange {
-  readonly type: string;
-  readonly parameters: ReadonlyMap<string, string>;
-  readonly quality: number;
+export type AggregatedVersion = 'v2' | 'v2beta1';
+
+/** Everything in one document, in this version and encoding. */
+export interface AggregatedForm {
+  readonly version: AggregatedVersion;
+  readonly mediaType: MediaType;
+  readonly pretty: boolean;
 }
 
-/** What form of discovery a client wants: one document for all, the plain lists, or something that is not there. */
-export type WantedForm = AggregatedVersion | 'plain' | 'none';
+const served: Readonly<Record<string, MediaType>> = {
+  'application/json': 'application/json',
+  'application/yaml': 'application/yaml',
+  'application/vnd.kubernetes.protobuf': 'application/vnd.kubernetes.protobuf',
+  'application/*': 'application/json',
+  '*/*': 'application/json',
+};
 
-/** Takes the first range that can be served. Source: apiserver `discovery/aggregated/{wrapper,negotiation}.go`. */
-export function wantedForm(accept: string | undefined): WantedForm {
-  if (accept === undefined || accept.trim() === '') return 'plain';
-  for (const { type, parameters } of parseAccept(accept)) {
-    if (parameters.get('as') === undefined) return 'plain';
-    if (type !== 'application/json' && type !== 'application/*' && type !== '*/*') continue;
-    if (parameters.get('as') !== 'APIGroupDiscoveryList' || parameters.get('g') !== 'apidiscovery.k8s.io') continue;
+/**
+ * Whether a client asks for one document about all groups: then the first of its media ranges that can be served says so.
+ * Undefined for the plain lists, which then negotiate by themselves.
+ *
+ * Source: apiserver `discovery/aggregated/{wrapper,negotiation}.go`, `handlers/negotiation/negotiate.go`.
+ */
+export function aggregatedForm(accept: string | undefined): AggregatedForm | undefined {
+  for (const { type, parameters } of parseAccept(accept ?? '')) {
+    const mediaType = served[type];
+    if (mediaType === undefined) continue;
+    const kind = parameters.get('as');
+    if (kind === undefined) return undefined;
     const version = parameters.get('v');
-    if (version === 'v2' || version === 'v2beta1') return version;
+    if (kind !== 'APIGroupDiscoveryList' || parameters.get('g') !== 'apidiscovery.k8s.io') continue;
+    if (version === 'v2' || version === 'v2beta1') {
+      return { version, mediaType, pretty: parameters.get('pretty') === '1' };
+    }
   }
-  return 'none';
+  return undefined;
 }
 
-function parseAccept(accept: string): readonly MediaRange[] {
+/** Media ranges, the best first; those of equal quality as they stand. */
+function parseAccept(
+  accept: string,
+): readonly { readonly type: string; readonly parameters: ReadonlyMap<string, string>; readonly quality: number }[] {
   return accept
     .split(',')
     .map((range) => {
       const [type = '', ...rest] = range.split(';').map((part) => part.trim());
       const parameters = new Map(rest.map((part) => part.split('=', 2) as [string, string]));
-      return { type, parameters, quality: Number(parameters.get('q') ?? 1) };
+      return { type: type.toLowerCase(), parameters, quality: Number(parameters.get('q') ?? 1) };
     })
     .sort((a, b) => b.quality - a.quality);
 }

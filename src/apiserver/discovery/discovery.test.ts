@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { APIResourceList } from '../../generated/api/meta/v1.ts';
 import recorded from '../../generated/discovery.json' with { type: 'json' };
+import { unwrapUnknown } from '../../machinery/codecs/protobuf/envelope.ts';
+import { decodeProtobuf } from '../../machinery/codecs/protobuf/message-codec.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { builtinShape } from '../../machinery/schema/builtin.ts';
+import { toWire } from '../../machinery/schema/decode.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
-import type { ResourceCatalog, ServedGroup, ServedResourceEntry } from '../served-resources.ts';
+import type { ResourceCatalog, ResourcesSnapshot, ServedGroup, ServedResourceEntry } from '../served-resources.ts';
 import { createDiscoveryPaths } from './discovery.ts';
 
 interface RecordedResource {
@@ -68,7 +73,12 @@ const catalog: ResourceCatalog = (() => {
 const paths = createDiscoveryPaths({ catalog, serverAddress: '10.0.0.1:6443' });
 
 async function get(path: string, headers: Record<string, string> = {}): Promise<Answer | undefined> {
-  return await paths({ method: 'GET', path, header: (name) => headers[name] } as AuthenticatedCall);
+  return await paths({
+    method: 'GET',
+    path,
+    query: new URLSearchParams(),
+    header: (name) => headers[name],
+  } as AuthenticatedCall);
 }
 
 describe('discovery', () => {
@@ -112,7 +122,7 @@ describe('discovery', () => {
     );
     assert.deepEqual(deployments, {
       resource: 'deployments',
-      responseKind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+      responseKind: { group: '', version: '', kind: 'Deployment' },
       scope: 'Namespaced',
       singularResource: 'deployment',
       verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
@@ -126,7 +136,7 @@ describe('discovery', () => {
         },
         {
           subresource: 'status',
-          responseKind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+          responseKind: { group: '', version: '', kind: 'Deployment' },
           verbs: ['get', 'patch', 'update'],
         },
       ],
@@ -134,6 +144,76 @@ describe('discovery', () => {
     const etag = answer.headers?.['ETag'] ?? '';
     const again = await get('/apis', { accept: form('v2'), 'if-none-match': etag });
     assert.equal(again?.kind === 'bytes' ? again.status : undefined, 304);
+  });
+
+  it('answers in the older version, and in protobuf, under the same tag', async () => {
+    const json = await get('/apis', { accept: form('v2beta1') });
+    assert.ok(json?.kind === 'bytes' && Buffer.isBuffer(json.body));
+    const { apiVersion, items } = JSON.parse(json.body.toString());
+    assert.equal(apiVersion, 'apidiscovery.k8s.io/v2beta1');
+    const wanted = form('v2').replace('application/json', 'application/vnd.kubernetes.protobuf');
+    const answer = await get('/apis', { accept: wanted });
+    assert.ok(answer?.kind === 'bytes' && Buffer.isBuffer(answer.body));
+    assert.deepEqual([answer.contentType, answer.headers?.['ETag']], [wanted, json.headers?.['ETag']]);
+    const envelope = unwrapUnknown(answer.body);
+    assert.equal(envelope.apiVersion, 'apidiscovery.k8s.io/v2');
+    const typeName = 'apidiscovery/v2.APIGroupDiscoveryList';
+    const list = toWire(decodeProtobuf(envelope.raw, typeName), builtinShape(typeName)) as unknown as {
+      items: unknown;
+    };
+    assert.deepEqual(list.items, items);
+  });
+
+  it('passes over media types that are not there', async () => {
+    const answer = await get('/apis', { accept: `text/html,${form('v9')},${form('v2')}` });
+    assert.equal(answer?.kind === 'bytes' ? answer.contentType : undefined, form('v2'));
+  });
+
+  it('lists custom kinds with their verbs and subresources in the order of definitions', async () => {
+    const verbs = ['delete', 'get', 'create', 'watch'];
+    const entry = {
+      definition: { plural: 'things', singular: 'thing', kind: 'Thing', namespaced: true, origin: 'custom' },
+      verbs,
+      subresources: [
+        { name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get'] },
+        { name: 'status', kind: 'Thing', verbs: ['get'] },
+      ],
+    };
+    Object.assign(entry.definition, { shortNames: [], categories: [] });
+    const groups = [{ group: 'example.com', versions: [{ version: 'v1', resources: [entry] }] }];
+    const snapshot = { generation: 2, groups } as unknown as ResourcesSnapshot;
+    const custom = createDiscoveryPaths({
+      catalog: { resourcesSnapshot: () => snapshot, onResourcesChange: () => ({ close() {} }) },
+      serverAddress: '10.0.0.1:6443',
+    });
+    const call = { method: 'GET', query: new URLSearchParams() };
+    const plain = await custom({ ...call, path: '/apis/example.com/v1', header: () => undefined } as never);
+    assert.ok(plain?.kind === 'object');
+    const { resources } = plain.item.object as unknown as APIResourceList;
+    assert.deepEqual(
+      resources.map(({ name, verbs: listed, group }) => [name, listed, group]),
+      [
+        ['things', verbs, undefined],
+        ['things/status', ['get'], undefined],
+        ['things/scale', ['get'], 'autoscaling'],
+      ],
+    );
+    const all = await custom({
+      ...call,
+      path: '/apis',
+      header: (name: string) => (name === 'accept' ? form('v2') : ''),
+    } as never);
+    assert.ok(all?.kind === 'bytes');
+    const [resource] = JSON.parse(all.body.toString()).items[0].versions[0].resources;
+    assert.deepEqual(resource.verbs, verbs);
+    assert.deepEqual(
+      [resource, ...resource.subresources].map(({ responseKind }) => responseKind),
+      [
+        { group: 'example.com', version: 'v1', kind: 'Thing' },
+        { group: 'example.com', version: 'v1', kind: 'Thing' },
+        { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+      ],
+    );
   });
 
   it('refuses forms that do not exist', async () => {

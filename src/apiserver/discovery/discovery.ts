@@ -1,10 +1,10 @@
-import { StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
+import { isPretty } from '../render/render.ts';
 import type { ResourceCatalog, ResourcesSnapshot } from '../served-resources.ts';
 import { negotiateAnswer } from '../verbs/media.ts';
-import { wantedForm } from './accept.ts';
-import { type AggregatedDocument, type AggregatedVersion, toAggregated } from './aggregated.ts';
+import { type AggregatedForm, aggregatedForm } from './accept.ts';
+import { type AggregatedDocument, toAggregated } from './aggregated.ts';
 import { toApiVersions, toGroup, toGroupList, toResourceList } from './documents.ts';
 
 export interface DiscoveryOptions {
@@ -87,9 +87,8 @@ async function answerRoot(
   root: 'api' | 'apis',
   { serverAddress }: DiscoveryOptions,
 ): Promise<Answer> {
-  const form = wantedForm(call.header('accept'));
-  if (form === 'none') throw notAcceptable();
-  if (form !== 'plain') return answerAggregated(call, documents.aggregated(root), form);
+  const form = call.direct === undefined ? aggregatedForm(call.header('accept')) : undefined;
+  if (form !== undefined) return answerAggregated(call, documents.aggregated(root), form);
   const { snapshot } = documents;
   if (root === 'apis') return toAnswer(call, toGroupList(snapshot));
   const versions = toApiVersions(snapshot, serverAddress);
@@ -98,12 +97,18 @@ async function answerRoot(
   return toAnswer(call, { apiVersion: 'v1', ...versions }, json);
 }
 
-function answerAggregated(call: AuthenticatedCall, document: AggregatedDocument, version: AggregatedVersion): Answer {
+function answerAggregated(call: AuthenticatedCall, document: AggregatedDocument, form: AggregatedForm): Answer {
   const headers = { ETag: document.etag, Vary: 'Accept', 'Cache-Control': 'public' };
-  const contentType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-  const fresh = call.header('if-none-match') === document.etag;
-  const body = fresh ? Buffer.alloc(0) : document.bytes(version);
-  return { kind: 'bytes', status: fresh ? 304 : 200, contentType, headers, body };
+  const contentType = `${form.mediaType};g=apidiscovery.k8s.io;v=${form.version};as=APIGroupDiscoveryList`;
+  if (call.header('if-none-match') === document.etag)
+    return { kind: 'bytes', status: 304, contentType, headers, body: Buffer.alloc(0) };
+  return {
+    kind: 'bytes',
+    status: 200,
+    contentType,
+    headers,
+    body: document.bytes({ ...form, pretty: form.pretty || isPretty(call) }),
+  };
 }
 
 function answerGroup(call: AuthenticatedCall, snapshot: ResourcesSnapshot, name: string): Promise<Answer> | undefined {
@@ -126,10 +131,4 @@ function answerResources(
 async function toAnswer(call: AuthenticatedCall, object: unknown, json?: Buffer): Promise<Answer> {
   if (call.direct === undefined) negotiateAnswer(call, { protobuf: true, transforms: false });
   return { kind: 'object', status: 200, item: { object: object as AnyObject, json } };
-}
-
-function notAcceptable(): StatusError {
-  const types = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
-  const message = `only the following media types are accepted: ${types}`;
-  return new StatusError({ code: 406, reason: 'NotAcceptable', message });
 }

@@ -40,25 +40,41 @@ function toGroupFields({ group, versions }: ServedGroup): Pick<APIGroup, 'name' 
 export function toResourceList({ group }: ServedGroup, version: ServedVersion): Named<APIResourceList> {
   const resources = version.resources.flatMap((entry) => [
     toResource(entry),
-    ...entry.subresources.map((subresource) => toSubresource(entry, subresource)),
+    ...orderedSubresources(entry).map((subresource) => toSubresource(entry, subresource)),
   ]);
   return {
     kind: 'APIResourceList',
     // The core group's list has no apiVersion of its own, for reasons that are lost.
     ...(group === '' ? {} : { apiVersion: 'v1' }),
     groupVersion: group === '' ? version.version : `${group}/${version.version}`,
-    resources: resources.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
+    resources,
   } as Named<APIResourceList>;
 }
 
-function toResource({ definition, verbs, storageVersionHash }: ServedResourceEntry): APIResource {
+/** By name; those of custom kinds in upstream's order. Source: apiextensions `customresource_discovery_controller.go`. */
+export function orderedSubresources({ definition, subresources }: ServedResourceEntry): readonly ServedSubresource[] {
+  if (definition.origin === 'custom') return [...subresources].sort((a, b) => rankOf(a) - rankOf(b));
+  return [...subresources].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function rankOf({ name }: ServedSubresource): number {
+  return ['status', 'scale'].indexOf(name);
+}
+
+/** By name; those of custom kinds as their definition has them. */
+export function orderedVerbs({ definition, verbs }: ServedResourceEntry): string[] {
+  return definition.origin === 'custom' ? [...verbs] : [...verbs].sort();
+}
+
+function toResource(entry: ServedResourceEntry): APIResource {
+  const { definition, storageVersionHash } = entry;
   const { plural, singular, namespaced, kind, shortNames, categories } = definition;
   return {
     name: plural,
     singularName: singular,
     namespaced,
     kind,
-    verbs: [...verbs].sort(),
+    verbs: orderedVerbs(entry),
     ...(shortNames.length === 0 ? {} : { shortNames: [...shortNames] }),
     ...(categories.length === 0 ? {} : { categories: [...categories] }),
     ...(storageVersionHash === undefined ? {} : { storageVersionHash }),

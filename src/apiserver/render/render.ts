@@ -79,7 +79,7 @@ function formOf(call: Call, options: { protobuf: boolean; transforms: boolean })
 }
 
 /** Browsers and tools like curl get indented text unless they say otherwise. Source: apiserver `negotiation/negotiate.go`. */
-function isPretty(call: Call): boolean {
+export function isPretty(call: Call): boolean {
   const value = call.query.get('pretty');
   if (value) return ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value);
   return /^(curl|Wget|Mozilla\/5\.0)/.test(call.header('user-agent') ?? '');
