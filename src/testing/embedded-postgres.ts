@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -26,8 +27,8 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   /** DSN of a database, which the backend makes where it is missing. */
   endpoint(database: string): string;
   readonly port: number;
-  /** The server's folder, to which its user may write. */
-  readonly folder: string;
+  /** Puts a file beside the server's data that only its user can read; returns its path. */
+  addFile(name: string, text: string): string;
   /** Kills the server as a crash of its machine's software would; what was synced is there afterwards. */
   kill(): Promise<void>;
   /** Stops it in order; connections are cut. */
@@ -85,7 +86,12 @@ export async function startPostgres(settings: readonly string[] = []): Promise<E
   process.once('exit', onExit);
   const server: EmbeddedPostgres = {
     port,
-    folder,
+    addFile(name, text) {
+      const path = join(folder, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      if (isRoot) chownSync(path, NOBODY, NOBODY);
+      return path;
+    },
     endpoint: (database) => `postgres://postgres@127.0.0.1:${port}/${database}?sslmode=disable`,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGINT'),
