@@ -9,10 +9,6 @@ import { keyOf, toKeyText } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { manualSource, onChange } from '../../reconcile/sources.ts';
-import type { Clock } from '../../std/clock.ts';
-import { type ControllerDeps, controllerUser } from '../definition.ts';
-import { toStableText } from '../safe-hash.ts';
-import { toTime } from '../timestamps.ts';
 import {
   BIND_COMPLETED,
   BOUND_BY_CONTROLLER,
@@ -23,9 +19,13 @@ import {
   isReservedFor,
   OLD_PROVISIONER,
   PROVISIONER,
-  planVolume,
   SELECTED_NODE,
-} from './plan.ts';
+} from '../../resources/core/persistent-volume/matching.ts';
+import type { Clock } from '../../std/clock.ts';
+import { type ControllerDeps, controllerUser } from '../definition.ts';
+import { toStableText } from '../safe-hash.ts';
+import { toTime } from '../timestamps.ts';
+import { planVolume } from './plan.ts';
 
 interface Deps {
   readonly client: Client;

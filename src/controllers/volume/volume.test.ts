@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/api/core/v1.ts';
 import { persistentvolumeclaims, persistentvolumes, pods, storageclasses } from '../../generated/resource-types.ts';
+import { findVolume } from '../../resources/core/persistent-volume/matching.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
-import { findVolume, planVolume } from './plan.ts';
+import { planVolume } from './plan.ts';
 import { planProtection } from './protection.ts';
 
 function volume(name: string, storage: string, more: Partial<PersistentVolume['spec']> = {}): PersistentVolume {
