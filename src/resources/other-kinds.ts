@@ -1,8 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { CertificateSigningRequest } from '../generated/api/certificates/v1.ts';
-import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from '../generated/api/storage/v1.ts';
 import * as types from '../generated/resource-types.ts';
-import { type FieldError, fieldForbidden, fieldRequired } from '../machinery/errors/field-error.ts';
+import { fieldRequired } from '../machinery/errors/field-error.ts';
 import type { AnyObject, KubeObject } from '../machinery/object/object.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
 import { leaseResource } from './coordination/lease/definition.ts';
@@ -12,94 +10,7 @@ import { runtimeClassResource } from './node/runtime-class/definition.ts';
 import { podDisruptionBudgetResource } from './policy/pod-disruption-budget/definition.ts';
 import { priorityClassResource } from './scheduling/priority-class/definition.ts';
 import { specAndStatus } from './status-strategy.ts';
-
-const isDefaultClass = ({ metadata }: KubeObject): boolean =>
-  metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' ||
-  metadata.annotations?.['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
-
-const storage = [
-  defineResource(types.storageclasses, {
-    columns: [
-      column(
-        'Name',
-        (object: StorageClass) =>
-          isDefaultClass(object) ? `${object.metadata.name} (default)` : (object.metadata.name ?? ''),
-        { format: 'name' },
-      ),
-      column('Provisioner', ({ provisioner }) => provisioner ?? ''),
-      column('ReclaimPolicy', ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete'),
-      column('VolumeBindingMode', ({ volumeBindingMode }) => volumeBindingMode ?? 'Immediate'),
-      column('AllowVolumeExpansion', ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false),
-      ageColumn,
-    ],
-    strategy: {
-      applyDefaults(object: StorageClass) {
-        object.reclaimPolicy ??= 'Delete';
-        object.volumeBindingMode ??= 'Immediate';
-      },
-      validateCreate: ({ provisioner }) => (provisioner ? [] : [fieldRequired('provisioner')]),
-      validateUpdate(next, previous) {
-        const faults: FieldError[] = [];
-        if (!isDeepStrictEqual(next.parameters ?? {}, previous.parameters ?? {}))
-          faults.push(fieldForbidden('parameters', 'updates to parameters are forbidden.'));
-        if (next.provisioner !== previous.provisioner)
-          faults.push(fieldForbidden('provisioner', 'updates to provisioner are forbidden.'));
-        if (next.reclaimPolicy !== previous.reclaimPolicy)
-          faults.push(fieldForbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.'));
-        return faults;
-      },
-    },
-  }),
-  defineResource(types.csidrivers, {
-    generation: 'spec',
-    columns: [
-      nameColumn,
-      column('AttachRequired', ({ spec }: CSIDriver) => spec?.attachRequired ?? true, { type: 'boolean' }),
-      column('PodInfoOnMount', ({ spec }) => spec?.podInfoOnMount ?? false, { type: 'boolean' }),
-      column('StorageCapacity', ({ spec }) => spec?.storageCapacity ?? false, { type: 'boolean' }),
-      column(
-        'TokenRequests',
-        ({ spec }) => (spec?.tokenRequests ?? []).map(({ audience }) => audience).join(',') || '<unset>',
-      ),
-      column('RequiresRepublish', ({ spec }) => spec?.requiresRepublish ?? false, { type: 'boolean' }),
-      column('Modes', ({ spec }) => (spec?.volumeLifecycleModes ?? []).join(',') || '<none>'),
-      ageColumn,
-    ],
-    strategy: {
-      applyDefaults({ spec }: CSIDriver) {
-        spec.attachRequired ??= true;
-        spec.podInfoOnMount ??= false;
-        spec.storageCapacity ??= false;
-        spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
-        if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
-        spec.requiresRepublish ??= false;
-        spec.seLinuxMount ??= false;
-      },
-    },
-  }),
-  defineResource(types.csinodes, {
-    columns: [
-      nameColumn,
-      column('Drivers', ({ spec }: CSINode) => (spec?.drivers ?? []).length, { type: 'integer' }),
-      ageColumn,
-    ],
-  }),
-  defineResource(types.csistoragecapacities, { columns: [nameColumn, ageColumn] }),
-  defineResource(types.volumeattachments, {
-    columns: [
-      nameColumn,
-      column('Attacher', ({ spec }: VolumeAttachment) => spec?.attacher ?? ''),
-      column('PV', ({ spec }) => spec?.source?.persistentVolumeName ?? ''),
-      column('Node', ({ spec }) => spec?.nodeName ?? ''),
-      column('Attached', ({ status }) => status?.attached ?? false, { type: 'boolean' }),
-      ageColumn,
-    ],
-    strategy: specAndStatus<VolumeAttachment>(),
-  }),
-  defineResource(types.volumeattributesclasses, {
-    columns: [nameColumn, column('DriverName', ({ driverName }) => driverName ?? ''), ageColumn],
-  }),
-];
+import { storageKinds } from './storage/kinds.ts';
 
 const csrState = ({ status }: CertificateSigningRequest): string => {
   const states: string[] = [];
@@ -217,4 +128,4 @@ function defaultWebhooks(object: KubeObject): void {
   }
 }
 
-export const otherKinds: readonly ResourceDefinition[] = [...storage, ...rest];
+export const otherKinds: readonly ResourceDefinition[] = [...storageKinds, ...rest];

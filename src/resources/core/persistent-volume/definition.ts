@@ -1,4 +1,4 @@
-import type { PersistentVolume } from '../../../generated/api/core/v1.ts';
+import type { PersistentVolume, PersistentVolumeSpec } from '../../../generated/api/core/v1.ts';
 import { persistentvolumes } from '../../../generated/resource-types.ts';
 import type { Strategy } from '../../../machinery/object/resource-definition.ts';
 import { toTimeText } from '../../../machinery/values/time.ts';
@@ -16,6 +16,11 @@ function applyDefaults(volume: PersistentVolume): void {
   if (!volume.status.phase) volume.status.phase = 'Pending';
   if (!spec.persistentVolumeReclaimPolicy) spec.persistentVolumeReclaimPolicy = 'Retain';
   spec.volumeMode ??= 'Filesystem';
+  defaultVolumeSources(spec);
+}
+
+/** What is filled in wherever a volume stands, inside of other objects too. */
+export function defaultVolumeSources(spec: PersistentVolumeSpec): void {
   roundAmounts(spec.capacity);
   if (spec.hostPath) spec.hostPath.type ??= '';
   if (spec.iscsi && !spec.iscsi.iscsiInterface) spec.iscsi.iscsiInterface = 'default';

@@ -19,7 +19,8 @@ import { visitContainers } from './windows.ts';
 
 /** Source of all: pkg/api/pod/warnings.go; labels: pkg/api/node/util.go. */
 
-const deprecatedLabels: Readonly<Record<string, string>> = {
+/** Labels of nodes that have newer names, and what to say of each. */
+export const deprecatedLabels: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
   'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
   'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
