@@ -293,7 +293,7 @@ describe('backends in step with a model', () => {
     PostgreSQL: { skip, endpoint: (seed) => postgres.server?.endpoint(`step${seed}`) ?? '' },
   };
   for (const [name, { skip = false, endpoint }] of Object.entries(engines)) {
-    for (const seed of [1, 2, 3, 4, 5, 6]) {
+    for (const seed of [1, 2, 3, 4, 124]) {
       it(`${name} does what the model does, with seed ${seed}`, { skip }, async () => {
         const random = seeded(seed);
         const model = new Model();

@@ -26,8 +26,10 @@ export interface FollowerOptions {
   readonly subscribers: Subscribers;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The newest id when the table was opened. */
+  /** The id from which on rows are looked at. */
   readonly from: number;
+  /** The revision that a client may know already. */
+  readonly told: number;
 }
 
 interface Waiter {
@@ -55,7 +57,7 @@ export class Follower {
   readonly #own = new Map<number, LogEvent>();
   readonly #waiters = new Set<Waiter>();
   #seen: number;
-  #told = 0;
+  #told: number;
   #running = false;
   #again = false;
   #stopped = false;
@@ -65,6 +67,7 @@ export class Follower {
   constructor(options: FollowerOptions) {
     this.#options = options;
     this.#seen = options.from;
+    this.#told = options.told;
     this.#poll = options.clock.every(POLL_MS, () => this.wake());
   }
 

@@ -19,7 +19,7 @@ import { Subscribers } from '../subscribers.ts';
 import { compactStep } from './compact-step.ts';
 import { whereOf } from './connect.ts';
 import { Connections, closedError, OUTAGE_LIMIT_MS, retryWhilePassing } from './connections.ts';
-import { Follower } from './follower.ts';
+import { Follower, type FollowerOptions } from './follower.ts';
 import { JoiningSubscriber } from './joining-subscriber.ts';
 import { Listener } from './listener.ts';
 import { ensureDatabase, type OpenedTable, openTable } from './open-schema.ts';
@@ -69,11 +69,13 @@ export async function openPostgresBackend(options: PostgresOptions): Promise<Bac
     const table = await retryWhilePassing(open, { clock, limitMs: 2 * OUTAGE_LIMIT_MS, onRetry });
     const statements = statementsFor(table.nameColumn);
     const [newest] = await connections.query<{ id: number }>(statements.maxId);
-    const [compacted] = await connections.query<{ revision: number }>(statements.compacted);
+    const [compaction] = await connections.query<{ revision: number }>(statements.compacted);
     const id = newest?.id ?? 0;
+    // Compaction may have removed the newest row, a deletion.
+    const told = compaction?.revision ?? 0;
     // What a kine has under way may still become visible below the newest.
-    const from = Math.max(compacted?.revision ?? 0, id - LOOK_BACK_ROWS);
-    const backend = new PostgresBackend(options, { connections, statements, table, from });
+    const from = Math.max(told, id - LOOK_BACK_ROWS);
+    const backend = new PostgresBackend(options, { connections, statements, table, from, told });
     await backend.reach(id);
     return backend;
   } catch (error) {
@@ -105,22 +107,14 @@ class PostgresBackend implements Backend {
 
   constructor(
     { settings, clock, logger }: PostgresOptions,
-    opened: { connections: Connections; statements: Statements; table: OpenedTable; from: number },
+    opened: Pick<FollowerOptions, 'connections' | 'statements' | 'table' | 'from' | 'told'>,
   ) {
-    const { connections, statements, table, from } = opened;
+    const { connections, statements, table } = opened;
     this.#where = connections.where;
     this.#clock = clock;
     this.#connections = connections;
     this.#statements = statements;
-    this.#follower = new Follower({
-      connections,
-      statements,
-      table,
-      subscribers: this.#subscribers,
-      clock,
-      logger,
-      from,
-    });
+    this.#follower = new Follower({ ...opened, subscribers: this.#subscribers, clock, logger });
     this.#writer = new Writer({ settings, table, statements, clock });
     this.#listener = new Listener({
       settings,
