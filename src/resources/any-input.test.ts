@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Pod } from '../generated/api/core/v1.ts';
 import type { AnyObject } from '../machinery/object/object.ts';
 import { toApiVersion } from '../machinery/object/object.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
 import { decodeObject, toWire } from '../machinery/schema/decode.ts';
 import type { ScalarShape, TypeSchema } from '../machinery/schema/type-schema.ts';
+import { validateEphemeralContainersUpdate } from './core/pod/ephemeral-update.ts';
+import { validatePodResize } from './core/pod/resize-validation.ts';
 import { builtinResources } from './index.ts';
 
 type Random = () => number;
@@ -147,4 +150,21 @@ describe('rules of built-in kinds', () => {
       const random = randomOf(7);
       for (let round = 0; round < ROUNDS; round++) exercise(definition, random);
     });
+
+  it('answer whatever is sent to the parts of pods', () => {
+    const definition = builtinResources().find(({ plural, group }) => plural === 'pods' && group === '');
+    assert.ok(definition);
+    const random = randomOf(9);
+    const pod = (): Pod => {
+      const object = anyObject(definition, random);
+      definition.strategy.applyDefaults?.(object);
+      return object as unknown as Pod;
+    };
+    for (let round = 0; round < 4 * ROUNDS; round++) {
+      const previous = pod();
+      for (const validate of [validatePodResize, validateEphemeralContainersUpdate])
+        for (const next of [pod(), { ...previous, spec: { ...previous.spec, ...pod().spec } }])
+          validate(next, previous);
+    }
+  });
 });

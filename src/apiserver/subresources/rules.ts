@@ -57,7 +57,7 @@ export interface PodSpecParts {
 }
 
 export interface ContainerParts {
-  name?: string;
+  name?: string | undefined;
   resources?: unknown;
   resizePolicy?: unknown;
 }

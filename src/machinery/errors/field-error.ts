@@ -61,7 +61,38 @@ export class FieldError {
 function toGoText(value: unknown): string {
   if (value === undefined || value === null) return 'null';
   if (typeof value === 'bigint') return value.toString();
-  return JSON.stringify(value);
+  return typeof value === 'string' ? quoteGo(value) : escapeHtml(JSON.stringify(value));
+}
+
+/** JSON as Go writes it: safe to stand in HTML. Source: Go encoding/json. */
+export function escapeHtml(json: string): string {
+  return json.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+const shortEscapes: Readonly<Record<string, string>> = {
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '"': '\\"',
+  '\\': '\\\\',
+};
+
+/** A text in quotes as Go's `%q` shows it. Source: Go strconv/quote.go. */
+export function quoteGo(text: string): string {
+  let quoted = '"';
+  for (const char of text) {
+    const point = char.codePointAt(0) ?? 0;
+    if (shortEscapes[char] !== undefined) quoted += shortEscapes[char];
+    else if (point === 0x20 || (!/[\p{C}\p{Z}]/u.test(char) && point > 0x20)) quoted += char;
+    else if (point < 0x80) quoted += `\\x${point.toString(16).padStart(2, '0')}`;
+    else if (point < 0x10000) quoted += `\\u${point.toString(16).padStart(4, '0')}`;
+    else quoted += `\\U${point.toString(16).padStart(8, '0')}`;
+  }
+  return `${quoted}"`;
 }
 
 export const fieldRequired = (field: string, detail = ''): FieldError =>

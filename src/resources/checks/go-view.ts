@@ -1,5 +1,8 @@
+import { escapeHtml } from '../../machinery/errors/field-error.ts';
 import { builtinShape } from '../../machinery/schema/builtin.ts';
 import type { FieldSchema, ObjectShape, TypeSchema } from '../../machinery/schema/type-schema.ts';
+import { internalFields } from './internal-types.ts';
+import { unifiedDiff } from './unified-diff.ts';
 
 /** Go names that are not the JSON name with a capital. */
 const goNames: Readonly<Record<string, string>> = {
@@ -23,7 +26,58 @@ const internalLacks = new Set(['rbac/v1.Subject.apiVersion']);
  * Go name, with its zero value.
  */
 export function toGoView(value: unknown, typeName: string): unknown {
-  return viewOf(value, builtinShape(typeName));
+  const name = typeName.startsWith('core/v1.') ? typeName.slice('core/v1.'.length) : '';
+  return internalFields(name) === undefined ? viewOf(value, builtinShape(typeName)) : viewInternal(value, name);
+}
+
+/** How two values differ, as upstream shows it: line by line in the JSON of its internal types. */
+export function goDifference(before: unknown, after: unknown, typeName: string): string {
+  const [old, next] = [before, after].map((value) => escapeHtml(JSON.stringify(toGoView(value, typeName), null, 1)));
+  return unifiedDiff(old ?? '', next ?? '');
+}
+
+/** Fields of a pod's spec that upstream keeps with the security settings. */
+const SECURITY_FIELDS = ['hostNetwork', 'hostPID', 'hostIPC', 'shareProcessNamespace', 'hostUsers'] as const;
+
+/** A value of a type of the table of internal types, see there for the codes. */
+function viewInternal(value: unknown, type: string): unknown {
+  const isNone = value === undefined || value === null;
+  if (type.startsWith('*')) return isNone ? null : viewInternal(value, type.slice(1));
+  if (type.startsWith('[')) return Array.isArray(value) ? value.map((item) => viewInternal(item, type.slice(1))) : null;
+  switch (type) {
+    case 's':
+      return value ?? '';
+    case 'i':
+      return value ?? 0;
+    case 'b':
+      return value ?? false;
+    case 'q':
+      return value ?? '0';
+    case 'm':
+    case 'M':
+      return value ?? null;
+    default:
+      return viewInternalStruct((value ?? {}) as Readonly<Record<string, unknown>>, type);
+  }
+}
+
+function viewInternalStruct(given: Readonly<Record<string, unknown>>, type: string): Record<string, unknown> {
+  const view: Record<string, unknown> = {};
+  const fields = type === 'PodSpec' ? withSecurityFields(given) : given;
+  for (const { name, key, type: inner } of internalFields(type) ?? []) {
+    if (name === '') Object.assign(view, withoutEmpty(fields[key]));
+    else view[name] = viewInternal(fields[key], inner);
+  }
+  return view;
+}
+
+function withSecurityFields(spec: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const moved = Object.fromEntries(SECURITY_FIELDS.map((field) => [field, spec[field]]));
+  return { ...spec, securityContext: { ...(spec['securityContext'] as object | undefined), ...moved } };
+}
+
+function withoutEmpty(metadata: unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(metadata ?? {}).filter(([, value]) => value !== undefined && value !== ''));
 }
 
 function viewOf(value: unknown, type: TypeSchema): unknown {

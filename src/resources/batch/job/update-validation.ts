@@ -2,6 +2,7 @@ import type { Job, JobSpec } from '../../../generated/api/batch/v1.ts';
 import type { Container, PodSpec, PodTemplateSpec } from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { toGoView } from '../../checks/go-view.ts';
 import { isSame, isSameStruct } from '../../checks/same.ts';
 import { checkFullSpec, checkJob } from './validation.ts';
 
@@ -46,9 +47,9 @@ function checkTemplate(next: Job, previous: Job, faults: FieldFaults): void {
   if (open) {
     const spec = withResources(old.spec, template.spec);
     if (!isSameStruct(template.spec, spec, 'core/v1.PodSpec'))
-      faults.invalid('spec.template.spec', template.spec, 'field is immutable');
+      faults.invalid('spec.template.spec', toGoView(template.spec, 'core/v1.PodSpec'), 'field is immutable');
   } else if (!isSameStruct(template, old, 'core/v1.PodTemplateSpec'))
-    faults.invalid('spec.template', template, 'field is immutable');
+    faults.invalid('spec.template', toGoView(template, 'core/v1.PodTemplateSpec'), 'field is immutable');
 }
 
 function withPlacement(old: PodTemplateSpec, next: PodTemplateSpec): PodTemplateSpec {

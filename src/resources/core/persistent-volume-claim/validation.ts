@@ -3,6 +3,7 @@ import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { qualifiedNameFaults } from '../../../machinery/values/names.ts';
 import { parseQuantity } from '../../../machinery/values/quantity.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { goDifference } from '../../checks/go-view.ts';
 import { checkAmount, checkBasicAmount, isNative } from '../../checks/resource-names.ts';
 import { isSameStruct } from '../../checks/same.ts';
 import { checkClaimSpec } from './claim-spec.ts';
@@ -26,7 +27,8 @@ export function validateClaimUpdate(
   const keepsGroups = old.dataSource?.apiGroup !== undefined || old.dataSourceRef?.apiGroup !== undefined;
   checkClaimSpec(next.spec, 'spec', faults, { keepsGroups });
   const rest: PersistentVolumeClaimSpec = { ...next.spec };
-  if (!old.volumeName) rest.volumeName = undefined;
+  // Whoever binds the claim fills this in, once.
+  const before = old.volumeName ? old : { ...old, volumeName: next.spec.volumeName };
   takeClass(rest, next, previous, faults);
   const isBound = next.status?.phase === 'Bound';
   if (isBound) {
@@ -35,11 +37,11 @@ export function validateClaimUpdate(
       rest.resources = { ...rest.resources, requests: { ...rest.resources.requests, storage: size } };
     rest.volumeAttributesClassName = old.volumeAttributesClassName;
   }
-  if (!isSameStruct(rest, old, 'core/v1.PersistentVolumeClaimSpec'))
-    faults.forbidden(
-      'spec',
-      'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n',
-    );
+  if (!isSameStruct(rest, before, 'core/v1.PersistentVolumeClaimSpec')) {
+    const why =
+      'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+    faults.forbidden('spec', `${why}\n${goDifference(before, rest, 'core/v1.PersistentVolumeClaimSpec')}`);
+  }
   checkShrink(next, previous, faults);
   if (next.spec.volumeMode !== old.volumeMode)
     faults.invalid('volumeMode', next.spec.volumeMode ?? null, 'field is immutable');

@@ -2,9 +2,10 @@ import type { PersistentVolume, PersistentVolumeSpec } from '../../../generated/
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { dns1123LabelFaults } from '../../../machinery/values/names.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { goDifference, toGoView } from '../../checks/go-view.ts';
 import { checkCsiDriverName, checkDnsLabel, checkDnsSubdomain, objectNameFaults } from '../../checks/names.ts';
 import { checkBasicAmount, checkPositiveAmount } from '../../checks/resource-names.ts';
-import { isSame } from '../../checks/same.ts';
+import { isSame, isSameStruct } from '../../checks/same.ts';
 import { checkAccessModes, VOLUME_MODES } from '../persistent-volume-claim/claim-spec.ts';
 import { checkNodeSelector } from '../pod-spec/affinity.ts';
 import { checkPersistentIscsi } from '../pod-spec/iscsi.ts';
@@ -255,14 +256,18 @@ export function validateVolumeUpdate(next: PersistentVolume, previous: Persisten
   const after = sourceOf(next.spec);
   if (next.spec.csi?.controllerExpandSecretRef && previous.spec.csi && !previous.spec.csi.controllerExpandSecretRef)
     after['csi'] = { ...next.spec.csi, controllerExpandSecretRef: undefined };
-  if (!isSame(after, sourceOf(previous.spec)))
-    faults.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation\n');
+  const before = sourceOf(previous.spec);
+  if (!isSameStruct(after, before, 'core/v1.PersistentVolumeSpec')) {
+    const difference = goDifference(before, after, 'core/v1.PersistentVolumeSource');
+    const why = `spec.persistentvolumesource is immutable after creation\n${difference}`;
+    faults.forbidden('spec.persistentvolumesource', why);
+  }
   if (next.spec.volumeMode !== previous.spec.volumeMode)
     faults.invalid('volumeMode', next.spec.volumeMode ?? null, 'field is immutable');
   if (previous.spec.nodeAffinity && !isSame(next.spec.nodeAffinity, withGaLabels(previous, next)))
     faults.invalid(
       'nodeAffinity',
-      next.spec.nodeAffinity ?? null,
+      next.spec.nodeAffinity ? toGoView(next.spec.nodeAffinity, 'core/v1.VolumeNodeAffinity') : null,
       'field is immutable, except for updating from beta label to GA',
     );
   if (previous.spec.volumeAttributesClassName !== undefined && next.spec.volumeAttributesClassName === undefined)

@@ -1,6 +1,14 @@
-import type { Container, NodeAffinity, Pod, PodSpec, Toleration } from '../../../generated/api/core/v1.ts';
+import type {
+  Container,
+  NodeAffinity,
+  NodeSelectorTerm,
+  Pod,
+  PodSpec,
+  Toleration,
+} from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { goDifference, toGoView } from '../../checks/go-view.ts';
 import { isSame, isSameStruct } from '../../checks/same.ts';
 import { APP_ARMOR, checkPodAnnotations, MIRROR } from '../pod-spec/annotations.ts';
 import { checkImageText } from '../pod-spec/containers.ts';
@@ -28,8 +36,10 @@ export function validatePodUpdate(next: Pod, previous: Pod): readonly FieldError
   checkGates(next.spec, previous.spec, faults);
   if (isSameStruct(next.spec, previous.spec, 'core/v1.PodSpec')) return faults.list;
   const rest = withoutUpdatable(next.spec, previous.spec, faults);
-  if (!isSameStruct(rest, previous.spec, 'core/v1.PodSpec'))
-    faults.forbidden('spec', `pod updates may not change fields other than ${UPDATABLE}\n`);
+  if (!isSameStruct(rest, previous.spec, 'core/v1.PodSpec')) {
+    const difference = goDifference(previous.spec, rest, 'core/v1.PodSpec');
+    faults.forbidden('spec', `pod updates may not change fields other than ${UPDATABLE}\n${difference}`);
+  }
   return faults.list;
 }
 
@@ -151,6 +161,8 @@ function keepPlacement(rest: PodSpec, next: PodSpec, previous: PodSpec, faults: 
   else rest.affinity = { ...next.affinity, nodeAffinity: before };
 }
 
+const viewOf = (term: NodeSelectorTerm): unknown => toGoView(term, 'core/v1.NodeSelectorTerm');
+
 function checkNodeAffinityMutation(
   next: NodeAffinity | undefined,
   previous: NodeAffinity | undefined,
@@ -162,7 +174,7 @@ function checkNodeAffinityMutation(
   const terms = next?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
   if (old.length > 0 && old.length !== terms.length) {
     const why = 'no additions/deletions to non-empty NodeSelectorTerms list are allowed';
-    faults.invalid(path, terms, why);
+    faults.invalid(path, terms.map(viewOf), why);
     return;
   }
   old.forEach((term, index) => {
@@ -173,6 +185,6 @@ function checkNodeAffinityMutation(
     };
     const wasEmpty = isSame(term, {});
     if (!grew('matchExpressions') || !grew('matchFields') || (wasEmpty && !isSame(now, {})))
-      faults.invalid(`${path}[${index}]`, now, 'only additions are allowed (no mutations or deletions)');
+      faults.invalid(`${path}[${index}]`, viewOf(now), 'only additions are allowed (no mutations or deletions)');
   });
 }
