@@ -90,11 +90,16 @@ export function certificateSubjectRestriction(deps: { readonly readSubject: Read
 }
 
 /** The subject of a request in base64. @throws StatusError 403 where it cannot be read. */
-export function subjectOf(attempt: AdmissionAttempt, request: string, read: ReadRequestSubject): RequestSubject {
+export function subjectOf(
+  attempt: AdmissionAttempt,
+  request: string,
+  read: ReadRequestSubject,
+  complaint = 'failed to parse CSR',
+): RequestSubject {
   try {
     return read(Buffer.from(request, 'base64').toString('utf8'));
   } catch (error) {
-    throw refused(attempt, `failed to parse CSR: ${error instanceof Error ? error.message : String(error)}`);
+    throw refused(attempt, `${complaint}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -98,7 +98,7 @@ async function requireOwnPod(
   deps: NodeRestrictionDeps,
 ): Promise<void> {
   const pod = await deps.reader.get(pods, { namespace: attempt.namespace, name });
-  if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, name);
+  if (pod === undefined) throw notFound({ group: '', resource: 'pod' }, name);
   if (pod.spec?.nodeName !== node) throw refused(attempt, why);
 }
 
@@ -129,7 +129,7 @@ async function admitMirrorPod(attempt: AdmissionAttempt, node: string, deps: Nod
     throw refused(attempt, `${who} must not set blockOwnerDeletion on an owner reference`);
   }
   const found = await deps.reader.get(nodes, { name: node });
-  if (found === undefined) throw notFound({ group: '', resource: 'nodes' }, node);
+  if (found === undefined) throw notFound({ group: '', resource: 'node' }, node);
   if (owner.uid !== found.metadata?.uid) {
     throw refused(attempt, `node ${node} UID mismatch: expected ${owner.uid} got ${found.metadata?.uid}`);
   }
@@ -244,7 +244,7 @@ async function admitToken(attempt: AdmissionAttempt, node: string, deps: NodeRes
   }
   if (!bound.uid) throw refused(attempt, 'node requested token with a pod binding without a uid');
   const pod = await deps.reader.get(pods, { namespace: attempt.namespace, name: bound.name });
-  if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, bound.name);
+  if (pod === undefined) throw notFound({ group: '', resource: 'pod' }, bound.name);
   if (pod.metadata?.uid !== bound.uid) {
     const text = `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`;
     throw refused(attempt, text);
@@ -264,7 +264,9 @@ async function admitAudience(
 ): Promise<void> {
   if (audiences.length > 1) throw refused(attempt, 'node may only request 0 or 1 audiences');
   const audience = audiences[0] ?? '';
-  if (await podAsksFor(pod, audience, deps.reader)) return;
+  const asked = await audienceAskedBy(pod, audience, deps.reader);
+  if (asked === true) return;
+  if (asked !== undefined) throw refused(attempt, `error validating audience ${quote(audience)}: ${asked}`);
   const attributes = {
     isResourceRequest: true,
     verb: 'request-serviceaccounts-token-audience',
@@ -283,27 +285,37 @@ async function admitAudience(
   throw refused(attempt, why);
 }
 
-async function podAsksFor(pod: Pod, audience: string, reader: ObjectReader): Promise<boolean> {
+/** True where a volume of the pod asks for tokens of the audience; else what went wrong on the way to that answer. */
+async function audienceAskedBy(pod: Pod, audience: string, reader: ObjectReader): Promise<true | string | undefined> {
+  const faults = new Set<string>();
   for (const volume of pod.spec?.volumes ?? []) {
-    for (const source of volume.projected?.sources ?? []) {
-      if (source.serviceAccountToken !== undefined && (source.serviceAccountToken.audience ?? '') === audience)
-        return true;
+    const tokens = (volume.projected?.sources ?? []).map((source) => source.serviceAccountToken);
+    if (tokens.some((token) => token !== undefined && (token.audience ?? '') === audience)) return true;
+    const claim = volume.ephemeral?.volumeClaimTemplate
+      ? `${pod.metadata?.name}-${volume.name}`
+      : volume.persistentVolumeClaim?.claimName;
+    try {
+      const driver =
+        claim === undefined ? volume.csi?.driver : await driverOf(pod.metadata?.namespace ?? '', claim, reader);
+      if (!driver) continue;
+      const found = await reader.get(csidrivers, { name: driver });
+      if (found === undefined) throw notFound({ group: 'storage.k8s.io', resource: 'csidriver' }, driver);
+      if (found.spec.tokenRequests?.some((request) => request.audience === audience)) return true;
+    } catch (error) {
+      faults.add(error instanceof Error ? error.message : String(error));
     }
-    const claim = volume.ephemeral ? `${pod.metadata?.name}-${volume.name}` : volume.persistentVolumeClaim?.claimName;
-    const driver =
-      claim === undefined ? volume.csi?.driver : await driverOf(pod.metadata?.namespace ?? '', claim, reader);
-    if (!driver) continue;
-    const found = await reader.get(csidrivers, { name: driver });
-    if (found?.spec.tokenRequests?.some((request) => request.audience === audience)) return true;
   }
-  return false;
+  if (faults.size === 0) return undefined;
+  return faults.size === 1 ? [...faults].join() : `[${[...faults].join(', ')}]`;
 }
 
 async function driverOf(namespace: string, claim: string, reader: ObjectReader): Promise<string | undefined> {
   const found = await reader.get(persistentvolumeclaims, { namespace, name: claim });
-  const name = found?.spec?.volumeName;
-  if (!name) return undefined;
-  return (await reader.get(persistentvolumes, { name }))?.spec?.csi?.driver;
+  if (found === undefined) throw notFound({ group: '', resource: 'persistentvolumeclaim' }, claim);
+  const name = found.spec?.volumeName ?? '';
+  const volume = await reader.get(persistentvolumes, { name });
+  if (volume === undefined) throw notFound({ group: '', resource: 'persistentvolume' }, name);
+  return volume.spec?.csi?.driver;
 }
 
 function admitLease(attempt: AdmissionAttempt, node: string): void {
@@ -336,7 +348,7 @@ function admitCertificateRequest(attempt: AdmissionAttempt, node: string, deps: 
   const signers = ['kubernetes.io/kubelet-serving', 'kubernetes.io/kube-apiserver-client-kubelet'];
   const spec = attempt.object?.['spec'] as { signerName?: string; request?: string } | undefined;
   if (!signers.includes(spec?.signerName ?? '')) return;
-  const { commonName } = subjectOf(attempt, spec?.request ?? '', deps.readSubject);
+  const { commonName } = subjectOf(attempt, spec?.request ?? '', deps.readSubject, 'unable to parse csr');
   if (commonName === `system:node:${node}`) return;
   throw refused(attempt, `can only create a node CSR with CN=system:node:${node}`);
 }

@@ -1,9 +1,10 @@
-import type { Pod, Toleration } from '../../../generated/api/core/v1.ts';
+import type { Pod } from '../../../generated/api/core/v1.ts';
 import type { RuntimeClass } from '../../../generated/api/node/v1.ts';
 import { runtimeclasses } from '../../../generated/resource-types.ts';
 import type { ObjectReader } from '../../object-reader.ts';
 import { isSame } from '../../registry/equality.ts';
 import { type AdmissionAttempt, type AdmissionPlugin, concerns, refused } from '../admission.ts';
+import { mergeTolerations } from './merge-tolerations.ts';
 
 /** Gives pods the overhead and the scheduling of their runtime class. Source: `plugin/pkg/admission/runtimeclass`. */
 export function runtimeClass(deps: { readonly reader: ObjectReader }): AdmissionPlugin {
@@ -65,9 +66,6 @@ function setScheduling(attempt: AdmissionAttempt, pod: Pod, found: RuntimeClass)
     selector[key] = value;
   }
   if (Object.keys(selector).length > 0) spec.nodeSelector = selector;
-  const tolerations: Toleration[] = [...(spec.tolerations ?? [])];
-  for (const toleration of found.scheduling.tolerations ?? []) {
-    if (!tolerations.some((other) => isSame(other, toleration))) tolerations.push({ ...toleration });
-  }
+  const tolerations = mergeTolerations(spec.tolerations ?? [], found.scheduling.tolerations ?? []);
   if (tolerations.length > 0) spec.tolerations = tolerations;
 }
