@@ -101,7 +101,7 @@ export interface Backend extends AsyncDisposable {
    * Works in batches, each its own transaction: a crash between two loses nothing.
    *
    * @param target - Last revision to forget (inclusive). Held back so that the newest 1,000 stay.
-   * @param options.batchRows - Rows in one transaction. Default 1,000.
+   * @param options.batchRows - Revisions in one transaction. Default 1,000, and 200 in a file that requests share a thread with.
    * @returns The revision reached and the rows removed (0n where nothing was due).
    * @throws StorageError `revision-moved` where another server compacted first; safe to ignore.
    *

@@ -20,7 +20,8 @@ import { rangeOf } from '../prefix-range.ts';
 import { StorageError } from '../storage-error.ts';
 import { Subscribers } from '../subscribers.ts';
 import { append, type Write } from './append.ts';
-import { compactedRevision, compactStep } from './compact-step.ts';
+import { compactedRevision, compactStep, sweepStep } from './compact-step.ts';
+import { shrinkStep } from './free-pages.ts';
 import { openDatabase, rollBack } from './open-database.ts';
 import { isBusy, toStorageError } from './sqlite-error.ts';
 import type { Statements } from './statements.ts';
@@ -30,6 +31,8 @@ import { WalSync } from './wal-sync.ts';
 const POLL_MS = 1_000;
 /** Writes that one transaction takes, some 10 ms; more wait for the next, and requests get their turn in between. */
 const GROUP_LIMIT = 128;
+/** Revisions that one step of compaction takes. kine takes 1,000, which here would hold up requests for some 10 ms. */
+const COMPACT_ROWS = 200;
 /** How long a statement waits at a stand; then the event loop goes on and the write is tried again. */
 const BUSY_MS = 20;
 const BUSY_RETRY_MS = 25;
@@ -107,6 +110,8 @@ class SqliteBackend implements Backend {
   #writing: Promise<void> | undefined;
   /** The newest durable revision. */
   #current: number;
+  /** Up to it no rows of deletions are left among what was compacted. */
+  #swept = 0;
   #closing: Promise<void> | undefined;
   #closed = false;
   /** Set when the disk refused to sync: what it holds is unknown from then on. */
@@ -198,19 +203,31 @@ class SqliteBackend implements Backend {
     target: Revision,
     options: { batchRows?: number; keepRevisions?: number; signal?: AbortSignal } = {},
   ): Promise<{ readonly revision: Revision; readonly rowsRemoved: bigint }> {
-    const { batchRows = 1000, keepRevisions = 1000, signal } = options;
+    const { batchRows = COMPACT_ROWS, keepRevisions = 1000, signal } = options;
+    const isOver = (): boolean => signal?.aborted === true || this.#closing !== undefined;
     const goal = Math.min(Number(target), this.#current - keepRevisions);
-    let reached = this.#compacted();
+    const begin = this.#guard(() => this.#compacted());
+    let reached = begin;
     let rowsRemoved = 0n;
-    while (reached < goal && signal?.aborted !== true && !this.#closed) {
-      const next = Math.min(reached + batchRows, goal);
-      rowsRemoved += BigInt(this.#guard(() => compactStep(this.#db, this.#statements, { from: reached, to: next })));
-      reached = next;
-      // Requests go first: a batch is a few milliseconds, and then it is their turn.
-      await new Promise((resolve) => setImmediate(resolve));
+    while (reached < goal && !isOver()) {
+      const range = { from: reached, to: Math.min(reached + batchRows, goal) };
+      rowsRemoved += BigInt(await this.#unhurried(() => compactStep(this.#db, this.#statements, range)));
+      reached = range.to;
     }
-    if (rowsRemoved > 0n && !this.#closed) this.#guard(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'));
+    while (this.#swept < begin && !isOver()) {
+      const range = { from: this.#swept, to: begin };
+      this.#swept = await this.#unhurried(() => sweepStep(this.#statements, range));
+    }
+    while (!isOver() && (await this.#unhurried(() => shrinkStep(this.#db))));
+    if (rowsRemoved > 0n && !isOver()) this.#guard(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'));
     return { revision: BigInt(reached), rowsRemoved };
+  }
+
+  /** A step that takes a few milliseconds; requests go first afterwards. */
+  async #unhurried<T>(step: () => T): Promise<T> {
+    const result = this.#guard(step);
+    await new Promise((resolve) => setImmediate(resolve));
+    return result;
   }
 
   async sizeBytes(): Promise<number> {

@@ -29,7 +29,7 @@ const SQL = {
   removeSuperseded: `DELETE FROM kine WHERE id IN (
     SELECT kp.prev_revision FROM kine AS kp
     WHERE kp.name != '${COMPACT_KEY}' AND kp.prev_revision != 0 AND kp.id > ? AND kp.id <= ?)`,
-  removeDeleted: 'DELETE FROM kine WHERE deleted != 0 AND id <= ?',
+  removeDeleted: 'DELETE FROM kine WHERE deleted != 0 AND id > ? AND id <= ?',
 } as const;
 
 export type Statements = Record<keyof typeof SQL, StatementSync>;
