@@ -14,12 +14,13 @@ import { runAll } from '../batches.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { indexSlicesByService, LEADER_ANNOTATION } from './controller.ts';
-import { hasSelector, isHeadless } from './pod-endpoint.ts';
+import { hasSelector } from './pod-endpoint.ts';
 import { planSlices, SERVICE_NAME, SLICE_MANAGED_BY, type SliceFrame, type SliceGroup } from './slice-plan.ts';
 
 /** Source: `pkg/controller/endpointslicemirroring`. */
 const MANAGER = 'endpointslicemirroring-controller.k8s.io';
 const SKIP = 'endpointslice.kubernetes.io/skip-mirror';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 const MAX_PER_SUBSET = 1000;
 
@@ -61,13 +62,12 @@ function toEndpoint({ ip, hostname, nodeName, targetRef }: EndpointAddress, read
   };
 }
 
-function frameOf(current: Endpoints, service: Service): SliceFrame {
+function frameOf(current: Endpoints): SliceFrame {
   const { name = '', namespace } = current.metadata;
   const labels: Record<string, string> = { ...current.metadata.labels };
-  if (isHeadless(service)) labels['service.kubernetes.io/headless'] = '';
   labels[SERVICE_NAME] = name;
   labels[SLICE_MANAGED_BY] = MANAGER;
-  const { [TRIGGER_TIME]: _, ...annotations } = current.metadata.annotations ?? {};
+  const { [TRIGGER_TIME]: _time, [LAST_APPLIED]: _applied, ...annotations } = current.metadata.annotations ?? {};
   const ownerReferences = [ownedBy(current, endpoints)];
   return { labels, metadata: { generateName: `${name}-`, namespace, annotations, ownerReferences } };
 }
@@ -103,7 +103,7 @@ class MirroringController implements Reconciler {
     const wanted = current !== undefined && service !== undefined && isMirrored(current, service);
     if (!this.#expectations.isMet(key)) return done;
     const plan = wanted
-      ? planSlices(frameOf(current, service), planMirrorGroups(current), existing)
+      ? planSlices(frameOf(current), planMirrorGroups(current), existing)
       : { create: [], update: [], remove: existing };
     if (plan.create.length > 0) this.#expectations.expect(key, { creations: plan.create.length });
     try {
