@@ -30,7 +30,6 @@ const ofUpdate: Readonly<Record<string, MetadataRounds>> = {
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': 'W',
   'admissionregistration.k8s.io/validatingwebhookconfigurations': 'W',
   'apps/controllerrevisions': 'UW',
-  'apps/statefulsets': 'WU',
   'batch/jobs': 'WU',
   'certificates.k8s.io/certificatesigningrequests': 'WU',
   'discovery.k8s.io/endpointslices': 'W',

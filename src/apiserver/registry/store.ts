@@ -146,7 +146,7 @@ export class ResourceStore {
     try {
       const { strategy } = definition;
       if (strategy.prepareForCreate !== undefined) {
-        strategy.prepareForCreate(object, { nowMs, userName: request.userName });
+        strategy.prepareForCreate(object, { nowMs, userName: request.userName, warn: request.warn });
       } else if (definition.hasStatus && definition.origin === 'custom') {
         delete object['status'];
       }

@@ -26,6 +26,8 @@ export interface ScalePaths {
 export interface StrategyContext {
   readonly nowMs: number;
   readonly userName: string;
+  /** Takes a sentence for a `Warning` header that only the preparation can know. */
+  readonly warn?: ((text: string) => void) | undefined;
 }
 
 /**

@@ -32,6 +32,10 @@ function suspendText({ spec }: CronJob): string {
   return spec.suspend ? 'True' : 'False';
 }
 
+/** Upstream names the spec twice. */
+const ZONE_TEXT =
+  'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details';
+
 const PATH = 'spec.jobTemplate.spec';
 
 export const cronJobResource = defineResource(cronjobs, {
@@ -57,6 +61,9 @@ export const cronJobResource = defineResource(cronjobs, {
       ...podNameWarnings(object.metadata.name ?? ''),
       ...jobSpecWarnings(jobOf(object), PATH),
     ],
-    warningsOnUpdate: (next, previous) => (isSame(next.spec, previous.spec) ? [] : jobSpecWarnings(jobOf(next), PATH)),
+    warningsOnUpdate: (next, previous) => [
+      ...(isSame(next.spec, previous.spec) ? [] : jobSpecWarnings(jobOf(next), PATH)),
+      ...((next.spec.schedule ?? '').includes('TZ') ? [ZONE_TEXT] : []),
+    ],
   }),
 });

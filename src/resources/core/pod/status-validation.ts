@@ -4,6 +4,7 @@ import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
 import { areDualStack, checkIp } from '../../checks/ip-addresses.ts';
 import { checkDnsLabel, checkQualifiedName, objectNameFaults } from '../../checks/names.ts';
+import { checkAllocatedResources } from './allocated-resources.ts';
 import { checkAnnotationUpdates } from './update-validation.ts';
 
 /** Source: core/validation (ValidatePodStatusUpdate). */
@@ -28,6 +29,7 @@ export function validatePodStatus(next: Pod, previous: Pod): readonly FieldError
   checkExtendedClaim(next, faults);
   checkAddresses(status, before, faults);
   checkUsers(status, next.spec, faults);
+  checkAllocatedResources(next, faults);
   return faults.list;
 }
 
@@ -184,7 +186,7 @@ function checkUsers(status: PodStatus, { os }: PodSpec, faults: FieldFaults): vo
     status[field]?.forEach(({ user }, index) => {
       const linux = user?.linux;
       if (!linux) return;
-      const at = `status.${field}[${index}].linux`;
+      const at = `status.${field}[${index}].user.linux`;
       if (os?.name === 'windows') {
         faults.forbidden(at, 'cannot be set for a windows pod');
         return;

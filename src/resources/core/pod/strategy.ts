@@ -21,13 +21,13 @@ import { validatePod } from './validation.ts';
 /** Source of all: pkg/registry/core/pod/strategy.go. */
 export const podStrategy: Strategy<Pod> = {
   applyDefaults: defaultPod,
-  prepareForCreate(pod, { nowMs }) {
+  prepareForCreate(pod, { nowMs, warn }) {
     pod.metadata.generation = 1;
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
     dropDisabledPodFields(pod.spec);
     if ((pod.spec.schedulingGates ?? []).length > 0) markGated(pod.status, nowMs);
     mergeLabelKeys(pod);
-    takeAppArmorAnnotations(pod);
+    takeAppArmorAnnotations(pod, warn ?? (() => {}));
   },
   validateCreate: validatePod,
   prepareForUpdate(next, previous) {
@@ -109,17 +109,20 @@ function mergeLabelKeys({ spec, metadata }: Pod): void {
     merge(labelSelector, matchLabelKeys, 'In');
 }
 
-function takeAppArmorAnnotations({ spec, metadata }: Pod): void {
+function takeAppArmorAnnotations({ spec, metadata }: Pod, warn: (text: string) => void): void {
   const { annotations } = metadata;
   if (!annotations || spec.os?.name === 'windows') return;
   visitContainers(spec, 'spec', (container: Container) => {
-    const annotation = annotations[APP_ARMOR + container.name];
+    const key = APP_ARMOR + container.name;
+    const annotation = annotations[key];
     if (annotation === undefined || container.securityContext?.appArmorProfile) return;
     const field = appArmorFieldOf(annotation);
     const faults = new FieldFaults();
     checkAppArmor(field, '', faults);
-    if (field === undefined || faults.count > 0 || isSame(field, spec.securityContext?.appArmorProfile)) return;
-    container.securityContext = { ...container.securityContext, appArmorProfile: field };
+    const isUsable = field !== undefined && faults.count === 0;
+    if (isUsable && isSame(field, spec.securityContext?.appArmorProfile)) return;
+    warn(`metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`);
+    if (isUsable) container.securityContext = { ...container.securityContext, appArmorProfile: field };
   });
 }
 

@@ -15,6 +15,7 @@ const MAX_ADDRESSES = 100;
 const MAX_PORTS = 20_000;
 const MAX_TOPOLOGY = 16;
 const MAX_HINTS = 8;
+const ZONE = 'topology.kubernetes.io/zone';
 
 /** @param previous - The stored slice on update. Source of all: discovery/validation. */
 export function validateEndpointSlice(
@@ -71,6 +72,8 @@ function checkEndpoint(endpoint: Endpoint, type: string | undefined, path: strin
   const size = Object.keys(topology).length;
   if (size > MAX_TOPOLOGY) faults.tooMany(`${path}.deprecatedTopology`, size, MAX_TOPOLOGY);
   checkLabels(topology, `${path}.deprecatedTopology`, faults);
+  if (topology[ZONE] !== undefined)
+    faults.internal(`${path}.deprecatedTopology[${ZONE}]`, 'reserved key was not removed in conversion');
   if (hostname !== undefined) checkDnsLabel(`${path}.hostname`, hostname, faults);
   if (hints) checkHints(hints, `${path}.hints`, faults);
 }
