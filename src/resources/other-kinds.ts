@@ -1,8 +1,9 @@
 import type { CertificateSigningRequest } from '../generated/api/certificates/v1.ts';
 import * as types from '../generated/resource-types.ts';
 import { fieldRequired } from '../machinery/errors/field-error.ts';
-import type { AnyObject, KubeObject } from '../machinery/object/object.ts';
+import type { KubeObject } from '../machinery/object/object.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
+import { admissionRegistrationKinds } from './admissionregistration/kinds.ts';
 import { leaseResource } from './coordination/lease/definition.ts';
 import { defineResource } from './define.ts';
 import { ageColumn, ageOf, column, nameColumn } from './legacy-columns.ts';
@@ -60,27 +61,6 @@ const rest: readonly ResourceDefinition[] = [
       strategy: specAndStatus(),
     }),
   ),
-  ...[types.mutatingwebhookconfigurations, types.validatingwebhookconfigurations].map((type) =>
-    defineResource(type as types.ResourceType<KubeObject>, {
-      generation: 'spec',
-      columns: [
-        nameColumn,
-        column('Webhooks', (object) => ((object as AnyObject)['webhooks'] as unknown[] | undefined)?.length ?? 0, {
-          type: 'integer',
-        }),
-        ageColumn,
-      ],
-      strategy: { applyDefaults: defaultWebhooks },
-    }),
-  ),
-  ...[
-    types.validatingadmissionpolicies,
-    types.validatingadmissionpolicybindings,
-    types.mutatingadmissionpolicies,
-    types.mutatingadmissionpolicybindings,
-  ].map((type) =>
-    defineResource(type as types.ResourceType<KubeObject>, { generation: 'spec', columns: [nameColumn, ageColumn] }),
-  ),
   defineResource(types.customresourcedefinitions, {
     storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
     generation: 'spec',
@@ -112,20 +92,4 @@ const rest: readonly ResourceDefinition[] = [
   ].map((type) => defineResource(type as types.ResourceType<KubeObject>)),
 ];
 
-/** Source: pkg/apis/admissionregistration/v1/defaults.go. */
-function defaultWebhooks(object: KubeObject): void {
-  const { webhooks = [] } = object as unknown as { webhooks?: Record<string, unknown>[] };
-  for (const webhook of webhooks ?? []) {
-    webhook['failurePolicy'] ??= 'Fail';
-    webhook['matchPolicy'] ??= 'Equivalent';
-    webhook['namespaceSelector'] ??= {};
-    webhook['objectSelector'] ??= {};
-    webhook['timeoutSeconds'] ??= 10;
-    if (object.kind === 'MutatingWebhookConfiguration') webhook['reinvocationPolicy'] ??= 'Never';
-    for (const rule of (webhook['rules'] as Record<string, unknown>[] | undefined) ?? []) rule['scope'] ??= '*';
-    const service = (webhook['clientConfig'] as { service?: { port?: number } } | undefined)?.service;
-    if (service) service.port ??= 443;
-  }
-}
-
-export const otherKinds: readonly ResourceDefinition[] = [...storageKinds, ...rest];
+export const otherKinds: readonly ResourceDefinition[] = [...storageKinds, ...rest, ...admissionRegistrationKinds];

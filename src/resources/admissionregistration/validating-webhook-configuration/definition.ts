@@ -1,0 +1,19 @@
+import { validatingwebhookconfigurations } from '../../../generated/resource-types.ts';
+import { defineResource } from '../../define.ts';
+import { reservedNameWarnings } from '../reserved-names.ts';
+import { defaultWebhooks, validateWebhooks, validateWebhooksUpdate } from '../webhooks.ts';
+
+export const validatingWebhookConfigurationResource = defineResource(validatingwebhookconfigurations, {
+  generation: 'spec',
+  allowUnconditionalUpdate: false,
+  cells: { Webhooks: ({ webhooks }) => (webhooks ?? []).length },
+  strategy: {
+    applyDefaults({ webhooks }) {
+      defaultWebhooks(webhooks);
+    },
+    validateCreate: ({ webhooks }) => validateWebhooks(webhooks),
+    validateUpdate: (next, previous) => validateWebhooksUpdate(next.webhooks, previous.webhooks),
+    warningsOnCreate: reservedNameWarnings,
+    warningsOnUpdate: reservedNameWarnings,
+  },
+});
