@@ -1,57 +1,109 @@
 import type { NodeInfo } from './cache/node-info.ts';
-import type { FilterPlugin, PodUnderScheduling, ScorePlugin, Snapshot } from './framework/plugin.ts';
+import type { PodInfo } from './cache/pod-info.ts';
+import { Filters, type Rejection } from './framework/filters.ts';
+import type { FilterPlugin, ScorePlugin, Snapshot } from './framework/plugin.ts';
+
+export interface Plugins {
+  readonly filters: readonly FilterPlugin[];
+  readonly scores: readonly ScorePlugin[];
+}
+
+export interface CycleOptions {
+  /** Random number in [0, 1). */
+  random(): number;
+  /** Pods of at least this priority that were promised room on a node and are not there yet, the pod itself left out. */
+  nominatedOn(nodeName: string, subject: PodInfo): readonly PodInfo[];
+  /** Index of the node that the search begins with, so that in large clusters all nodes get their turn. */
+  readonly startAt: number;
+}
 
 export interface Decision {
   /** The chosen node; undefined where none fits. */
   readonly nodeName: string | undefined;
   /** Plugins that turned a node down. */
   readonly rejectedBy: ReadonlySet<string>;
-  /** How often each reason was given. */
-  readonly reasons: ReadonlyMap<string, number>;
+  /** Why, for each node that was looked at and does not fit. */
+  readonly rejections: ReadonlyMap<string, Rejection>;
+  readonly filters: Filters;
   readonly nodeCount: number;
+  /** How many nodes were looked at. */
+  readonly examined: number;
 }
 
 /**
  * Decides on a node for a pod: each node must pass every filter, the highest sum of weighted scores wins, and among
- * equals chance decides. Pure but for `random`.
+ * equals chance decides. A node that was promised to the pod before is tried first. Pure but for `random`.
+ *
+ * Source: pkg/scheduler/schedule_one.go (schedulePod, findNodesThatFitPod).
  */
-export function decide(
-  subject: PodUnderScheduling,
-  snapshot: Snapshot,
-  plugins: { readonly filters: readonly FilterPlugin[]; readonly scores: readonly ScorePlugin[] },
-  random: () => number,
-): Decision {
-  const prepared = plugins.filters.flatMap((plugin) => {
-    const filter = plugin.prepare(subject, snapshot);
-    return filter === undefined ? [] : [{ name: plugin.name, filter }];
-  });
+export function decide(subject: PodInfo, snapshot: Snapshot, plugins: Plugins, options: CycleOptions): Decision {
+  const { nodes } = snapshot;
+  const filters = new Filters(subject, snapshot, plugins.filters);
+  const rejections = new Map<string, Rejection>();
+  const base = { filters, rejections, nodeCount: nodes.length };
+  if (filters.everywhere !== undefined)
+    return { ...base, nodeName: undefined, rejectedBy: new Set([filters.everywhere.plugin]), examined: 0 };
+
+  const promised = subject.pod.status?.nominatedNodeName;
+  const promisedNode = promised ? nodes.find(({ name }) => name === promised) : undefined;
+  if (promisedNode !== undefined && judgeWithNominated(subject, promisedNode, filters, options) === undefined)
+    return { ...base, nodeName: promisedNode.name, rejectedBy: new Set(), examined: 0 };
+
+  const enough = countEnough(nodes.length);
   const feasible: NodeInfo[] = [];
   const rejectedBy = new Set<string>();
-  const reasons = new Map<string, number>();
-  for (const node of snapshot.nodes) {
-    let passes = true;
-    for (const { name, filter } of prepared) {
-      const judgement = filter.filter(node);
-      if (judgement.fits) continue;
-      passes = false;
-      rejectedBy.add(name);
-      for (const reason of judgement.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-      break;
+  let examined = 0;
+  while (examined < nodes.length && feasible.length < enough) {
+    const node = nodes[(options.startAt + examined++) % nodes.length] as NodeInfo;
+    const rejection = judgeWithNominated(subject, node, filters, options);
+    if (rejection === undefined) feasible.push(node);
+    else {
+      rejections.set(node.name, rejection);
+      rejectedBy.add(rejection.plugin);
     }
-    if (passes) feasible.push(node);
   }
   // Without a node, a new one is what helps, whichever filter would have judged it.
-  if (snapshot.nodes.length === 0) for (const { name } of prepared) rejectedBy.add(name);
-  const nodeName = feasible.length === 0 ? undefined : choose(subject, feasible, snapshot, plugins.scores, random);
-  return { nodeName, rejectedBy, reasons, nodeCount: snapshot.nodes.length };
+  if (nodes.length === 0) for (const name of filters.names) rejectedBy.add(name);
+  const nodeName = feasible.length === 0 ? undefined : choose(subject, feasible, snapshot, plugins.scores, options);
+  return { ...base, nodeName, rejectedBy, examined };
+}
+
+/**
+ * Judges a node both with the pods that were promised room on it and without: those may come or not.
+ *
+ * Source: framework/runtime/framework.go (RunFilterPluginsWithNominatedPods).
+ */
+export function judgeWithNominated(
+  subject: PodInfo,
+  node: NodeInfo,
+  filters: Filters,
+  { nominatedOn }: Pick<CycleOptions, 'nominatedOn'>,
+  { isChanged = false }: { readonly isChanged?: boolean } = {},
+): Rejection | undefined {
+  const nominated = nominatedOn(node.name, subject);
+  if (nominated.length > 0) {
+    const crowded = node.copy();
+    for (const info of nominated) crowded.add(info);
+    const rejection = filters.judgeChanged(crowded);
+    if (rejection !== undefined) return rejection;
+  }
+  return isChanged ? filters.judgeChanged(node) : filters.judge(node);
+}
+
+/** In large clusters a part of the fitting nodes is enough to choose from. Source: numFeasibleNodesToFind. */
+export function countEnough(nodeCount: number): number {
+  const least = 100;
+  if (nodeCount < least) return nodeCount;
+  const percentage = Math.max(50 - Math.floor(nodeCount / 125), 5);
+  return Math.max(Math.floor((nodeCount * percentage) / 100), least);
 }
 
 function choose(
-  subject: PodUnderScheduling,
+  subject: PodInfo,
   nodes: readonly NodeInfo[],
   snapshot: Snapshot,
   scores: readonly ScorePlugin[],
-  random: () => number,
+  { random }: CycleOptions,
 ): string {
   if (nodes.length === 1) return nodes[0]?.name ?? '';
   const totals = nodes.map(() => 0);
@@ -67,9 +119,23 @@ function choose(
 }
 
 /** What users read in events. Source: pkg/scheduler/framework/types.go (FitError.Error). */
-export function toFitMessage({ reasons, nodeCount }: Decision): string {
-  const head = `0/${nodeCount} nodes are available`;
+export function toFitMessage({ filters, rejections, nodeCount }: Decision, preemption = ''): string {
   if (nodeCount === 0) return 'no nodes available to schedule pods';
-  const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort();
-  return parts.length === 0 ? `${head}.` : `${head}: ${parts.join(', ')}.`;
+  const { everywhere } = filters;
+  const why =
+    everywhere === undefined
+      ? countReasons([...rejections.values()].flatMap(({ refusal }) => refusal.reasons))
+      : everywhere.refusal.reasons.join(', ');
+  const tail = preemption === '' ? '' : ` preemption: ${preemption}`;
+  return `0/${nodeCount} nodes are available:${why === '' ? '' : ` ${why}.`}${tail}`;
+}
+
+/** `2 of one reason, 1 of another`, as texts in order. */
+export function countReasons(reasons: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts]
+    .map(([reason, count]) => `${count} ${reason}`)
+    .sort()
+    .join(', ');
 }

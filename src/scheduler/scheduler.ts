@@ -1,20 +1,32 @@
 import type { Client } from '../client/client.ts';
 import { type EventRecorder, referenceTo } from '../client/events.ts';
+import type { Informer } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 import type { Binding, Node, Pod, PodCondition } from '../generated/api/core/v1.ts';
-import { namespaces, nodes, persistentvolumeclaims, persistentvolumes, pods } from '../generated/resource-types.ts';
+import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
+import { namespaces, nodes, poddisruptionbudgets, pods } from '../generated/resource-types.ts';
 import { isConflict, isNotFound } from '../machinery/errors/status-error.ts';
-import { type KubeObject, keyOf, type ResourceType, toKeyText } from '../machinery/object/object.ts';
+import { keyOf, type ResourceType, toKeyText } from '../machinery/object/object.ts';
+import { toTimeText } from '../machinery/values/time.ts';
 import { orAborted, whenAborted } from '../std/abort.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { toPodRequest } from './cache/pod-request.ts';
+import { isGoing } from './cache/node-info.ts';
+import type { NamespaceLabels } from './cache/pod-affinity.ts';
+import { type PodInfo, toPodInfo, uidOf } from './cache/pod-info.ts';
 import { SchedulerCache } from './cache/scheduler-cache.ts';
-import { decide, toFitMessage } from './cycle.ts';
-import type { ClusterChange, PodUnderScheduling, Snapshot } from './framework/plugin.ts';
+import { type Decision, decide, toFitMessage } from './cycle.ts';
+import { DefaultSpread } from './default-spread.ts';
+import type { ClusterChange, Snapshot } from './framework/plugin.ts';
 import { filterPlugins, scorePlugins } from './plugins/index.ts';
 import { gatesOf } from './plugins/scheduling-gates.ts';
+import { chooseForPod, type VolumeChoice } from './plugins/volume-binding.ts';
+import { evict } from './preemption/evict.ts';
+import { Nominator } from './preemption/nominator.ts';
+import { type Candidate, planPreemption } from './preemption/preemption.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { bindVolumes } from './volumes/bind-volumes.ts';
+import { VolumeLister } from './volumes/volume-lister.ts';
 
 export const SCHEDULER_USER = 'system:kube-scheduler';
 const SCHEDULER_NAME = 'default-scheduler';
@@ -34,27 +46,42 @@ export async function runScheduler(options: SchedulerOptions, signal: AbortSigna
   await new Scheduler(options).run(signal);
 }
 
+/** Binds that may be under way; more wait, so that other requests get their turn. */
+const MOST_BINDS = 200;
+/** How long decisions may keep the process from everything else at a time. */
+const TURN_MS = 10;
+
 class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #cache = new SchedulerCache();
+  readonly #nominator = new Nominator();
   readonly #queue: SchedulingQueue;
-  readonly #binds = new Set<Promise<void>>();
-  #namespaceLabels: (name: string) => Readonly<Record<string, string>> = () => ({});
+  readonly #work = new Set<Promise<void>>();
+  readonly #volumes: VolumeLister;
+  readonly #spread: DefaultSpread;
+  readonly #budgets: Informer<PodDisruptionBudget>;
+  readonly #namespaceLabels: NamespaceLabels;
+  #binds = 0;
+  #startAt = 0;
   #pumping = false;
   #started = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    const { informers } = options;
     const wakesOn = new Map(filterPlugins.map(({ name, wakesOn: changes }) => [name, new Set(changes)]));
     this.#queue = new SchedulingQueue(options.clock, wakesOn);
+    this.#volumes = new VolumeLister(informers);
+    this.#spread = new DefaultSpread(informers);
+    this.#budgets = informers.for(poddisruptionbudgets);
+    const namespaceInformer = informers.for(namespaces);
+    this.#namespaceLabels = (name) => namespaceInformer.get(name)?.metadata.labels ?? {};
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { informers } = this.#options;
     const podInformer = informers.for(pods);
     const nodeInformer = informers.for(nodes);
-    const namespaceInformer = informers.for(namespaces);
-    this.#namespaceLabels = (name) => namespaceInformer.get(name)?.metadata.labels ?? {};
     this.#queue.onReady(() => this.#pump(signal));
     const stops = [
       nodeInformer.addHandler({
@@ -67,10 +94,12 @@ class Scheduler {
         updated: (pod, previous) => this.#onPod(pod, previous),
         deleted: (pod) => this.#onPodGone(pod),
       }),
-      ...this.#followVolumes(),
+      this.#volumes.onChange(() => this.#queue.changed('volume-changed')),
+      () => this.#volumes.close(),
     ];
     try {
-      await orAborted(Promise.all([podInformer.synced, nodeInformer.synced, namespaceInformer.synced]), signal);
+      const known = [podInformer, nodeInformer, informers.for(namespaces), this.#budgets].map(({ synced }) => synced);
+      await orAborted(Promise.all([...known, this.#volumes.synced()]), signal);
       this.#started = true;
       this.#pump(signal);
       await whenAborted(signal);
@@ -78,15 +107,8 @@ class Scheduler {
       if (!signal.aborted) throw error;
     } finally {
       for (const stop of stops) stop();
-      await Promise.all(this.#binds);
+      await Promise.all(this.#work);
     }
-  }
-
-  #followVolumes(): (() => void)[] {
-    const wake = (): void => this.#queue.changed('volume-changed');
-    const follow = <T extends KubeObject>(type: ResourceType<T>): (() => void) | undefined =>
-      this.#options.informers.find(type)?.addHandler({ added: wake, updated: wake });
-    return [follow(persistentvolumes), follow(persistentvolumeclaims)].filter((stop) => stop !== undefined);
   }
 
   #onNode(node: Node, change: ClusterChange | undefined): void {
@@ -98,22 +120,28 @@ class Scheduler {
     const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (ended) return this.#onPodGone(pod);
     if (pod.spec.nodeName) {
-      const placed = previous?.spec.nodeName !== undefined && previous.spec.nodeName !== '';
       this.#queue.remove(pod);
+      this.#nominator.remove(uidOf(pod));
       this.#cache.setPod(pod);
-      this.#queue.changed(placed ? 'pod-updated' : 'pod-added');
+      if (!previous?.spec.nodeName) this.#queue.changed('pod-added');
+      else if (changesOthers(pod, previous)) this.#queue.changed('pod-updated');
       return;
     }
     if ((pod.spec.schedulerName ?? SCHEDULER_NAME) !== SCHEDULER_NAME) return;
-    if (pod.metadata.deletionTimestamp !== undefined) return this.#queue.remove(pod);
-    if (this.#cache.isAssumed(pod.metadata.uid ?? '')) return;
+    if (isGoing(pod)) {
+      this.#nominator.remove(uidOf(pod));
+      return this.#queue.remove(pod);
+    }
+    if (this.#cache.isAssumed(uidOf(pod))) return;
     if (gatesOf(pod).length > 0) return;
+    this.#nominator.set(pod, pod.status?.nominatedNodeName ?? '');
     this.#queue.set(pod);
   }
 
   #onPodGone(pod: Pod): void {
     this.#queue.remove(pod);
-    this.#cache.removePod(pod.metadata.uid ?? '');
+    this.#nominator.remove(uidOf(pod));
+    this.#cache.removePod(uidOf(pod));
     if (pod.spec.nodeName) this.#queue.changed('pod-deleted');
   }
 
@@ -121,34 +149,67 @@ class Scheduler {
   #pump(signal: AbortSignal): void {
     if (this.#pumping || !this.#started) return;
     this.#pumping = true;
-    try {
-      while (!signal.aborted) {
-        const pod = this.#queue.take();
-        if (pod === undefined) return;
-        this.#schedule(pod, signal);
-      }
-    } finally {
-      this.#pumping = false;
+    const { clock } = this.#options;
+    const endMs = clock.nowMs() + TURN_MS;
+    while (!signal.aborted && this.#binds < MOST_BINDS) {
+      const pod = this.#queue.take();
+      if (pod === undefined) break;
+      this.#schedule(pod, signal);
+      if (clock.nowMs() < endMs) continue;
+      clock.after(0, () => {
+        this.#pumping = false;
+        this.#pump(signal);
+      });
+      return;
     }
+    this.#pumping = false;
   }
 
   #schedule(pod: Pod, signal: AbortSignal): void {
-    const subject: PodUnderScheduling = { pod, request: toPodRequest(pod) };
-    const snapshot: Snapshot = { nodes: this.#cache.nodes(), namespaceLabels: this.#namespaceLabels };
-    const decision = decide(subject, snapshot, { filters: filterPlugins, scores: scorePlugins }, this.#options.random);
-    const { nodeName } = decision;
-    if (nodeName === undefined) {
-      this.#queue.turnedDown(pod, decision.rejectedBy);
-      this.#track(this.#tellUnschedulable(pod, toFitMessage(decision)));
-      return;
+    const { random, logger } = this.#options;
+    const subject = toPodInfo(pod);
+    const snapshot: Snapshot = {
+      nodes: this.#cache.nodes(),
+      namespaceLabels: this.#namespaceLabels,
+      volumes: this.#volumes,
+      defaultSpread: (each) => this.#spread.selectorFor(each),
+    };
+    const nominatedOn = (name: string, each: PodInfo): readonly PodInfo[] => this.#nominator.rivals(name, each);
+    try {
+      const cycle = { random, nominatedOn, startAt: this.#startAt };
+      const decision = decide(subject, snapshot, { filters: filterPlugins, scores: scorePlugins }, cycle);
+      if (snapshot.nodes.length > 0) this.#startAt = (this.#startAt + decision.examined) % snapshot.nodes.length;
+      const node = decision.nodeName === undefined ? undefined : this.#cache.node(decision.nodeName);
+      if (node === undefined) this.#makeRoom(subject, snapshot, decision);
+      else this.#place(subject, node.node, signal);
+    } catch (error) {
+      // One pod that cannot be judged must not keep the others waiting.
+      logger.error('a pod could not be scheduled', { pod: toKeyText(keyOf(pod)), error });
+      this.#queue.turnedDown(pod, new Set());
     }
-    this.#cache.assume(pod, subject.request, nodeName);
-    this.#track(this.#bind(pod, nodeName, signal));
   }
 
-  async #bind(pod: Pod, nodeName: string, signal: AbortSignal): Promise<void> {
-    const { client, events, logger } = this.#options;
+  #place(subject: PodInfo, node: Node, signal: AbortSignal): void {
+    const { pod } = subject;
+    const choice = pod.spec.volumes?.length ? chooseForPod(pod, node, this.#volumes) : NO_VOLUMES;
+    if (choice === undefined) return this.#queue.turnedDown(pod, new Set());
+    for (const { volume } of choice.bindings) this.#volumes.promise(volume.metadata.name ?? '');
+    this.#nominator.remove(uidOf(pod));
+    this.#cache.assume(subject, node.metadata.name ?? '');
+    // A bind that waits for volumes may take minutes: it must not count against the others.
+    const counted = choice.bindings.length + choice.provisions.length === 0 ? 1 : 0;
+    this.#binds += counted;
+    const bound = this.#bind(pod, node, choice, signal).finally(() => {
+      this.#binds -= counted;
+      this.#pump(signal);
+    });
+    this.#track(bound);
+  }
+
+  async #bind(pod: Pod, node: Node, choice: VolumeChoice, signal: AbortSignal): Promise<void> {
+    const { client, clock, events, logger } = this.#options;
     const { name, namespace, uid } = pod.metadata;
+    const nodeName = node.metadata.name ?? '';
     const binding: Binding = {
       apiVersion: 'v1',
       kind: 'Binding',
@@ -156,8 +217,10 @@ class Scheduler {
       target: { kind: 'Node', name: nodeName },
     };
     try {
+      if (choice.bindings.length + choice.provisions.length > 0)
+        await bindVolumes(node, choice, { client, clock, lister: this.#volumes, signal });
       await client.create(pods as unknown as ResourceType<Binding>, binding, { subresource: 'binding' });
-      this.#queue.done(pod);
+      this.#queue.remove(pod);
       events.event(
         referenceTo(pods, pod),
         'Normal',
@@ -166,7 +229,7 @@ class Scheduler {
       );
     } catch (error) {
       this.#cache.forget(uid ?? '');
-      if (isNotFound(error)) return this.#queue.done(pod);
+      if (isNotFound(error)) return this.#queue.remove(pod);
       if (signal.aborted) return;
       logger.debug('a bind failed', { pod: toKeyText(keyOf(pod)), nodeName, error });
       if (!isConflict(error)) {
@@ -178,15 +241,64 @@ class Scheduler {
         );
       }
       this.#queue.turnedDown(pod, new Set());
+    } finally {
+      for (const { volume } of choice.bindings) this.#volumes.release(volume.metadata.name ?? '');
     }
   }
 
-  async #tellUnschedulable(pod: Pod, message: string): Promise<void> {
+  /** No node fits: looks whether evicting others makes one fit, and tells the user what is the matter. */
+  #makeRoom(subject: PodInfo, snapshot: Snapshot, decision: Decision): void {
+    const { pod } = subject;
+    if (snapshot.nodes.length === 0) {
+      this.#queue.turnedDown(pod, decision.rejectedBy);
+      return this.#track(this.#tellUnschedulable(pod, toFitMessage(decision), undefined));
+    }
+    const preemption = planPreemption(subject, snapshot, decision, {
+      budgets: this.#budgets.list(),
+      nominatedOn: (name, each) => this.#nominator.rivals(name, each),
+      random: this.#options.random,
+      nowMs: this.#options.clock.nowMs(),
+    });
+    if ('message' in preemption) {
+      this.#queue.turnedDown(pod, decision.rejectedBy);
+      const promise = preemption.keepsPromise ? undefined : '';
+      if (promise === '') this.#nominator.remove(uidOf(pod));
+      return this.#track(this.#tellUnschedulable(pod, toFitMessage(decision, preemption.message), promise));
+    }
+    const { candidate } = preemption;
+    this.#nominator.set(pod, candidate.nodeName);
+    this.#queue.hold(pod, decision.rejectedBy);
+    this.#track(this.#evict(pod, candidate));
+    this.#track(this.#tellUnschedulable(pod, toFitMessage(decision), candidate.nodeName));
+  }
+
+  async #evict(pod: Pod, candidate: Candidate): Promise<void> {
+    const { client, events, clock, logger } = this.#options;
+    let failed = false;
+    try {
+      // Pods of lower priority that were promised room there look for another place.
+      for (const inferior of this.#nominator.inferiors(candidate.nodeName, pod)) {
+        this.#nominator.remove(uidOf(inferior));
+        await client.patch(pods, keyOf(inferior), NO_PROMISE, { type: 'merge', subresource: 'status' });
+        this.#queue.wake(inferior);
+      }
+      await evict(candidate, pod, { client, events, clock });
+    } catch (error) {
+      failed = true;
+      logger.debug('a pod could not be preempted', { pod: toKeyText(keyOf(pod)), error });
+    }
+    this.#queue.release(pod, { again: failed });
+  }
+
+  /** @param promised - The node that the pod is promised from now on; undefined where that stays as it is. */
+  async #tellUnschedulable(pod: Pod, message: string, promised: string | undefined): Promise<void> {
     const { client, events, clock, logger } = this.#options;
     events.event(referenceTo(pods, pod), 'Warning', 'FailedScheduling', message);
     const before = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-    if (before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message) return;
-    const nowText = new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const isTold = before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
+    const keepsPromise = promised === undefined || promised === (pod.status?.nominatedNodeName ?? '');
+    if (isTold && keepsPromise) return;
+    const nowText = toTimeText(clock.nowMs());
     const condition: PodCondition = {
       type: 'PodScheduled',
       status: 'False',
@@ -194,22 +306,32 @@ class Scheduler {
       message,
       lastTransitionTime: before?.status === 'False' ? (before.lastTransitionTime ?? nowText) : nowText,
     };
+    const status = { conditions: [condition], ...(keepsPromise ? {} : { nominatedNodeName: promised || null }) };
     try {
-      await client.patch(
-        pods,
-        keyOf(pod),
-        { status: { conditions: [condition] } },
-        { type: 'strategic', subresource: 'status' },
-      );
+      await client.patch(pods, keyOf(pod), { status }, { type: 'strategic', subresource: 'status' });
     } catch (error) {
       if (!isNotFound(error)) logger.debug('a pod was not told why it waits', { pod: toKeyText(keyOf(pod)), error });
     }
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#binds.delete(tracked));
-    this.#binds.add(tracked);
+    const tracked = work.finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
   }
+}
+
+const NO_VOLUMES: VolumeChoice = { bindings: [], provisions: [] };
+const NO_PROMISE = { status: { nominatedNodeName: null } };
+
+/** Whether a placed pod's change can matter to pods that wait: what it takes, and whom it keeps away or draws. */
+function changesOthers(next: Pod, previous: Pod): boolean {
+  if (isGoing(next) !== isGoing(previous)) return true;
+  const relevant = ({ metadata, spec }: Pod): string =>
+    JSON.stringify([
+      metadata.labels,
+      [...spec.containers, ...(spec.initContainers ?? [])].map((each) => each.resources),
+    ]);
+  return relevant(next) !== relevant(previous);
 }
 
 /** Whether a node's change can matter to pods that wait; heartbeats do not. */

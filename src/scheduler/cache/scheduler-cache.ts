@@ -1,18 +1,20 @@
 import type { Node, Pod } from '../../generated/api/core/v1.ts';
 import { NodeInfo } from './node-info.ts';
-import { type PodRequest, toPodRequest } from './pod-request.ts';
+import { type PodInfo, toPodInfo, uidOf } from './pod-info.ts';
 
 /** Nodes and the pods on them, assumed ones included: a pod counts on its node from the decision on, not from the bind's echo. */
 export class SchedulerCache {
   readonly #nodes = new Map<string, NodeInfo>();
+  #list: readonly NodeInfo[] | undefined;
   /** Node name of each placed pod. */
   readonly #placed = new Map<string, string>();
   readonly #assumed = new Set<string>();
   /** Pods of nodes that are not known (yet). */
-  readonly #waiting = new Map<string, Map<string, Pod>>();
+  readonly #waiting = new Map<string, Map<string, PodInfo>>();
 
   nodes(): readonly NodeInfo[] {
-    return [...this.#nodes.values()];
+    this.#list ??= [...this.#nodes.values()];
+    return this.#list;
   }
 
   node(name: string): NodeInfo | undefined {
@@ -28,7 +30,8 @@ export class SchedulerCache {
     }
     const info = new NodeInfo(node);
     this.#nodes.set(name, info);
-    for (const [uid, pod] of this.#waiting.get(name) ?? []) info.add(uid, { pod, request: toPodRequest(pod) });
+    this.#list = undefined;
+    for (const waiting of this.#waiting.get(name)?.values() ?? []) info.add(waiting);
     this.#waiting.delete(name);
   }
 
@@ -36,18 +39,18 @@ export class SchedulerCache {
     const info = this.#nodes.get(name);
     if (info === undefined) return;
     this.#nodes.delete(name);
-    const pods = new Map([...info.pods].map(([uid, { pod }]) => [uid, pod]));
-    if (pods.size > 0) this.#waiting.set(name, pods);
+    this.#list = undefined;
+    if (info.podCount > 0) this.#waiting.set(name, new Map([...info.pods()].map((each) => [uidOf(each.pod), each])));
   }
 
   /** A pod that the API shows on a node; replaces what was assumed of it. */
   setPod(pod: Pod): void {
-    const uid = pod.metadata.uid ?? '';
+    const uid = uidOf(pod);
     const nodeName = pod.spec.nodeName ?? '';
     if (this.#placed.get(uid) !== nodeName) this.removePod(uid);
     this.#assumed.delete(uid);
     this.#placed.set(uid, nodeName);
-    this.#place(nodeName, uid, pod, toPodRequest(pod));
+    this.#place(nodeName, toPodInfo(pod));
   }
 
   removePod(uid: string): void {
@@ -60,11 +63,11 @@ export class SchedulerCache {
   }
 
   /** Counts a pod on the node that was chosen for it. */
-  assume(pod: Pod, request: PodRequest, nodeName: string): void {
-    const uid = pod.metadata.uid ?? '';
+  assume(info: PodInfo, nodeName: string): void {
+    const uid = uidOf(info.pod);
     this.#placed.set(uid, nodeName);
     this.#assumed.add(uid);
-    this.#place(nodeName, uid, pod, request);
+    this.#place(nodeName, info);
   }
 
   /** Takes an assumption back, where the bind failed and the API has not shown the pod on the node. */
@@ -76,14 +79,14 @@ export class SchedulerCache {
     return this.#assumed.has(uid);
   }
 
-  #place(nodeName: string, uid: string, pod: Pod, request: PodRequest): void {
-    const info = this.#nodes.get(nodeName);
-    if (info !== undefined) {
-      info.add(uid, { pod, request });
+  #place(nodeName: string, info: PodInfo): void {
+    const node = this.#nodes.get(nodeName);
+    if (node !== undefined) {
+      node.add(info);
       return;
     }
     const waiting = this.#waiting.get(nodeName);
-    if (waiting === undefined) this.#waiting.set(nodeName, new Map([[uid, pod]]));
-    else waiting.set(uid, pod);
+    if (waiting === undefined) this.#waiting.set(nodeName, new Map([[uidOf(info.pod), info]]));
+    else waiting.set(uidOf(info.pod), info);
   }
 }

@@ -1,30 +1,34 @@
-import type { Node, Pod } from '../../generated/api/core/v1.ts';
+import type { Pod } from '../../generated/api/core/v1.ts';
+import type { Requirements } from '../../machinery/values/selector-object.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
-import type { PodRequest } from '../cache/pod-request.ts';
+import type { NamespaceLabels } from '../cache/pod-affinity.ts';
+import type { PodInfo } from '../cache/pod-info.ts';
+import type { VolumeView } from '../volumes/volume-view.ts';
 
 /**
- * What a filter says of a pod on a node. `unresolvable`: no eviction can help, so preemption passes the node by.
- * The reason is upstream's, since users read it in events.
+ * What a filter says of a pod on a node. Not `resolvable`: no eviction can help, so preemption passes the node by. The
+ * reasons are upstream's, since users read them in events.
  */
-export type Judgement =
-  | { readonly fits: true }
-  | { readonly fits: false; readonly reasons: readonly string[]; readonly resolvable: boolean };
+export type Judgement = { readonly fits: true } | Refusal;
+
+export interface Refusal {
+  readonly fits: false;
+  readonly reasons: readonly string[];
+  readonly resolvable: boolean;
+}
 
 export const fits: Judgement = { fits: true };
-export const unschedulable = (...reasons: string[]): Judgement => ({ fits: false, reasons, resolvable: true });
-export const unresolvable = (...reasons: string[]): Judgement => ({ fits: false, reasons, resolvable: false });
-
-/** A pod with what is worked out of it once for all nodes. */
-export interface PodUnderScheduling {
-  readonly pod: Pod;
-  readonly request: PodRequest;
-}
+export const unschedulable = (...reasons: string[]): Refusal => ({ fits: false, reasons, resolvable: true });
+export const unresolvable = (...reasons: string[]): Refusal => ({ fits: false, reasons, resolvable: false });
 
 /** What plugins may look at: all nodes with their pods, as of the beginning of the cycle. */
 export interface Snapshot {
   readonly nodes: readonly NodeInfo[];
   /** Labels of namespaces, for affinity by namespace selector. */
-  namespaceLabels(name: string): Readonly<Record<string, string>>;
+  readonly namespaceLabels: NamespaceLabels;
+  readonly volumes: VolumeView;
+  /** Selects the pods that a pod should be spread from where it asks for nothing: those of its services and owners. */
+  defaultSpread(pod: Pod): Requirements | undefined;
 }
 
 /** Kinds of changes in the cluster that can make a pod schedulable. */
@@ -44,15 +48,17 @@ export interface PreparedFilter {
 export interface FilterPlugin {
   readonly name: string;
   readonly wakesOn: readonly ClusterChange[];
-  /** Undefined where the plugin has nothing to say about the pod. */
-  prepare(subject: PodUnderScheduling, snapshot: Snapshot): PreparedFilter | undefined;
+  /** `cluster`: the judgement of a node depends on pods of other nodes, so it must be prepared anew where those change. */
+  readonly looksAt: 'node' | 'cluster';
+  /** Undefined where the plugin has nothing to say about the pod; a refusal where no node will do. */
+  prepare(subject: PodInfo, snapshot: Snapshot): PreparedFilter | Refusal | undefined;
 }
 
 export interface ScorePlugin {
   readonly name: string;
   readonly weight: number;
-  /** Raw scores in the order of `nodes`, already normalised to 0..100; undefined where it does not matter for the pod. */
-  score(subject: PodUnderScheduling, nodes: readonly NodeInfo[], snapshot: Snapshot): readonly number[] | undefined;
+  /** Scores in the order of `nodes`, normalised to 0..100; undefined where it does not matter for the pod. */
+  score(subject: PodInfo, nodes: readonly NodeInfo[], snapshot: Snapshot): readonly number[] | undefined;
 }
 
 export const MAX_SCORE = 100;
@@ -65,9 +71,4 @@ export function normalise(raw: readonly number[], { reversed }: { readonly rever
     const scaled = Math.floor((MAX_SCORE * score) / highest);
     return reversed ? MAX_SCORE - scaled : scaled;
   });
-}
-
-/** A node's name and labels, for messages and matching. */
-export function labelsOf(node: Node): Readonly<Record<string, string>> {
-  return node.metadata.labels ?? {};
 }

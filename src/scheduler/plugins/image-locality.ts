@@ -9,34 +9,27 @@ const MOST_BYTES_PER_CONTAINER = 1000 * MB;
 export const imageLocality: ScorePlugin = {
   name: 'ImageLocality',
   weight: 1,
-  score({ pod }, nodes) {
-    const images = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])].map(({ image = '' }) =>
-      normalisedName(image),
-    );
-    const sizes = nodes.map(({ node }) => sizesOf(node.status?.images ?? []));
-    const spread = new Map(
-      images.map((image) => [image, sizes.filter((held) => held.has(image)).length / Math.max(1, nodes.length)]),
-    );
-    const most = MOST_BYTES_PER_CONTAINER * Math.max(1, images.length);
-    const scores = sizes.map((held) => {
+  score({ pod }, nodes, { nodes: all }) {
+    const containers = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])];
+    const images = containers.map(({ image }) => toTagged(image ?? ''));
+    const shares = images.map((image) => {
+      let holders = 0;
+      for (const node of all) if (node.imageBytes(image) !== undefined) holders++;
+      return holders / all.length;
+    });
+    if (shares.every((share) => share === 0)) return undefined;
+    const most = MOST_BYTES_PER_CONTAINER * containers.length;
+    return nodes.map((node) => {
       const sum = images.reduce(
-        (total, image) => total + Math.floor((held.get(image) ?? 0) * (spread.get(image) ?? 0)),
+        (total, image, index) => total + Math.trunc((node.imageBytes(image) ?? 0) * (shares[index] ?? 0)),
         0,
       );
-      return Math.floor(
-        (MAX_SCORE * (Math.min(Math.max(sum, LEAST_BYTES), most) - LEAST_BYTES)) / (most - LEAST_BYTES),
-      );
+      const counted = Math.min(Math.max(sum, LEAST_BYTES), most);
+      return Math.trunc((MAX_SCORE * (counted - LEAST_BYTES)) / (most - LEAST_BYTES));
     });
-    return scores.every((score) => score === 0) ? undefined : scores;
   },
 };
 
-function sizesOf(
-  images: readonly { names?: string[] | undefined; sizeBytes?: number | undefined }[],
-): Map<string, number> {
-  return new Map(images.flatMap(({ names = [], sizeBytes = 0 }) => names.map((name) => [name, sizeBytes] as const)));
-}
-
-function normalisedName(image: string): string {
+function toTagged(image: string): string {
   return image.lastIndexOf(':') <= image.lastIndexOf('/') ? `${image}:latest` : image;
 }

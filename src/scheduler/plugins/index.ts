@@ -1,13 +1,17 @@
 import type { FilterPlugin, ScorePlugin } from '../framework/plugin.ts';
 import { imageLocality } from './image-locality.ts';
-import { interPodAffinity } from './inter-pod-affinity.ts';
+import { interPodAffinity, interPodAffinityScore } from './inter-pod-affinity.ts';
 import { nodeAffinity, nodeAffinityScore } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
 import { balancedAllocation, leastAllocated, nodeResourcesFit } from './node-resources.ts';
 import { nodeUnschedulable } from './node-unschedulable.ts';
-import { podTopologySpread } from './pod-topology-spread.ts';
+import { nodeVolumeLimits } from './node-volume-limits.ts';
+import { podTopologySpread, podTopologySpreadScore } from './pod-topology-spread.ts';
 import { taintToleration, taintTolerationScore } from './taint-toleration.ts';
+import { volumeBinding } from './volume-binding.ts';
+import { volumeRestrictions } from './volume-restrictions.ts';
+import { volumeZone } from './volume-zone.ts';
 
 /** Filters in upstream's order; the first that turns a node down is the one that is told. */
 export const filterPlugins: readonly FilterPlugin[] = [
@@ -17,6 +21,10 @@ export const filterPlugins: readonly FilterPlugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
+  nodeVolumeLimits,
+  volumeBinding,
+  volumeZone,
   podTopologySpread,
   interPodAffinity,
 ];
@@ -25,6 +33,8 @@ export const filterPlugins: readonly FilterPlugin[] = [
 export const scorePlugins: readonly ScorePlugin[] = [
   taintTolerationScore,
   nodeAffinityScore,
+  podTopologySpreadScore,
+  interPodAffinityScore,
   leastAllocated,
   balancedAllocation,
   imageLocality,

@@ -1,12 +1,51 @@
-import type { Pod, PodAffinityTerm } from '../../generated/api/core/v1.ts';
-import { matchesLabels, parseSelectorObject } from '../../machinery/values/selector-object.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
-import { type FilterPlugin, fits, labelsOf, type Snapshot, unresolvable, unschedulable } from '../framework/plugin.ts';
+import type { AffinityTerm } from '../cache/pod-affinity.ts';
+import {
+  type FilterPlugin,
+  fits,
+  MAX_SCORE,
+  type ScorePlugin,
+  unresolvable,
+  unschedulable,
+} from '../framework/plugin.ts';
 
-/** A term with its selectors read. */
-interface Term {
-  readonly topologyKey: string;
-  matches(pod: Pod): boolean;
+/** Numbers by topology key and value. */
+class Domains {
+  readonly #counts = new Map<string, Map<string, number>>();
+
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  /** Adds to the domain that a node is in; a node without the key is in none. */
+  add(key: string, node: NodeInfo, amount: number): void {
+    const value = node.labels[key];
+    if (value === undefined) return;
+    let counts = this.#counts.get(key);
+    if (counts === undefined) {
+      counts = new Map();
+      this.#counts.set(key, counts);
+    }
+    counts.set(value, (counts.get(value) ?? 0) + amount);
+  }
+
+  has(key: string, node: NodeInfo): boolean {
+    const value = node.labels[key];
+    return value !== undefined && this.#counts.get(key)?.has(value) === true;
+  }
+
+  /** Whether the node is in any of the domains. */
+  holds(node: NodeInfo): boolean {
+    for (const key of this.#counts.keys()) if (this.has(key, node)) return true;
+    return false;
+  }
+
+  /** The sum over the domains that the node is in. */
+  sum(node: NodeInfo): number {
+    let sum = 0;
+    for (const [key, counts] of this.#counts) sum += counts.get(node.labels[key] ?? '') ?? 0;
+    return sum;
+  }
 }
 
 /**
@@ -18,108 +57,81 @@ interface Term {
 export const interPodAffinity: FilterPlugin = {
   name: 'InterPodAffinity',
   wakesOn: ['node-added', 'node-updated', 'pod-added', 'pod-updated', 'pod-deleted'],
-  prepare({ pod }, snapshot) {
-    const wanted = toTerms(
-      pod.spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution,
-      pod,
-      snapshot,
-    );
-    const unwanted = toTerms(
-      pod.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution,
-      pod,
-      snapshot,
-    );
-    const repelled = domainsThatRepel(pod, snapshot);
-    if (wanted.length === 0 && unwanted.length === 0 && repelled.size === 0) return undefined;
-    const near = wanted.map((term) => domainsOf(term, snapshot));
-    const far = unwanted.map((term) => domainsOf(term, snapshot));
+  looksAt: 'cluster',
+  prepare({ pod, affinity }, { nodes, namespaceLabels }) {
+    const near = new Domains();
+    const far = new Domains();
+    const repelling = new Domains();
+    for (const node of nodes) {
+      for (const other of node.podsWithAffinity()) {
+        for (const term of other.affinity.far) {
+          if (term.matches(pod, namespaceLabels)) repelling.add(term.topologyKey, node, 1);
+        }
+      }
+      if (affinity.near.length + affinity.far.length === 0) continue;
+      for (const { pod: other } of node.pods()) {
+        const matches = (term: AffinityTerm): boolean => term.matches(other, namespaceLabels);
+        // A pod is company only where it is what every term asks for.
+        if (affinity.near.length > 0 && affinity.near.every(matches))
+          for (const term of affinity.near) near.add(term.topologyKey, node, 1);
+        for (const term of affinity.far) if (matches(term)) far.add(term.topologyKey, node, 1);
+      }
+    }
+    if (affinity.near.length === 0 && affinity.far.length === 0 && repelling.isEmpty) return undefined;
     // The first pod of a group that wants to be together may go anywhere: nobody is there yet to be with.
-    const isFirst = near.every((domains) => domains.size === 0) && wanted.every((term) => term.matches(pod));
+    const isFirst = near.isEmpty && affinity.near.every((term) => term.matches(pod, namespaceLabels));
     return {
       filter(node) {
-        const labels = labelsOf(node.node);
-        if ([...repelled].some((domain) => isIn(domain, labels))) {
-          return unschedulable("node(s) didn't satisfy existing pods anti-affinity rules");
-        }
-        if (unwanted.some((term, index) => hasDomain(far[index], term.topologyKey, labels))) {
-          return unschedulable("node(s) didn't match pod anti-affinity rules");
-        }
-        const together = wanted.every(
-          (term, index) =>
-            labels[term.topologyKey] !== undefined && (isFirst || hasDomain(near[index], term.topologyKey, labels)),
+        const isNear = affinity.near.every(
+          ({ topologyKey }) => node.labels[topologyKey] !== undefined && (isFirst || near.has(topologyKey, node)),
         );
-        return together ? fits : unresolvable("node(s) didn't match pod affinity rules");
+        if (!isNear) return unresolvable("node(s) didn't match pod affinity rules");
+        if (affinity.far.some(({ topologyKey }) => far.has(topologyKey, node)))
+          return unschedulable("node(s) didn't match pod anti-affinity rules");
+        if (repelling.holds(node)) return unschedulable("node(s) didn't satisfy existing pods anti-affinity rules");
+        return fits;
       },
     };
   },
 };
 
-function toTerms(terms: readonly PodAffinityTerm[] | undefined, owner: Pod, snapshot: Snapshot): Term[] {
-  return (terms ?? []).map((term) => {
-    const selector = term.labelSelector === undefined ? undefined : parseSelectorObject(term.labelSelector);
-    const namespaces = parseNamespaces(term, owner, snapshot);
-    return {
-      topologyKey: term.topologyKey ?? '',
-      matches: (pod) =>
-        selector !== undefined &&
-        namespaces(pod.metadata.namespace ?? '') &&
-        matchesLabels(selector, pod.metadata.labels ?? {}),
+/** How much a pod that must be near draws others to it. Source: apis/config/v1/defaults.go (HardPodAffinityWeight). */
+const HARD_WEIGHT = 1;
+
+/**
+ * Preferred affinity and anti-affinity, both ways; what a pod that runs requires draws the pod, too.
+ *
+ * Source: interpodaffinity/scoring.go.
+ */
+export const interPodAffinityScore: ScorePlugin = {
+  name: 'InterPodAffinity',
+  weight: 2,
+  score({ pod, affinity }, nodes, { nodes: all, namespaceLabels }) {
+    const domains = new Domains();
+    const add = (
+      terms: readonly AffinityTerm[],
+      matches: (term: AffinityTerm) => boolean,
+      node: NodeInfo,
+      sign: number,
+    ) => {
+      for (const term of terms) if (matches(term)) domains.add(term.topologyKey, node, sign * term.weight);
     };
-  });
-}
-
-function parseNamespaces(term: PodAffinityTerm, owner: Pod, snapshot: Snapshot): (namespace: string) => boolean {
-  const { namespaces = [], namespaceSelector } = term;
-  if (namespaces.length === 0 && namespaceSelector === undefined)
-    return (namespace) => namespace === owner.metadata.namespace;
-  const selector = namespaceSelector === undefined ? undefined : parseSelectorObject(namespaceSelector);
-  return (namespace) =>
-    namespaces.includes(namespace) ||
-    (selector !== undefined && matchesLabels(selector, snapshot.namespaceLabels(namespace)));
-}
-
-/** Topology values in which a pod matches the term. */
-function domainsOf(term: Term, snapshot: Snapshot): Set<string> {
-  const domains = new Set<string>();
-  for (const node of snapshot.nodes) {
-    const value = labelsOf(node.node)[term.topologyKey];
-    if (value !== undefined && !domains.has(value) && hasMatch(node, term)) domains.add(value);
-  }
-  return domains;
-}
-
-function hasMatch(node: NodeInfo, term: Term): boolean {
-  for (const { pod } of node.pods.values())
-    if (pod.metadata.deletionTimestamp === undefined && term.matches(pod)) return true;
-  return false;
-}
-
-/** `key=value` of the domains that pods already there want to keep this pod out of. */
-function domainsThatRepel(pod: Pod, snapshot: Snapshot): Set<string> {
-  const repelled = new Set<string>();
-  for (const node of snapshot.nodes) {
-    for (const { pod: other } of node.pods.values()) {
-      const terms = other.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-      if (terms === undefined) continue;
-      for (const term of toTerms(terms, other, snapshot)) {
-        const value = labelsOf(node.node)[term.topologyKey];
-        if (value !== undefined && term.matches(pod)) repelled.add(`${term.topologyKey}=${value}`);
+    const asks = affinity.preferredNear.length + affinity.preferredFar.length > 0;
+    for (const node of all) {
+      for (const other of asks ? node.pods() : node.podsWithAffinity()) {
+        const matchesOther = (term: AffinityTerm): boolean => term.matches(other.pod, namespaceLabels);
+        const matchesPod = (term: AffinityTerm): boolean => term.matches(pod, namespaceLabels);
+        add(affinity.preferredNear, matchesOther, node, 1);
+        add(affinity.preferredFar, matchesOther, node, -1);
+        add(other.affinity.near, matchesPod, node, HARD_WEIGHT);
+        add(other.affinity.preferredNear, matchesPod, node, 1);
+        add(other.affinity.preferredFar, matchesPod, node, -1);
       }
     }
-  }
-  return repelled;
-}
-
-function isIn(domain: string, labels: Readonly<Record<string, string>>): boolean {
-  const equals = domain.indexOf('=');
-  return labels[domain.slice(0, equals)] === domain.slice(equals + 1);
-}
-
-function hasDomain(
-  domains: ReadonlySet<string> | undefined,
-  key: string,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const value = labels[key];
-  return value !== undefined && (domains?.has(value) ?? false);
-}
+    if (domains.isEmpty) return undefined;
+    const sums = nodes.map((node) => domains.sum(node));
+    const least = Math.min(...sums);
+    const span = Math.max(...sums) - least;
+    return sums.map((sum) => (span === 0 ? 0 : Math.trunc((MAX_SCORE * (sum - least)) / span)));
+  },
+};

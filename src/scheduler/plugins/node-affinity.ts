@@ -1,17 +1,18 @@
-import { type FilterPlugin, fits, labelsOf, normalise, type ScorePlugin, unresolvable } from '../framework/plugin.ts';
+import { type FilterPlugin, fits, normalise, type ScorePlugin, unresolvable } from '../framework/plugin.ts';
 import { matchesNodeSelector, matchesTerm } from './node-selector.ts';
 
 /** `nodeSelector` and required node affinity. */
 export const nodeAffinity: FilterPlugin = {
   name: 'NodeAffinity',
   wakesOn: ['node-added', 'node-updated'],
+  looksAt: 'node',
   prepare({ pod }) {
     const wanted = Object.entries(pod.spec.nodeSelector ?? {});
     const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
     if (wanted.length === 0 && required === undefined) return undefined;
     return {
       filter({ node }) {
-        const labels = labelsOf(node);
+        const labels = node.metadata.labels ?? {};
         const selected = wanted.every(([key, value]) => labels[key] === value);
         if (selected && (required === undefined || matchesNodeSelector(required, node))) return fits;
         return unresolvable("node(s) didn't match Pod's node affinity/selector");

@@ -4,6 +4,7 @@ import { type FilterPlugin, fits, unresolvable } from '../framework/plugin.ts';
 export const nodeName: FilterPlugin = {
   name: 'NodeName',
   wakesOn: ['node-added'],
+  looksAt: 'node',
   prepare({ pod }) {
     const wanted = pod.spec.nodeName;
     if (!wanted) return undefined;

@@ -4,6 +4,7 @@ import { type FilterPlugin, fits, unschedulable } from '../framework/plugin.ts';
 export const nodePorts: FilterPlugin = {
   name: 'NodePorts',
   wakesOn: ['node-added', 'node-updated', 'pod-deleted'],
+  looksAt: 'node',
   prepare({ request }) {
     if (request.hostPorts.length === 0) return undefined;
     return {

@@ -3,68 +3,87 @@ import {
   type FilterPlugin,
   fits,
   MAX_SCORE,
-  type PodUnderScheduling,
   type ScorePlugin,
   unresolvable,
   unschedulable,
 } from '../framework/plugin.ts';
 
-/** Lets a pod onto nodes that have room for its requests. */
+/** Lets a pod onto nodes that have room for its requests. Source: noderesources/fit.go. */
 export const nodeResourcesFit: FilterPlugin = {
   name: 'NodeResourcesFit',
   wakesOn: ['node-added', 'node-updated', 'pod-deleted', 'pod-updated'],
+  looksAt: 'node',
   prepare({ request }) {
+    const wanted = [...request.amounts].filter(([, amount]) => amount > 0);
     return {
       filter(node) {
-        const reasons: string[] = [];
+        let reasons: string[] | undefined;
         let hopeless = false;
-        if (node.pods.size + 1 > node.allocatable('pods')) reasons.push('Too many pods');
-        for (const [resource, amount] of request.amounts) {
-          if (amount === 0) continue;
+        const add = (reason: string): void => {
+          reasons ??= [];
+          reasons.push(reason);
+        };
+        if (node.podCount + 1 > node.allocatable('pods')) add('Too many pods');
+        for (const [resource, amount] of wanted) {
           const allocatable = node.allocatable(resource);
           if (amount <= allocatable - node.used(resource)) continue;
-          reasons.push(`Insufficient ${resource}`);
+          add(`Insufficient ${resource}`);
           // More than the whole node has: no eviction makes room.
           if (amount > allocatable) hopeless = true;
         }
-        if (reasons.length === 0) return fits;
+        if (reasons === undefined) return fits;
         return hopeless ? unresolvable(...reasons) : unschedulable(...reasons);
       },
     };
   },
 };
 
+const SCORED = ['cpu', 'memory'] as const;
+
 /** Prefers nodes with the largest free part. Source: noderesources/least_allocated.go. */
 export const leastAllocated: ScorePlugin = {
   name: 'NodeResourcesFit',
   weight: 1,
-  score: (subject, nodes) =>
-    nodes.map((node) => average(shares(subject, node).map((share) => Math.floor((1 - share) * MAX_SCORE)))),
+  score: ({ request }, nodes) =>
+    nodes.map((node) => {
+      let sum = 0;
+      let weight = 0;
+      for (const resource of SCORED) {
+        const allocatable = node.allocatable(resource);
+        if (allocatable === 0) continue;
+        const taken = node.scored[resource] + request.scored[resource];
+        sum += taken > allocatable ? 0 : Math.floor(((allocatable - taken) * MAX_SCORE) / allocatable);
+        weight++;
+      }
+      return weight === 0 ? 0 : Math.floor(sum / weight);
+    }),
 };
 
-/** Prefers nodes on which cpu and memory are used alike. Source: noderesources/balanced_allocation.go. */
+/**
+ * Prefers nodes on which the pod makes the use of cpu and memory more alike than it is.
+ *
+ * Source: noderesources/balanced_allocation.go (balancedResourceScorer).
+ */
 export const balancedAllocation: ScorePlugin = {
   name: 'NodeResourcesBalancedAllocation',
   weight: 1,
-  score({ request, pod }, nodes) {
+  score({ request }, nodes) {
+    const more = { cpu: request.amounts.get('cpu') ?? 0, memory: request.amounts.get('memory') ?? 0 };
     // Pods that ask for nothing cannot unbalance anything.
-    if (request.amounts.size === 0) return undefined;
+    if (more.cpu === 0 && more.memory === 0) return undefined;
     return nodes.map((node) => {
-      const [cpu = 0, memory = 0] = shares({ request, pod }, node);
-      return Math.floor((1 - Math.abs(cpu - memory) / 2) * MAX_SCORE);
+      const gain = balanceOf(node, more) - balanceOf(node, { cpu: 0, memory: 0 });
+      return MAX_SCORE / 2 + Math.trunc((MAX_SCORE / 2 + gain) / 2);
     });
   },
 };
 
-/** Used parts of cpu and memory with the pod on the node, 0 to 1. */
-function shares({ request }: PodUnderScheduling, node: NodeInfo): number[] {
-  return (['cpu', 'memory'] as const).map((resource) => {
+/** 50 to 100: how alike the used parts of cpu and memory are. */
+function balanceOf(node: NodeInfo, more: Readonly<Record<'cpu' | 'memory', number>>): number {
+  const parts = SCORED.flatMap((resource) => {
     const allocatable = node.allocatable(resource);
-    if (allocatable === 0) return 1;
-    return Math.min(1, (node.scored[resource] + request.scored[resource]) / allocatable);
+    return allocatable === 0 ? [] : [Math.min(1, (node.used(resource) + more[resource]) / allocatable)];
   });
-}
-
-function average(values: readonly number[]): number {
-  return values.length === 0 ? 0 : Math.floor(values.reduce((sum, value) => sum + value, 0) / values.length);
+  const [first = 0, second = first] = parts;
+  return Math.trunc((1 - Math.abs(first - second) / 2) * MAX_SCORE);
 }

@@ -1,5 +1,4 @@
 import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../../generated/api/core/v1.ts';
-import { labelsOf } from '../framework/plugin.ts';
 
 /** Whether a node satisfies one of the terms. Source: component-helpers `scheduling/corev1/nodeaffinity`. */
 export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
@@ -9,7 +8,7 @@ export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean
 /** All requirements of a term; an empty term matches nothing. */
 export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  const labels = labelsOf(node);
+  const labels = node.metadata.labels ?? {};
   const fields = { 'metadata.name': node.metadata.name ?? '' };
   return (
     matchExpressions.every((requirement) => matchesRequirement(requirement, labels)) &&

@@ -1,17 +1,27 @@
 import type { Pod, TopologySpreadConstraint } from '../../generated/api/core/v1.ts';
-import { matchesLabels, parseSelectorObject } from '../../machinery/values/selector-object.ts';
-import type { NodeInfo } from '../cache/node-info.ts';
-import { type FilterPlugin, fits, labelsOf, type Snapshot, unresolvable, unschedulable } from '../framework/plugin.ts';
+import { matchesLabels, parseSelectorObject, type Requirements } from '../../machinery/values/selector-object.ts';
+import { isGoing, type NodeInfo } from '../cache/node-info.ts';
+import {
+  type FilterPlugin,
+  fits,
+  MAX_SCORE,
+  type ScorePlugin,
+  unresolvable,
+  unschedulable,
+} from '../framework/plugin.ts';
 import { matchesNodeSelector } from './node-selector.ts';
 import { isTolerated } from './tolerations.ts';
+
+const HOSTNAME = 'kubernetes.io/hostname';
+const ZONE = 'topology.kubernetes.io/zone';
 
 interface Constraint {
   readonly key: string;
   readonly maxSkew: number;
-  /** Matching pods of each domain. */
-  readonly counts: ReadonlyMap<string, number>;
-  readonly least: number;
-  readonly matchesItself: boolean;
+  readonly minDomains: number;
+  readonly selector: Requirements;
+  readonly nodeAffinityPolicy: string;
+  readonly nodeTaintsPolicy: string;
 }
 
 /**
@@ -22,21 +32,39 @@ interface Constraint {
 export const podTopologySpread: FilterPlugin = {
   name: 'PodTopologySpread',
   wakesOn: ['node-added', 'node-updated', 'pod-added', 'pod-updated', 'pod-deleted'],
-  prepare({ pod }, snapshot) {
-    const hard = (pod.spec.topologySpreadConstraints ?? []).filter(
-      ({ whenUnsatisfiable }) => whenUnsatisfiable !== 'ScheduleAnyway',
-    );
-    if (hard.length === 0) return undefined;
-    const constraints = hard.map((constraint) => count(constraint, pod, snapshot));
+  looksAt: 'cluster',
+  prepare({ pod }, { nodes }) {
+    const constraints = constraintsOf(pod, 'DoNotSchedule');
+    if (constraints.length === 0) return undefined;
+    const counts = constraints.map(() => new Map<string, number>());
+    for (const node of nodes) {
+      if (!hasAllKeys(node, constraints)) continue;
+      constraints.forEach((constraint, index) => {
+        if (!isIncluded(constraint, pod, node)) return;
+        const value = node.labels[constraint.key] ?? '';
+        const domain = counts[index] as Map<string, number>;
+        domain.set(value, (domain.get(value) ?? 0) + countMatching(node, constraint.selector, pod));
+      });
+    }
+    const judged = constraints.map((constraint, index) => {
+      const domain = counts[index] as Map<string, number>;
+      const isShort = domain.size === 0 || domain.size < constraint.minDomains;
+      const least = isShort ? 0 : Math.min(...domain.values());
+      return {
+        ...constraint,
+        domain,
+        least,
+        own: matchesLabels(constraint.selector, pod.metadata.labels ?? {}) ? 1 : 0,
+      };
+    });
     return {
       filter(node) {
-        const labels = labelsOf(node.node);
-        for (const { key, maxSkew, counts, least, matchesItself } of constraints) {
-          const value = labels[key];
+        for (const { key, maxSkew, domain, least, own } of judged) {
+          const value = node.labels[key];
           if (value === undefined)
             return unresolvable("node(s) didn't match pod topology spread constraints (missing required label)");
-          const skew = (counts.get(value) ?? 0) + (matchesItself ? 1 : 0) - least;
-          if (skew > maxSkew) return unschedulable("node(s) didn't match pod topology spread constraints");
+          if ((domain.get(value) ?? 0) + own - least > maxSkew)
+            return unschedulable("node(s) didn't match pod topology spread constraints");
         }
         return fits;
       },
@@ -44,42 +72,113 @@ export const podTopologySpread: FilterPlugin = {
   },
 };
 
-function count(constraint: TopologySpreadConstraint, pod: Pod, snapshot: Snapshot): Constraint {
-  const { topologyKey: key = '', maxSkew = 1, minDomains = 1 } = constraint;
-  const labels = pod.metadata.labels ?? {};
-  const keyed = (constraint.matchLabelKeys ?? []).filter((name) => labels[name] !== undefined);
-  const selector = parseSelectorObject(constraint.labelSelector ?? {});
-  const matches = (other: Pod): boolean =>
-    other.metadata.namespace === pod.metadata.namespace &&
-    constraint.labelSelector !== undefined &&
-    matchesLabels(selector, other.metadata.labels ?? {}) &&
-    keyed.every((name) => other.metadata.labels?.[name] === labels[name]);
-  const counts = new Map<string, number>();
-  for (const node of snapshot.nodes) {
-    const value = labelsOf(node.node)[key];
-    if (value === undefined || !isEligible(constraint, pod, node)) continue;
-    let found = counts.get(value) ?? 0;
-    for (const { pod: other } of node.pods.values())
-      if (other.metadata.deletionTimestamp === undefined && matches(other)) found++;
-    counts.set(value, found);
-  }
-  const least = counts.size < minDomains ? 0 : Math.min(...counts.values());
-  return { key, maxSkew, counts, least: Number.isFinite(least) ? least : 0, matchesItself: matches(pod) };
+/**
+ * Soft topology spread, and upstream's built-in one (over hosts and zones, among the pods of the same services and
+ * owner) for pods that ask for none.
+ *
+ * Source: podtopologyspread/scoring.go, plugin.go (systemDefaultConstraints).
+ */
+export const podTopologySpreadScore: ScorePlugin = {
+  name: 'PodTopologySpread',
+  weight: 2,
+  score({ pod }, nodes, { nodes: all, defaultSpread }) {
+    const asks = (pod.spec.topologySpreadConstraints ?? []).length > 0;
+    const constraints = asks ? constraintsOf(pod, 'ScheduleAnyway') : defaultConstraints(defaultSpread(pod));
+    if (constraints.length === 0) return undefined;
+    // The built-in spreading goes by hosts even where nodes have no zones.
+    const isScored = nodes.map((node) => !asks || hasAllKeys(node, constraints));
+    const scoredCount = isScored.filter((each) => each).length;
+    const domains = constraints.map(({ key }) => {
+      const counts = new Map<string, number>();
+      if (key !== HOSTNAME)
+        for (const [index, node] of nodes.entries()) if (isScored[index]) counts.set(node.labels[key] ?? '', 0);
+      return counts;
+    });
+    for (const node of all) {
+      if (asks && !hasAllKeys(node, constraints)) continue;
+      constraints.forEach((constraint, index) => {
+        const domain = domains[index] as Map<string, number>;
+        const known = domain.get(node.labels[constraint.key] ?? '');
+        if (known === undefined || !isIncluded(constraint, pod, node)) return;
+        domain.set(node.labels[constraint.key] ?? '', known + countMatching(node, constraint.selector, pod));
+      });
+    }
+    const weights = constraints.map(({ key }, index) =>
+      Math.log((key === HOSTNAME ? scoredCount : (domains[index] as Map<string, number>).size) + 2),
+    );
+    const raw = nodes.map((node, at) => {
+      if (!isScored[at]) return undefined;
+      const sum = constraints.reduce((total, { key, maxSkew, selector }, index) => {
+        const value = node.labels[key];
+        if (value === undefined) return total;
+        const count = key === HOSTNAME ? countMatching(node, selector, pod) : (domains[index]?.get(value) ?? 0);
+        return total + count * (weights[index] ?? 0) + maxSkew - 1;
+      }, 0);
+      return Math.round(sum);
+    });
+    const known = raw.filter((each) => each !== undefined);
+    const most = Math.max(0, ...known);
+    const least = Math.min(...known);
+    return raw.map((each) =>
+      each === undefined ? 0 : most === 0 ? MAX_SCORE : Math.trunc((MAX_SCORE * (most + least - each)) / most),
+    );
+  },
+};
+
+function defaultConstraints(selector: Requirements | undefined): Constraint[] {
+  if (selector === undefined) return [];
+  const rest = { minDomains: 1, selector, nodeAffinityPolicy: 'Honor', nodeTaintsPolicy: 'Ignore' };
+  return [
+    { key: HOSTNAME, maxSkew: 3, ...rest },
+    { key: ZONE, maxSkew: 5, ...rest },
+  ];
 }
 
-/** Nodes that the pod could never go to do not count, unless the constraint says so. */
-function isEligible(
-  { nodeAffinityPolicy = 'Honor', nodeTaintsPolicy = 'Ignore' }: TopologySpreadConstraint,
-  pod: Pod,
-  { node }: NodeInfo,
+function constraintsOf(pod: Pod, whenUnsatisfiable: string): Constraint[] {
+  return (pod.spec.topologySpreadConstraints ?? [])
+    .filter((constraint) => (constraint.whenUnsatisfiable || 'DoNotSchedule') === whenUnsatisfiable)
+    .map((constraint) => ({
+      key: constraint.topologyKey ?? '',
+      maxSkew: constraint.maxSkew ?? 1,
+      minDomains: constraint.minDomains ?? 1,
+      selector: [...parseSelectorObject(constraint.labelSelector), ...keyed(constraint, pod)],
+      nodeAffinityPolicy: constraint.nodeAffinityPolicy ?? 'Honor',
+      nodeTaintsPolicy: constraint.nodeTaintsPolicy ?? 'Ignore',
+    }));
+}
+
+/** `matchLabelKeys`: pods are alike where they have the same values. */
+function keyed({ matchLabelKeys }: TopologySpreadConstraint, pod: Pod): Requirements {
+  return (matchLabelKeys ?? []).flatMap((key) => {
+    const value = pod.metadata.labels?.[key];
+    return value === undefined ? [] : [{ key, operator: 'In' as const, values: [value] }];
+  });
+}
+
+const hasAllKeys = ({ labels }: NodeInfo, constraints: readonly Constraint[]): boolean =>
+  constraints.every(({ key }) => labels[key] !== undefined);
+
+function countMatching(node: NodeInfo, selector: Requirements, { metadata: { namespace } }: Pod): number {
+  let count = 0;
+  for (const { pod } of node.pods()) {
+    if (pod.metadata.namespace !== namespace || isGoing(pod)) continue;
+    if (matchesLabels(selector, pod.metadata.labels ?? {})) count++;
+  }
+  return count;
+}
+
+/** Nodes that the pod could never go to do not count, unless the constraint says so. Source: podtopologyspread/common.go. */
+function isIncluded(
+  { nodeAffinityPolicy, nodeTaintsPolicy }: Constraint,
+  { spec }: Pod,
+  { node, labels }: NodeInfo,
 ): boolean {
   if (nodeAffinityPolicy === 'Honor') {
-    const labels = labelsOf(node);
-    if (!Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)) return false;
-    const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+    if (!Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)) return false;
+    const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
     if (required !== undefined && !matchesNodeSelector(required, node)) return false;
   }
   if (nodeTaintsPolicy !== 'Honor') return true;
   const hard = (node.spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule');
-  return hard.every((taint) => isTolerated(taint, pod.spec.tolerations ?? []));
+  return hard.every((taint) => isTolerated(taint, spec.tolerations ?? []));
 }

@@ -5,6 +5,7 @@ import { isTolerated } from './tolerations.ts';
 export const taintToleration: FilterPlugin = {
   name: 'TaintToleration',
   wakesOn: ['node-added', 'node-updated'],
+  looksAt: 'node',
   prepare({ pod }) {
     const tolerations = pod.spec.tolerations ?? [];
     return {

@@ -1,6 +1,7 @@
 import type { Pod } from '../../generated/api/core/v1.ts';
-import { keyOf, toKeyText } from '../../machinery/object/object.ts';
-import type { Clock } from '../../std/clock.ts';
+import type { Clock, Timer } from '../../std/clock.ts';
+import { Heap } from '../../std/heap.ts';
+import { priorityOf, uidOf } from '../cache/pod-info.ts';
 import type { ClusterChange } from '../framework/plugin.ts';
 
 /** Source: pkg/scheduler/apis/config/v1/defaults.go (podInitialBackoffSeconds, podMaxBackoffSeconds). */
@@ -12,24 +13,31 @@ const LONGEST_WAIT_MS = 5 * 60_000;
 interface Entry {
   pod: Pod;
   attempts: number;
-  /** When it came, and when it was tried last. */
-  readonly addedMs: number;
+  /** Rises with each entry that becomes active: the order among pods of one priority. */
+  turn: number;
+  /** When it was tried last. */
   triedMs: number;
   /** Plugins that turned it down last time. */
   rejectedBy: ReadonlySet<string>;
-  place: 'active' | 'waiting' | 'in-flight';
-  /** Changes that came while it was being tried. */
-  missed: ClusterChange[];
+  /** `held`: what it waits for is being prepared; no change wakes it. `gone`: it is no longer in the queue. */
+  place: 'active' | 'waiting' | 'backing-off' | 'in-flight' | 'held' | 'gone';
+  timer: Timer | undefined;
+  /** Changes that came while it was being tried or held. */
+  missed: Set<ClusterChange>;
 }
 
 /**
- * Pods without a node: those to try now (highest priority first, then the oldest), and those that nothing has changed
- * for since they were turned down. A change wakes the pods whose plugins it can help, after their back-off.
+ * Pods without a node: those to try now (highest priority first, then by turn), and those that nothing has changed for
+ * since they were turned down. A change wakes the pods whose plugins it can help, after their back-off.
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #wakesOn: ReadonlyMap<string, ReadonlySet<ClusterChange>>;
   readonly #entries = new Map<string, Entry>();
+  readonly #active = new Heap<Entry>(isBefore);
+  readonly #waiting = new Set<Entry>();
+  readonly #busy = new Set<Entry>();
+  #turns = 0;
   #onReady: () => void = () => {};
 
   /** @param wakesOn - For each filter plugin, what can change its mind. */
@@ -43,73 +51,96 @@ export class SchedulingQueue {
     this.#onReady = call;
   }
 
-  /** Adds a pod or its newer state. A change of the pod itself makes it worth a try. */
-  set(pod: Pod): void {
-    const key = toKeyText(keyOf(pod));
-    const known = this.#entries.get(key);
-    if (known !== undefined && known.pod.metadata.uid === pod.metadata.uid) {
-      const changed =
-        JSON.stringify([known.pod.spec, known.pod.metadata.labels]) !== JSON.stringify([pod.spec, pod.metadata.labels]);
-      known.pod = pod;
-      if (changed && known.place === 'waiting') this.#activate(known);
-      return;
-    }
-    const nowMs = this.#clock.nowMs();
-    this.#entries.set(key, {
-      pod,
-      attempts: 0,
-      addedMs: nowMs,
-      triedMs: 0,
-      rejectedBy: new Set(),
-      place: 'active',
-      missed: [],
-    });
-    this.#onReady();
-  }
-
-  remove(pod: Pod): void {
-    this.#entries.delete(toKeyText(keyOf(pod)));
-  }
-
   get size(): number {
     return this.#entries.size;
   }
 
-  /** The next pod to try; undefined while there is none. */
-  take(): Pod | undefined {
-    let best: Entry | undefined;
-    for (const entry of this.#entries.values()) {
-      if (entry.place === 'active' && (best === undefined || isBefore(entry, best))) best = entry;
+  /** Adds a pod or its newer state. A change of the pod itself makes it worth a try. */
+  set(pod: Pod): void {
+    const known = this.#entries.get(uidOf(pod));
+    if (known !== undefined) {
+      const changed = known.place === 'waiting' && relevantText(known.pod) !== relevantText(pod);
+      known.pod = pod;
+      if (changed) this.#activate(known);
+      return;
     }
-    if (best === undefined) return undefined;
-    best.place = 'in-flight';
-    best.attempts++;
-    best.triedMs = this.#clock.nowMs();
-    best.missed = [];
-    return best.pod;
+    const entry: Entry = {
+      pod,
+      attempts: 0,
+      turn: 0,
+      triedMs: 0,
+      rejectedBy: new Set(),
+      place: 'waiting',
+      timer: undefined,
+      missed: new Set(),
+    };
+    this.#entries.set(uidOf(pod), entry);
+    this.#activate(entry);
   }
 
-  /** The pod has a node. */
-  done(pod: Pod): void {
-    this.#entries.delete(toKeyText(keyOf(pod)));
+  /** The pod has a node, or is gone. */
+  remove(pod: Pod): void {
+    const entry = this.#entries.get(uidOf(pod));
+    if (entry === undefined) return;
+    this.#entries.delete(uidOf(pod));
+    this.#move(entry, 'gone');
+  }
+
+  /** The next pod to try; undefined while there is none. */
+  take(): Pod | undefined {
+    for (let entry = this.#active.pop(); entry !== undefined; entry = this.#active.pop()) {
+      if (entry.place !== 'active') continue;
+      this.#move(entry, 'in-flight');
+      entry.attempts++;
+      entry.triedMs = this.#clock.nowMs();
+      entry.missed.clear();
+      return entry.pod;
+    }
+    return undefined;
   }
 
   /** The pod was turned down by these plugins; empty for an error, which is tried again after the back-off. */
   turnedDown(pod: Pod, rejectedBy: ReadonlySet<string>): void {
-    const entry = this.#entries.get(toKeyText(keyOf(pod)));
-    if (entry === undefined || entry.pod.metadata.uid !== pod.metadata.uid) return;
+    const entry = this.#entries.get(uidOf(pod));
+    if (entry === undefined) return;
     entry.rejectedBy = rejectedBy;
-    entry.place = 'waiting';
-    if (rejectedBy.size === 0 || entry.missed.some((change) => this.#helps(entry, change))) this.#activateLater(entry);
-    else this.#clock.after(LONGEST_WAIT_MS, () => this.#activate(entry));
+    this.#settle(entry);
+  }
+
+  /** As `turnedDown`, but the pod stays untouched until `release`: room is being made for it. */
+  hold(pod: Pod, rejectedBy: ReadonlySet<string>): void {
+    const entry = this.#entries.get(uidOf(pod));
+    if (entry === undefined) return;
+    entry.rejectedBy = rejectedBy;
+    this.#move(entry, 'held');
+  }
+
+  /** Ends `hold`. `again`: what was prepared failed, so the pod is tried without waiting for a change. */
+  release(pod: Pod, { again }: { readonly again: boolean }): void {
+    const entry = this.#entries.get(uidOf(pod));
+    if (entry?.place !== 'held') return;
+    if (again) this.#activate(entry);
+    else this.#settle(entry);
+  }
+
+  /** Tries a pod that waits now, as its owner knows that it is worth it. */
+  wake(pod: Pod): void {
+    const entry = this.#entries.get(uidOf(pod));
+    if (entry?.place === 'waiting' || entry?.place === 'backing-off') this.#activate(entry);
   }
 
   /** Wakes the pods that the change can help. */
   changed(change: ClusterChange): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.place === 'in-flight') entry.missed.push(change);
-      else if (entry.place === 'waiting' && this.#helps(entry, change)) this.#activateLater(entry);
-    }
+    for (const entry of this.#busy) entry.missed.add(change);
+    for (const entry of this.#waiting) if (this.#helps(entry, change)) this.#activateLater(entry);
+  }
+
+  #settle(entry: Entry): void {
+    let isWorthIt = entry.rejectedBy.size === 0;
+    for (const change of entry.missed) isWorthIt ||= this.#helps(entry, change);
+    this.#move(entry, 'waiting');
+    if (isWorthIt) this.#activateLater(entry);
+    else entry.timer = this.#clock.after(LONGEST_WAIT_MS, () => this.#activate(entry));
   }
 
   #helps(entry: Entry, change: ClusterChange): boolean {
@@ -120,19 +151,36 @@ export class SchedulingQueue {
   #activateLater(entry: Entry): void {
     const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (entry.attempts - 1), LONGEST_BACKOFF_MS);
     const leftMs = entry.triedMs + backoffMs - this.#clock.nowMs();
-    if (leftMs <= 0) this.#activate(entry);
-    else this.#clock.after(leftMs, () => this.#activate(entry));
+    if (leftMs <= 0) return this.#activate(entry);
+    this.#move(entry, 'backing-off');
+    entry.timer = this.#clock.after(leftMs, () => this.#activate(entry));
   }
 
   #activate(entry: Entry): void {
-    if (entry.place !== 'waiting' || this.#entries.get(toKeyText(keyOf(entry.pod))) !== entry) return;
-    entry.place = 'active';
+    this.#move(entry, 'active');
+    entry.turn = this.#turns++;
+    this.#active.push(entry);
     this.#onReady();
   }
+
+  #move(entry: Entry, place: Entry['place']): void {
+    entry.timer?.cancel();
+    entry.timer = undefined;
+    entry.place = place;
+    if (place === 'waiting') this.#waiting.add(entry);
+    else this.#waiting.delete(entry);
+    if (place === 'in-flight' || place === 'held') this.#busy.add(entry);
+    else this.#busy.delete(entry);
+  }
+}
+
+/** What of a pod decides where it can go; what the scheduler itself writes into its status does not. */
+function relevantText({ metadata, spec }: Pod): string {
+  return JSON.stringify([spec, metadata.labels]);
 }
 
 /** Source: framework/plugins/queuesort (PrioritySort). */
 function isBefore(a: Entry, b: Entry): boolean {
-  const difference = (a.pod.spec.priority ?? 0) - (b.pod.spec.priority ?? 0);
-  return difference === 0 ? a.addedMs < b.addedMs : difference > 0;
+  const difference = priorityOf(a.pod) - priorityOf(b.pod);
+  return difference === 0 ? a.turn < b.turn : difference > 0;
 }

@@ -1,0 +1,41 @@
+import type { PersistentVolume } from '../../generated/api/core/v1.ts';
+import { type FilterPlugin, fits, unresolvable } from '../framework/plugin.ts';
+import { lookUpClaims } from '../volumes/volume-view.ts';
+
+/** Labels that tie a volume to a place, with the name of today for those of old. */
+const TOPOLOGY: readonly (readonly [label: string, today: string])[] = [
+  ['failure-domain.beta.kubernetes.io/zone', 'topology.kubernetes.io/zone'],
+  ['failure-domain.beta.kubernetes.io/region', 'topology.kubernetes.io/region'],
+  ['topology.kubernetes.io/zone', 'topology.kubernetes.io/zone'],
+  ['topology.kubernetes.io/region', 'topology.kubernetes.io/region'],
+];
+
+/** Keeps a pod to the zones of its volumes. Source: plugins/volumezone/volume_zone.go. */
+export const volumeZone: FilterPlugin = {
+  name: 'VolumeZone',
+  wakesOn: ['node-added', 'node-updated', 'volume-changed'],
+  looksAt: 'node',
+  prepare({ pod }, { volumes: view }) {
+    if (!pod.spec.volumes?.length) return undefined;
+    const found = lookUpClaims(pod, view);
+    if ('fault' in found) return undefined;
+    const places = found.claims.flatMap((claim) => placesOf(view.volume(claim.spec?.volumeName ?? '')));
+    if (places.length === 0) return undefined;
+    return {
+      filter({ labels }) {
+        // A cluster whose nodes have no places has but one.
+        if (!TOPOLOGY.some(([label]) => labels[label] !== undefined)) return fits;
+        const isThere = places.every(({ label, today, values }) => values.has(labels[label] ?? labels[today] ?? ''));
+        return isThere ? fits : unresolvable('node(s) had no available volume zone');
+      },
+    };
+  },
+};
+
+/** A value may list several zones. Source: cloud-provider `volume/helpers/zones.go` (LabelZonesToSet). */
+function placesOf(volume: PersistentVolume | undefined): { label: string; today: string; values: Set<string> }[] {
+  return TOPOLOGY.flatMap(([label, today]) => {
+    const text = volume?.metadata.labels?.[label];
+    return text === undefined ? [] : [{ label, today, values: new Set(text.split('__')) }];
+  });
+}
