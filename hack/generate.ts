@@ -149,7 +149,7 @@ function toRow(full: string, type: string, field: ProtoField): Row {
   if (field.listType) extra['list'] = field.listType;
   if (field.listMapKey) extra['keys'] = field.listMapKey;
   if (field.mapType === 'atomic' || field.structType === 'atomic') extra['atomic'] = true;
-  if (field.structType === 'granular') extra['atomic'] = false;
+  if (field.structType === 'granular' || field.mapType === 'granular') extra['atomic'] = false;
   if (field.patchStrategy) extra['patch'] = field.patchStrategy;
   if (field.patchMergeKey) extra['mergeKey'] = field.patchMergeKey;
   // Markers hold JSON, or the name of a constant, which is of no use here.
@@ -271,13 +271,19 @@ const atomics = [...messages]
   )
   .map(([type]) => type)
   .sort();
+const UNIONS = 'x-kubernetes-unions';
+const unions: Record<string, unknown> = {};
+for (const [type, { full }] of messages) {
+  const told = (swagger[swaggerName(full)] as Record<string, unknown> | undefined)?.[UNIONS];
+  if (told !== undefined) unions[type] = told;
+}
 const oneLinePer = (object: object): string =>
   `{\n${Object.entries(object)
     .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
     .join(',\n')}\n}`;
 outputs.set(
   'src/generated/schemas.json',
-  `{"types":${oneLinePer(table)},\n"kinds":${oneLinePer(sorted(kinds))},\n"atomics":${JSON.stringify(atomics)}}\n`,
+  `{"types":${oneLinePer(table)},\n"kinds":${oneLinePer(sorted(kinds))},\n"atomics":${JSON.stringify(atomics)},\n"unions":${oneLinePer(sorted(unions))}}\n`,
 );
 outputs.set('src/generated/discovery.json', `${oneLinePer(read('discovery.json'))}\n`);
 outputs.set('src/generated/tables.json', `${oneLinePer(read('tables.json'))}\n`);

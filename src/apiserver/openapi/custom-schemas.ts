@@ -20,12 +20,12 @@ export function addCustom(
   const metadata = { allOf: [addBuiltin(schemas, 'meta/v1.ObjectMeta')] };
   const typeMeta = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
   const properties = { ...typeMeta, metadata, ...withoutTypeMeta(own?.['properties'] as Schema | undefined) };
-  schemas.set(name, {
+  schemas.byName.set(name, {
     ...toPublished(own ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }),
     properties: mapValues(properties, toPublished),
     'x-kubernetes-group-version-kind': [{ group, version, kind }],
   });
-  schemas.set(listName, {
+  schemas.byName.set(listName, {
     type: 'object',
     required: ['items'],
     properties: {

@@ -2,9 +2,10 @@ import type { CustomResourceDefinition } from '../../generated/api/apiextensions
 import { toApiVersion } from '../../machinery/object/object.ts';
 import { KUBERNETES_VERSION } from '../../machinery/object/version.ts';
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
-import type { ServedGroup, ServedResourceEntry, ServedVersion } from '../served-resources.ts';
-import { addBuiltin, markKinds, refTo, type Schema, type Schemas } from './builtin-schemas.ts';
+import type { ServedResourceEntry, ServedVersion } from '../served-resources.ts';
+import { addBuiltin, refTo, type Schema, type Schemas } from './builtin-schemas.ts';
 import { addCustom } from './custom-schemas.ts';
+import type { Descriptions } from './descriptions.ts';
 import { addPaths, type Paths, type ResourceSchemas } from './operations.ts';
 
 /** Finds the definition behind a custom kind. */
@@ -15,21 +16,25 @@ const PATCH = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
 /** Paths and schemas of one group and version. */
 export interface ApiDocument {
   readonly paths: Paths;
-  readonly schemas: Schemas;
+  readonly schemas: ReadonlyMap<string, Schema>;
+}
+
+/** What documents are made of, beside the table of types. */
+export interface DocumentSources {
+  readonly findCrd: FindCrd;
+  readonly descriptions: Descriptions;
 }
 
 /** Builds what a group and version has to say of itself. Takes some milliseconds: keep bytes, not the result. */
-export function toApiDocument(
-  { group }: ServedGroup,
-  { version, resources }: ServedVersion,
-  findCrd: FindCrd,
-): ApiDocument {
+export function toApiDocument({ resources }: ServedVersion, { findCrd, descriptions }: DocumentSources): ApiDocument {
   const paths: Paths = {};
-  const schemas: Schemas = new Map();
-  schemas.set(PATCH, { type: 'object' });
-  const status = addKind(schemas, '', 'v1', 'Status') ?? {};
-  const deleteOptions = addBuiltin(schemas, 'meta/v1.DeleteOptions');
-  markKinds(schemas, 'meta/v1.DeleteOptions', [{ group, version, kind: 'DeleteOptions' }]);
+  const schemas: Schemas = { byName: new Map(), descriptions };
+  const verbs = new Set(resources.flatMap((entry) => [entry, ...entry.subresources].flatMap((each) => each.verbs)));
+  // Created only where some operation refers to them.
+  const status = verbs.has('delete') ? addBuiltin(schemas, 'meta/v1.Status') : {};
+  const deleteOptions = verbs.has('delete') ? addBuiltin(schemas, 'meta/v1.DeleteOptions') : {};
+  if (verbs.has('patch'))
+    schemas.byName.set(PATCH, { description: 'A change, in the form that its media type names.', type: 'object' });
   for (const entry of resources) {
     const kinds = kindsOf(schemas, entry, findCrd);
     if (kinds === undefined) continue;
@@ -47,7 +52,7 @@ export function toApiDocument(
     };
     addPaths(paths, entry, all);
   }
-  return { paths, schemas };
+  return { paths, schemas: schemas.byName };
 }
 
 function kindsOf(
@@ -68,9 +73,7 @@ function kindsOf(
 function addKind(schemas: Schemas, group: string, version: string, kind: string): Schema | undefined {
   const typeName = typeNameOf(toApiVersion({ group, version }), kind);
   if (typeName === undefined) return undefined;
-  const reference = addBuiltin(schemas, typeName);
-  markKinds(schemas, typeName, [{ group, version, kind }]);
-  return reference;
+  return addBuiltin(schemas, typeName);
 }
 
 /** The document in OpenAPI 3.0. */
@@ -83,7 +86,6 @@ export function toV3({ paths, schemas }: ApiDocument): unknown {
       schemas: sorted(Object.fromEntries(schemas)),
       securitySchemes: { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header' } },
     },
-    security: [{ BearerToken: [] }],
   };
 }
 

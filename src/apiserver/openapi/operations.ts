@@ -1,5 +1,7 @@
+import { typeNameOf } from '../../machinery/schema/builtin.ts';
+import { REPEATED, rowsOf } from '../../machinery/schema/schema-table.ts';
 import type { ServedResourceEntry, ServedSubresource } from '../served-resources.ts';
-import type { GroupVersionKindEntry, Schema } from './builtin-schemas.ts';
+import { type GroupVersionKindEntry, type Schema, scalarSchema } from './builtin-schemas.ts';
 
 export interface ResourceSchemas {
   readonly item: Schema;
@@ -14,6 +16,9 @@ export interface ResourceSchemas {
 type Operation = Record<string, unknown>;
 export type Paths = Record<string, Record<string, unknown>>;
 
+/** A name and a type. */
+type QueryParameter = readonly [string, string];
+
 const answers = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 const patches = [
   'application/json-patch+json',
@@ -21,7 +26,7 @@ const patches = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ];
-const listParameters: readonly (readonly [string, string])[] = [
+const listParameters: readonly QueryParameter[] = [
   ['allowWatchBookmarks', 'boolean'],
   ['continue', 'string'],
   ['fieldSelector', 'string'],
@@ -33,18 +38,41 @@ const listParameters: readonly (readonly [string, string])[] = [
   ['timeoutSeconds', 'integer'],
   ['watch', 'boolean'],
 ];
-const writeParameters: readonly (readonly [string, string])[] = [
+const writeParameters: readonly QueryParameter[] = [
   ['dryRun', 'string'],
   ['fieldManager', 'string'],
   ['fieldValidation', 'string'],
 ];
-const patchParameters: readonly (readonly [string, string])[] = [...writeParameters, ['force', 'boolean']];
-const deleteParameters: readonly (readonly [string, string])[] = [
+const patchParameters: readonly QueryParameter[] = [...writeParameters, ['force', 'boolean']];
+const deleteParameters: readonly QueryParameter[] = [
   ['dryRun', 'string'],
   ['gracePeriodSeconds', 'integer'],
   ['orphanDependents', 'boolean'],
   ['propagationPolicy', 'string'],
 ];
+
+/** Parameters that make no watch. */
+const ofLists = listParameters.filter(([name]) => name !== 'watch' && name !== 'allowWatchBookmarks');
+
+/** Kinds whose deletion answers with the object. Source: their stores' `ReturnDeletedObject`. */
+const returnsDeleted: ReadonlySet<string> = new Set([
+  '/PersistentVolume',
+  '/PersistentVolumeClaim',
+  '/Pod',
+  '/PodTemplate',
+  '/ResourceQuota',
+  '/Service',
+  '/ServiceAccount',
+  'resource.k8s.io/DeviceClass',
+  'resource.k8s.io/ResourceClaim',
+  'resource.k8s.io/ResourceClaimTemplate',
+  'resource.k8s.io/ResourceSlice',
+  'storage.k8s.io/CSIDriver',
+  'storage.k8s.io/CSINode',
+  'storage.k8s.io/StorageClass',
+  'storage.k8s.io/VolumeAttachment',
+  'storage.k8s.io/VolumeAttributesClass',
+]);
 
 /** The paths of a resource with what each of them takes and gives. Source: apiserver `pkg/endpoints/installer.go`. */
 export function addPaths(paths: Paths, entry: ServedResourceEntry, schemas: ResourceSchemas): void {
@@ -63,7 +91,11 @@ export function addPaths(paths: Paths, entry: ServedResourceEntry, schemas: Reso
     get: has('list') && maker.read('list', schemas.list, { types, parameters: listParameters }),
     post: has('create') && maker.write('post', schemas.item, { types, parameters: writeParameters }),
     delete:
-      has('deletecollection') && maker.remove('deletecollection', schemas, [...listParameters, ...deleteParameters]),
+      has('deletecollection') &&
+      maker.remove('deletecollection', schemas, {
+        item: schemas.status,
+        parameters: [...ofLists, ...deleteParameters],
+      }),
   });
   if (namespaced && has('list')) {
     const everywhere = maker.read('list', schemas.list, {
@@ -78,7 +110,12 @@ export function addPaths(paths: Paths, entry: ServedResourceEntry, schemas: Reso
     get: has('get') && maker.read('get', schemas.item, { types, parameters: [] }),
     put: has('update') && maker.write('put', schemas.item, { types, parameters: writeParameters }),
     patch: has('patch') && maker.patch(schemas, { item: schemas.item, types, patchTypes }),
-    delete: has('delete') && maker.remove('delete', schemas, deleteParameters),
+    delete:
+      has('delete') &&
+      maker.remove('delete', schemas, {
+        item: returnsDeleted.has(`${group}/${kind}`) ? schemas.item : schemas.status,
+        parameters: deleteParameters,
+      }),
   });
   for (const subresource of entry.subresources) {
     const item = schemas.subresource(subresource);
@@ -97,8 +134,22 @@ export function addPaths(paths: Paths, entry: ServedResourceEntry, schemas: Reso
     const parameters = [pathParameter('name'), ...scoped];
     // Options are the query of a connection, not an object.
     if (subresource.kind.endsWith('Options')) {
-      const connections = Object.entries(methods).map(([verb, method]) => [method, can(verb) && own.connect(method)]);
-      setPath(paths, `${one}/${subresource.name}`, parameters, Object.fromEntries(connections));
+      const given = optionParameters(shown.group, shown.version, subresource.kind);
+      const connections = Object.fromEntries(
+        connectMethods(subresource).map((method) => [method, own.connect(method, given)]),
+      );
+      setPath(paths, `${one}/${subresource.name}`, parameters, connections, { pretty: false });
+      if (subresource.name !== 'proxy') continue;
+      const below = Object.fromEntries(
+        connectMethods(subresource).map((method) => [method, own.connect(method, given, 'WithPath')]),
+      );
+      setPath(paths, `${one}/proxy/{path}`, [...parameters, pathParameter('path')], below, { pretty: false });
+      continue;
+    }
+    if (definition.kind === 'Pod' && subresource.name === 'log') {
+      const given = optionParameters('', 'v1', 'PodLogOptions');
+      const get = own.read('get', { type: 'string' }, { types: ['text/plain', ...types], parameters: given });
+      setPath(paths, `${one}/log`, parameters, { get });
       continue;
     }
     setPath(paths, `${one}/${subresource.name}`, parameters, {
@@ -110,16 +161,48 @@ export function addPaths(paths: Paths, entry: ServedResourceEntry, schemas: Reso
   }
 }
 
+/** Proxies take every method; what a connection upgrades takes two. */
+function connectMethods({ name, verbs }: ServedSubresource): readonly string[] {
+  if (name === 'proxy') return ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
+  return Object.entries(methods)
+    .filter(([verb]) => verbs.includes(verb))
+    .map(([, method]) => method);
+}
+
+/** The fields of an options type, as a query takes them. */
+function optionParameters(group: string, version: string, kind: string): readonly QueryParameter[] {
+  const typeName = typeNameOf(group === '' ? version : `${group}/${version}`, kind) ?? `core/v1.${kind}`;
+  return rowsOf(typeName).flatMap(([, name, type, flags]) => {
+    const single = scalarSchema(type)?.['type'];
+    // A query has one value of a name in this dialect's eyes.
+    return typeof single === 'string' ? [[name, flags & REPEATED ? 'string' : single] as const] : [];
+  });
+}
+
+/** What all operations of a path take stands beside them. Source: kube-openapi `pkg/builder3/openapi.go`. */
 function setPath(
   paths: Paths,
   path: string,
   parameters: readonly Schema[],
   operations: Readonly<Record<string, Operation | false>>,
+  { pretty } = { pretty: true },
 ): void {
-  const given = Object.entries(operations).filter(([, operation]) => operation !== false);
+  const given = Object.entries(operations).filter((each): each is [string, Operation] => each[1] !== false);
   if (given.length === 0) return;
-  const pretty = { name: 'pretty', in: 'query', schema: { type: 'string', uniqueItems: true } };
-  paths[path] = { ...Object.fromEntries(given), parameters: [...parameters, pretty] };
+  const queries = given.map(([, { parameters: own }]) => (own ?? []) as readonly Schema[]);
+  const shared = (queries[0] ?? []).filter(({ name }) =>
+    queries.every((query) => query.some((each) => each['name'] === name)),
+  );
+  const sharedNames = new Set(shared.map(({ name }) => name));
+  const item: Record<string, unknown> = {};
+  for (const [index, [method, { parameters: _all, ...operation }]] of given.entries()) {
+    const own = queries[index]?.filter(({ name }) => !sharedNames.has(name)) ?? [];
+    item[method] = own.length === 0 ? operation : { ...operation, parameters: own };
+  }
+  paths[path] = {
+    ...item,
+    parameters: [...parameters, ...(pretty ? toParameters([['pretty', 'string']]) : []), ...shared],
+  };
 }
 
 function pathParameter(name: string): Schema {
@@ -138,6 +221,15 @@ interface Owner extends GroupVersionKindEntry {
   readonly name: string;
 }
 
+/** There are no watches in YAML. */
+function isStreamed(type: string): boolean {
+  return type !== 'application/yaml';
+}
+
+function asStream(type: string): string {
+  return `${type};stream=watch`;
+}
+
 class OperationMaker {
   readonly #kind: GroupVersionKindEntry;
   readonly #scope: string;
@@ -152,10 +244,10 @@ class OperationMaker {
   read(
     action: 'list' | 'get',
     item: Schema | undefined,
-    options: { types: readonly string[]; parameters: readonly (readonly [string, string])[]; suffix?: string },
+    options: { types: readonly string[]; parameters: readonly QueryParameter[]; suffix?: string },
   ): Operation {
     const types =
-      action === 'list' ? [...options.types, ...options.types.map((type) => `${type};stream=watch`)] : options.types;
+      action === 'list' ? [...options.types, ...options.types.filter(isStreamed).map(asStream)] : options.types;
     const verb = action === 'list' ? 'list' : 'read';
     return {
       ...this.#base(verb, action, options.suffix === undefined ? {} : { suffix: options.suffix }),
@@ -167,7 +259,7 @@ class OperationMaker {
   write(
     action: 'post' | 'put',
     item: Schema | undefined,
-    options: { types: readonly string[]; parameters: readonly (readonly [string, string])[] },
+    options: { types: readonly string[]; parameters: readonly QueryParameter[] },
   ): Operation {
     const codes =
       action === 'post' ? { '200': 'OK', '201': 'Created', '202': 'Accepted' } : { '200': 'OK', '201': 'Created' };
@@ -193,24 +285,28 @@ class OperationMaker {
 
   remove(
     action: 'delete' | 'deletecollection',
-    schemas: ResourceSchemas,
-    parameters: readonly (readonly [string, string])[],
+    { deleteOptions }: ResourceSchemas,
+    { item, parameters }: { item: Schema; parameters: readonly QueryParameter[] },
   ): Operation {
-    const unique = [...new Map(parameters)];
+    const codes = action === 'delete' ? { '200': 'OK', '202': 'Accepted' } : { '200': 'OK' };
     return {
       ...this.#base('delete', action, action === 'delete' ? {} : { method: 'Collection' }),
-      parameters: toParameters(unique),
-      requestBody: { content: content(['*/*'], schemas.deleteOptions) },
-      responses: responses({ '200': 'OK', '202': 'Accepted' }, schemas.status, answers),
+      parameters: toParameters([...new Map(parameters)]),
+      requestBody: { content: content(['*/*'], deleteOptions) },
+      responses: responses(codes, item, answers),
     };
   }
 
-  connect(method: string): Operation {
-    const base = this.#base('connect', 'connect', { method: capital(method) });
-    return { ...base, responses: responses({ '200': 'OK' }, { type: 'string' }, ['*/*']) };
+  connect(method: string, parameters: readonly QueryParameter[], suffix = ''): Operation {
+    const base = this.#base('connect', 'connect', { method: capital(method), ending: suffix });
+    return {
+      ...base,
+      parameters: toParameters(parameters),
+      responses: responses({ '200': 'OK' }, { type: 'string' }, ['*/*']),
+    };
   }
 
-  #base(verb: string, action: string, { suffix = '', method = '' } = {}): Operation {
+  #base(verb: string, action: string, { suffix = '', method = '', ending = '' } = {}): Operation {
     const { group, version, kind } = this.#owner ?? this.#kind;
     const [first = '', ...others] = (group === '' ? 'core' : group.replace(/\.k8s\.io$/, '')).split('.');
     const groupName = first + others.map(capital).join('');
@@ -218,14 +314,14 @@ class OperationMaker {
     const scope = suffix === '' ? this.#scope : '';
     return {
       tags: [`${groupName}_${version}`],
-      operationId: `${verb}${capital(groupName)}${capital(version)}${method}${scope}${kind}${tail}${suffix}`,
+      operationId: `${verb}${capital(groupName)}${capital(version)}${method}${scope}${kind}${tail}${suffix}${ending}`,
       'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': this.#kind,
     };
   }
 }
 
-function toParameters(parameters: readonly (readonly [string, string])[]): readonly Schema[] {
+function toParameters(parameters: readonly QueryParameter[]): readonly Schema[] {
   return parameters.map(([name, type]) => ({ name, in: 'query', schema: { type, uniqueItems: true } }));
 }
 

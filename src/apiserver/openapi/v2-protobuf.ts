@@ -73,6 +73,8 @@ const messages: Readonly<Record<MessageName, { readonly fields: Fields; readonly
       put: [3, { message: 'operation' }],
       post: [4, { message: 'operation' }],
       delete: [5, { message: 'operation' }],
+      options: [6, { message: 'operation' }],
+      head: [7, { message: 'operation' }],
       patch: [8, { message: 'operation' }],
       parameters: [9, 'parameters'],
     },

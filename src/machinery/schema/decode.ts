@@ -1,6 +1,7 @@
 import { badRequest } from '../errors/status-error.ts';
 import type { AnyObject } from '../object/object.ts';
 import { parseDurationMs, toDurationText } from '../values/duration.ts';
+import { setOwnField } from '../values/own-field.ts';
 import { parseQuantity } from '../values/quantity.ts';
 import { canonicalMicroTime, canonicalTime } from '../values/time.ts';
 import type { FieldSchema, ListShape, MapShape, ObjectShape, ScalarShape, TypeSchema } from './type-schema.ts';
@@ -115,7 +116,7 @@ function decodeStruct(value: unknown, shape: ObjectShape, path: string, context:
   for (const name of names) {
     if (shape.fields.has(name) || value[name] === undefined) continue;
     if (!shape.preservesUnknown) context.unknown.push(path === '' ? name : `${path}.${name}`);
-    if (context.keep || shape.preservesUnknown) result[name] = value[name];
+    if (context.keep || shape.preservesUnknown) setOwnField(result, name, value[name]);
   }
   return result;
 }
@@ -136,7 +137,7 @@ function decodeCustom(
     const below = path === '' ? name : `${path}.${name}`;
     if (field === undefined) {
       if (!shape.preservesUnknown) context.unknown.push(below);
-      if (context.keep || shape.preservesUnknown) result[name] = inner;
+      if (context.keep || shape.preservesUnknown) setOwnField(result, name, inner);
     } else if (inner === null) {
       if (field.nullable || field.default === undefined) result[name] = inner;
     } else result[name] = decodeLeniently(inner, field.type, below, context);
@@ -178,7 +179,7 @@ function decodeMap(
   for (const [name, inner] of Object.entries(value)) {
     // Go names the field, not the key of the map that it is.
     const below = values.shape === 'object' ? `${path}.${name}` : path;
-    result[name] = inner === null ? emptyOf(values) : decodeValue(inner, values, below, context);
+    setOwnField(result, name, inner === null ? emptyOf(values) : decodeValue(inner, values, below, context));
   }
   return result;
 }

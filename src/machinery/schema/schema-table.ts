@@ -23,10 +23,11 @@ export interface RowExtra {
 /** Protobuf number, JSON name, type, flags, and what else there is to say. */
 export type Row = readonly [number: number, name: string, type: string, flags: number, extra?: RowExtra];
 
-const { types, kinds, atomics } = table as unknown as {
+const { types, kinds, atomics, unions } = table as unknown as {
   types: Readonly<Record<string, readonly Row[]>>;
   kinds: Readonly<Record<string, string>>;
   atomics: readonly string[];
+  unions: Readonly<Record<string, readonly unknown[]>>;
 };
 
 const atomicTypes = new Set(atomics);
@@ -55,4 +56,21 @@ export function isKind(typeName: string): boolean {
 /** The type behind an apiVersion and kind; undefined for kinds that are not built in. */
 export function typeNameOf(apiVersion: string, kind: string): string | undefined {
   return kinds[`${apiVersion}, ${kind}`];
+}
+
+/** Which fields of a type exclude each other, as the API's documents tell it; undefined where nothing is said. */
+export function unionsOf(typeName: string): readonly unknown[] | undefined {
+  return unions[typeName];
+}
+
+/** Every built-in kind: its apiVersion, its kind and its type. */
+export function allKinds(): readonly {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly typeName: string;
+}[] {
+  return Object.entries(kinds).map(([key, typeName]) => {
+    const [apiVersion = '', kind = ''] = key.split(', ');
+    return { apiVersion, kind, typeName };
+  });
 }

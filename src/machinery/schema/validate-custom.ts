@@ -1,9 +1,6 @@
-import { createRequire } from 'node:module';
-import type { RE2JS } from 're2js';
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import {
-  FieldError,
-  fieldDuplicate,
+  type FieldError,
   fieldInvalid,
   fieldNotSupported,
   fieldRequired,
@@ -11,226 +8,304 @@ import {
   fieldTooMany,
   fieldTypeInvalid,
 } from '../errors/field-error.ts';
+import { type Correlated, isDeepEqual, isFields, ownOf } from './correlated.ts';
+import { hasFormat, isRecognizedFormat } from './formats.ts';
+import { compileGoRegExp } from './go-reg-exp.ts';
+import { type Issue, invalidIssue } from './validate-issue.ts';
+import { checkNumber } from './validate-number.ts';
+
+export interface CustomCheck {
+  /** Stands before the names of faults. Default: none, the whole object. */
+  readonly path?: string | undefined;
+  /** The value beside the one that it replaces: what did not change is not judged. */
+  readonly correlated?: Correlated | undefined;
+}
 
 /**
- * Every fault of a custom object against its schema, with upstream's sentences.
+ * Every fault of a custom object, or of a part of it, against its schema, with upstream's sentences.
  *
- * Source: kube-openapi `pkg/validation/validate`, apiextensions-apiserver `pkg/apiserver/validation/validation.go`.
+ * Source: kube-openapi `pkg/validation/validate`, apiextensions-apiserver `pkg/apiserver/validation/{validation,ratcheting}.go`.
  */
-export function validateCustom(value: unknown, schema: JSONSchemaProps, path = ''): FieldError[] {
-  if (value === null && schema.nullable === true) return [];
-  const faults: FieldError[] = [];
-  const typed = checkType(value, schema, path);
-  if (typed !== undefined) return [typed];
-  if (schema.enum !== undefined) {
-    const allowed = schema.enum as unknown[];
-    if (!allowed.some((each) => JSON.stringify(each) === JSON.stringify(value))) {
-      faults.push(
-        fieldNotSupported(
-          path,
-          value,
-          allowed.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))),
-        ),
-      );
+export function validateCustom(value: unknown, schema: JSONSchemaProps, check: CustomCheck = {}): FieldError[] {
+  const { path = '', correlated } = check;
+  return validateNode(value, schema, '', correlated).issues.map((issue) => toFieldError(issue, path));
+}
+
+/** Faults, and how many checks a value came through: of several alternatives the nearest one is told of. */
+interface Result {
+  readonly issues: Issue[];
+  matches: number;
+}
+
+function merge(into: Result, from: Result): void {
+  for (const issue of from.issues) add(into, issue);
+  into.matches += from.matches;
+}
+
+/** The same sentence is told once. */
+function add(into: Result, issue: Issue): void {
+  if (!into.issues.some(({ message }) => message === issue.message)) into.issues.push(issue);
+}
+
+function toFieldError({ name, build, message }: Issue, base: string): FieldError {
+  if (build === undefined || name === undefined) return fieldInvalid(base === '' ? '<nil>' : base, '', message);
+  const own = name.replace(/^\./, '');
+  const path = own === '' ? base : base === '' ? own : `${base}.${own}`;
+  return build(path === '' ? '<nil>' : path);
+}
+
+type JsonType = 'null' | 'array' | 'object' | 'string' | 'boolean' | 'integer' | 'number';
+
+/** Numbers without a fraction are integers as far as Go's 64 bits go. */
+function jsonTypeOf(value: unknown): JsonType {
+  if (value === null || value === undefined) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? 'integer' : 'number';
+  return typeof value as JsonType;
+}
+
+function validateNode(
+  value: unknown,
+  schema: JSONSchemaProps,
+  path: string,
+  correlated: Correlated | undefined,
+): Result {
+  const result = validateValue(value, schema, path, correlated);
+  if (result.issues.length > 0 && correlated?.isUnchanged) return { issues: [], matches: result.matches };
+  return result;
+}
+
+function validateValue(
+  value: unknown,
+  schema: JSONSchemaProps,
+  path: string,
+  correlated: Correlated | undefined,
+): Result {
+  const result: Result = { issues: [], matches: 0 };
+  const types = typesOf(schema);
+  const format = formatOf(schema, types);
+  const type = jsonTypeOf(value);
+  const run = (issues: readonly Issue[]): void => {
+    for (const issue of issues) add(result, issue);
+    result.matches++;
+  };
+  if (type === 'null') {
+    const fault = nullFault(schema, types, path);
+    if (fault !== undefined) add(result, fault);
+    else result.matches++;
+    for (const issue of checkEnum(value, schema, path)) add(result, issue);
+    return result;
+  }
+  if (types.length > 0 || format !== '') {
+    const fault = typeFault(type, types, format, path);
+    run(fault === undefined ? [] : [fault]);
+    if (fault === undefined) result.matches++;
+  }
+  merge(result, validateCombined(value, schema, path));
+  result.matches++;
+  if (typeof value === 'string') {
+    run(checkString(value, schema, path));
+    if (format !== '' && hasFormat(format, value) !== undefined) run(checkFormat(value, format, path));
+  } else if (typeof value === 'number') {
+    run(checkNumber(value, schema, { path, type: types.length === 1 ? (types[0] ?? '') : '', format }));
+    result.matches++;
+  } else if (Array.isArray(value)) {
+    merge(result, validateItems(value, schema, path, correlated));
+    result.matches += 2;
+  }
+  run(checkEnum(value, schema, path));
+  if (isFields(value)) {
+    merge(result, validateFields(value, schema, path, correlated));
+    result.matches++;
+  }
+  result.matches++;
+  return result;
+}
+
+function typesOf(schema: JSONSchemaProps): readonly string[] {
+  if (schema['x-kubernetes-int-or-string']) return ['integer', 'string'];
+  return schema.type ? [schema.type] : [];
+}
+
+function formatOf({ format }: JSONSchemaProps, types: readonly string[]): string {
+  if (!format) return '';
+  return isRecognizedFormat(types.length === 1 ? (types[0] ?? '') : '', format) ? format : '';
+}
+
+function nullFault(schema: JSONSchemaProps, types: readonly string[], path: string): Issue | undefined {
+  if (types.length === 0 || types.includes('null') || schema.nullable === true) return undefined;
+  return wrongType(path, types.join(','), 'null');
+}
+
+function typeFault(type: JsonType, types: readonly string[], format: string, path: string): Issue | undefined {
+  const fits = types.includes(type) || (type === 'integer' && types.includes('number')) || (type === 'number' && false);
+  const loose = type === 'string' || type === 'array';
+  if (format !== '' && !loose && !fits) {
+    return wrongType(path, format, type === 'integer' ? 'int64' : type === 'number' ? 'float64' : '');
+  }
+  if (format !== '' && loose && !types.includes('number') && !types.includes('integer')) return undefined;
+  return fits ? undefined : wrongType(path, types.join(','), type);
+}
+
+function wrongType(path: string, wanted: string, actual: string): Issue {
+  const message = `${path} in body must be of type ${wanted}: ${JSON.stringify(actual)}`;
+  return { name: path, message, build: (place) => fieldTypeInvalid(place, actual, message) };
+}
+
+function checkString(value: string, { maxLength, minLength, pattern }: JSONSchemaProps, path: string): Issue[] {
+  const length = typeof maxLength === 'number' || typeof minLength === 'number' ? [...value].length : 0;
+  if (typeof maxLength === 'number' && length > maxLength) {
+    const message = `${path} in body should be at most ${maxLength} chars long`;
+    return [{ name: path, message, build: (place) => fieldTooLong(place, maxLength) }];
+  }
+  if (typeof minLength === 'number' && length < minLength) {
+    return [invalidIssue(path, value, `should be at least ${minLength} chars long`)];
+  }
+  if (!pattern) return [];
+  const expression = compileGoRegExp(pattern);
+  if ('error' in expression) {
+    return [invalidIssue(path, value, `should match '${pattern}, but pattern is invalid: ${expression.error}'`)];
+  }
+  return expression.finds(value) ? [] : [invalidIssue(path, value, `should match '${pattern}'`)];
+}
+
+function checkFormat(value: string, format: string, path: string): Issue[] {
+  return hasFormat(format, value) === false ? [wrongType(path, format, value)] : [];
+}
+
+function checkEnum(value: unknown, schema: JSONSchemaProps, path: string): Issue[] {
+  const allowed = schema.enum as unknown[] | undefined;
+  if (allowed === undefined || allowed.length === 0) return [];
+  if (allowed.some((each) => equalsChoice(value, each))) return [];
+  const texts = allowed.map((each) => (typeof each === 'string' ? each : JSON.stringify(each)));
+  const message = `${path} in body should be one of [${texts.join(' ')}]`;
+  return [{ name: path, message, build: (place) => fieldNotSupported(place, value, texts) }];
+}
+
+/** Go converts the value to the choice's own type first. Null is no value to it. */
+function equalsChoice(value: unknown, choice: unknown): boolean {
+  if (value === null || value === undefined || choice === null) return false;
+  if (typeof value === 'number' && typeof choice === 'number') {
+    return Number.isInteger(choice) ? Math.trunc(value) === choice : value === choice;
+  }
+  return isDeepEqual(value, choice);
+}
+
+function validateItems(
+  list: readonly unknown[],
+  { items, minItems, maxItems }: JSONSchemaProps,
+  path: string,
+  correlated: Correlated | undefined,
+): Result {
+  const result: Result = { issues: [], matches: 0 };
+  const schema = items as JSONSchemaProps | undefined;
+  if (isFields(schema)) {
+    for (const [at, item] of list.entries()) {
+      merge(result, validateNode(item, schema as JSONSchemaProps, `${path}[${at}]`, correlated?.index(at)));
     }
   }
-  if (typeof value === 'string') faults.push(...checkString(value, schema, path));
-  else if (typeof value === 'number') faults.push(...checkNumber(value, schema, path));
-  else if (Array.isArray(value)) faults.push(...checkArray(value, schema, path));
-  else if (typeof value === 'object' && value !== null)
-    faults.push(...checkObject(value as Record<string, unknown>, schema, path));
-  faults.push(...checkCombined(value, schema, path));
-  return faults;
-}
-
-const inBody = (path: string): string => `${path} in body`;
-
-function jsonType(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
-  return typeof value;
-}
-
-function checkType(value: unknown, schema: JSONSchemaProps, path: string): FieldError | undefined {
-  const actual = jsonType(value);
-  if (schema['x-kubernetes-int-or-string']) {
-    if (actual === 'integer' || actual === 'string') return undefined;
-    return fieldTypeInvalid(path, actual, `${inBody(path)} must be of type integer,string: "${actual}"`);
+  const size = list.length;
+  if (typeof minItems === 'number' && size < minItems) {
+    add(result, invalidIssue(path, size, `should have at least ${minItems} items`));
   }
-  const wanted = schema.type;
-  if (!wanted || actual === wanted || (wanted === 'number' && actual === 'integer')) return undefined;
-  return fieldTypeInvalid(path, actual, `${inBody(path)} must be of type ${wanted}: "${actual}"`);
+  if (typeof maxItems === 'number' && size > maxItems) add(result, tooMany(path, size, maxItems, 'items'));
+  return result;
 }
 
-function checkString(value: string, schema: JSONSchemaProps, path: string): FieldError[] {
-  const faults: FieldError[] = [];
-  const { maxLength, minLength, pattern, format } = schema;
-  const length = [...value].length;
-  if (typeof maxLength === 'number' && length > maxLength) faults.push(fieldTooLong(path, maxLength));
-  if (typeof minLength === 'number' && length < minLength)
-    faults.push(fieldInvalid(path, value, `${inBody(path)} should be at least ${minLength} chars long`));
-  if (pattern && !matches(pattern, value))
-    faults.push(fieldInvalid(path, value, `${inBody(path)} should match '${pattern}'`));
-  if (format && formats[format]?.(value) === false) {
-    const shown = format === 'date-time' ? 'date-time' : format;
-    faults.push(fieldTypeInvalid(path, value, `${inBody(path)} must be of type ${shown}: ${JSON.stringify(value)}`));
-  }
-  return faults;
+function tooMany(path: string, size: number, max: number, what: string): Issue {
+  const message = `${path} in body should have at most ${max} ${what}`;
+  return { name: path, message, build: (place) => fieldTooMany(place, size, max) };
 }
 
-function checkNumber(value: number, schema: JSONSchemaProps, path: string): FieldError[] {
-  const faults: FieldError[] = [];
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format } = schema;
-  if (typeof maximum === 'number' && (exclusiveMaximum ? value >= maximum : value > maximum)) {
-    faults.push(
-      fieldInvalid(
-        path,
-        value,
-        `${inBody(path)} should be less than ${exclusiveMaximum ? '' : 'or equal to '}${maximum}`,
-      ),
-    );
+function validateFields(
+  object: Readonly<Record<string, unknown>>,
+  schema: JSONSchemaProps,
+  path: string,
+  correlated: Correlated | undefined,
+): Result {
+  const result: Result = { issues: [], matches: 0 };
+  const { minProperties, maxProperties, properties, additionalProperties, required } = schema;
+  const names = Object.keys(object).filter((name) => object[name] !== undefined);
+  if (typeof minProperties === 'number' && names.length < minProperties) {
+    add(result, invalidIssue(path, names.length, `should have at least ${minProperties} properties`));
   }
-  if (typeof minimum === 'number' && (exclusiveMinimum ? value <= minimum : value < minimum)) {
-    faults.push(
-      fieldInvalid(
-        path,
-        value,
-        `${inBody(path)} should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${minimum}`,
-      ),
-    );
+  if (typeof maxProperties === 'number' && names.length > maxProperties) {
+    add(result, tooMany(path, names.length, maxProperties, 'properties'));
   }
-  if (typeof multipleOf === 'number' && !isMultiple(value, multipleOf)) {
-    faults.push(fieldInvalid(path, value, `${inBody(path)} should be a multiple of ${multipleOf}`));
+  for (const name of names) {
+    if (ownOf(properties, name) !== undefined) continue;
+    if (additionalProperties === false) {
+      const message = `${path}.${name} in body is a forbidden property`;
+      add(result, { name: path, message, build: (place) => fieldInvalid(place, name, message) });
+    } else if (isFields(additionalProperties)) {
+      merge(result, validateNode(object[name], additionalProperties, `${path}.${name}`, correlated?.key(name)));
+    }
   }
-  if (format === 'int32' && (value < -(2 ** 31) || value >= 2 ** 31)) {
-    faults.push(
-      new FieldError(
-        'FieldValueInvalid',
-        '<nil>',
-        '',
-        `Checked value must be of type integer with format int32 in ${path}`,
-      ),
-    );
-  }
-  return faults;
-}
-
-function isMultiple(value: number, of: number): boolean {
-  const quotient = value / of;
-  return Math.abs(quotient - Math.round(quotient)) < 1e-9;
-}
-
-function checkArray(value: readonly unknown[], schema: JSONSchemaProps, path: string): FieldError[] {
-  const faults: FieldError[] = [];
-  const { maxItems, minItems, items } = schema;
-  if (typeof maxItems === 'number' && value.length > maxItems) faults.push(fieldTooMany(path, value.length, maxItems));
-  if (typeof minItems === 'number' && value.length < minItems)
-    faults.push(fieldInvalid(path, value.length, `${inBody(path)} should have at least ${minItems} items`));
-  if (items !== undefined) {
-    for (const [index, item] of value.entries())
-      faults.push(...validateCustom(item, items as JSONSchemaProps, `${path}[${index}]`));
-  }
-  faults.push(...checkUnique(value, schema, path));
-  return faults;
-}
-
-function checkUnique(value: readonly unknown[], schema: JSONSchemaProps, path: string): FieldError[] {
-  const kind = schema['x-kubernetes-list-type'];
-  if (kind !== 'set' && kind !== 'map') return [];
-  const faults: FieldError[] = [];
-  const seen = new Set<string>();
-  value.forEach((item, index) => {
-    const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-    const id =
-      kind === 'set'
-        ? item
-        : Object.fromEntries(keys.map((key) => [key, (item as Record<string, unknown> | null)?.[key]]));
-    const text = JSON.stringify(id);
-    if (seen.has(text)) faults.push(fieldDuplicate(`${path}[${index}]`, id));
-    seen.add(text);
-  });
-  return faults;
-}
-
-function checkObject(value: Record<string, unknown>, schema: JSONSchemaProps, path: string): FieldError[] {
-  const faults: FieldError[] = [];
-  const { required, properties, additionalProperties, maxProperties, minProperties } = schema;
-  const below = (name: string): string => (path === '' ? name : `${path}.${name}`);
-  const size = Object.keys(value).length;
-  if (typeof maxProperties === 'number' && size > maxProperties) faults.push(fieldTooMany(path, size, maxProperties));
-  if (typeof minProperties === 'number' && size < minProperties)
-    faults.push(fieldInvalid(path, size, `${inBody(path)} should have at least ${minProperties} properties`));
-  for (const name of required ?? []) if (value[name] === undefined) faults.push(fieldRequired(below(name)));
-  for (const [name, inner] of Object.entries(value)) {
+  for (const [name, property] of Object.entries(properties ?? {})) {
+    const inner = ownOf(object, name);
     if (inner === undefined) continue;
-    const property = properties?.[name];
-    if (property !== undefined) {
-      // Metadata has rules of its own, the same for every kind.
-      if (path !== '' || name !== 'metadata') faults.push(...validateCustom(inner, property, below(name)));
-    } else if (typeof additionalProperties === 'object')
-      faults.push(...validateCustom(inner, additionalProperties, below(name)));
+    // What the server itself puts there, in its own version, is always judged.
+    const isType = path === '' && (name === 'kind' || name === 'apiVersion');
+    const below = isType ? undefined : correlated?.key(name);
+    merge(result, validateNode(inner, property, path === '' ? name : `${path}.${name}`, below));
   }
-  return faults;
+  for (const name of required ?? []) {
+    if (ownOf(object, name) !== undefined) continue;
+    const place = `${path}.${name}`;
+    add(result, { name: place, message: `${place} in body is required`, build: (at) => fieldRequired(at) });
+  }
+  return result;
 }
 
-function checkCombined(value: unknown, schema: JSONSchemaProps, path: string): FieldError[] {
-  const faults: FieldError[] = [];
-  const whole = (text: string): FieldError => new FieldError('FieldValueInvalid', '<nil>', '', text);
-  const quoted = JSON.stringify(path);
+function validateCombined(value: unknown, schema: JSONSchemaProps, path: string): Result {
+  const result: Result = { issues: [], matches: 0 };
   const { allOf, anyOf, oneOf, not } = schema;
-  if (anyOf !== undefined && !schema['x-kubernetes-int-or-string']) {
-    const results = anyOf.map((each) => validateCustom(value, each, path));
-    if (!results.some((result) => result.length === 0))
-      faults.push(whole(`${quoted} must validate at least one schema (anyOf)`), ...(results[0] ?? []));
+  const whole = (text: string): void => add(result, { message: `${JSON.stringify(path)} ${text}` });
+  if (anyOf?.length) {
+    const { valid, nearest, first } = tryAll(anyOf, value, path, { stopsAtFirst: true });
+    if (valid === 0) whole('must validate at least one schema (anyOf)');
+    merge(result, first ?? nearest);
   }
-  if (oneOf !== undefined) {
-    const results = oneOf.map((each) => validateCustom(value, each, path));
-    const valid = results.filter((result) => result.length === 0).length;
-    if (valid === 0)
-      faults.push(
-        whole(`${quoted} must validate one and only one schema (oneOf). Found none valid`),
-        ...(results[0] ?? []),
-      );
-    if (valid > 1)
-      faults.push(whole(`${quoted} must validate one and only one schema (oneOf). Found ${valid} valid alternatives`));
+  if (oneOf?.length) {
+    const { valid, nearest, first } = tryAll(oneOf, value, path, { stopsAtFirst: false });
+    if (valid === 1 && first !== undefined) merge(result, first);
+    else {
+      const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`;
+      whole(`must validate one and only one schema (oneOf). ${found}`);
+      if (valid === 0) merge(result, nearest);
+    }
   }
-  if (allOf !== undefined) {
-    const results = allOf.flatMap((each) => validateCustom(value, each, path));
-    if (results.length > 0) faults.push(...results, whole(`${quoted} must validate all the schemas (allOf)`));
+  if (allOf?.length) {
+    const results = allOf.map((each) => validateValue(value, each, path, undefined));
+    for (const each of results) merge(result, each);
+    const valid = results.filter(({ issues }) => issues.length === 0).length;
+    if (valid !== results.length)
+      whole(`must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`);
   }
-  if (not !== undefined && validateCustom(value, not, path).length === 0)
-    faults.push(whole(`${quoted} must not validate the schema (not)`));
-  return faults;
+  if (isFields(not) && validateValue(value, not as JSONSchemaProps, path, undefined).issues.length === 0) {
+    whole('must not validate the schema (not)');
+  }
+  result.matches++;
+  return result;
 }
 
-const compiled = new Map<string, RE2JS>();
-
-/** Go's regular expressions: RE2, found anywhere in the text. Loaded with the first pattern. */
-function matches(pattern: string, text: string): boolean {
-  let expression = compiled.get(pattern);
-  if (expression === undefined) {
-    const { RE2JS: Re2 } = createRequire(import.meta.url)('re2js') as typeof import('re2js');
-    expression = Re2.compile(pattern);
-    if (compiled.size < 1000) compiled.set(pattern, expression);
+/** Tries alternatives; `nearest` is the failure that came furthest, the first one of equals. */
+function tryAll(
+  schemas: readonly JSONSchemaProps[],
+  value: unknown,
+  path: string,
+  { stopsAtFirst }: { stopsAtFirst: boolean },
+): { valid: number; nearest: Result; first: Result | undefined } {
+  let valid = 0;
+  let nearest: Result | undefined;
+  let first: Result | undefined;
+  for (const schema of schemas) {
+    const result = validateValue(value, schema, path, undefined);
+    if (result.issues.length === 0) {
+      valid++;
+      first ??= result;
+      if (stopsAtFirst) break;
+    } else if (nearest === undefined || result.matches > nearest.matches) nearest = result;
   }
-  return expression.matcher(text).find();
+  return { valid, nearest: nearest ?? { issues: [], matches: 0 }, first };
 }
-
-/** Formats that upstream checks; others are only documentation. Source: apiextensions `pkg/apis/apiextensions/validation/formats.go`. */
-const formats: Readonly<Record<string, (text: string) => boolean>> = {
-  'date-time': (text) =>
-    /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/.test(text) &&
-    !Number.isNaN(Date.parse(text)),
-  date: (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)),
-  ipv4: (text) => /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.|$)){4}$/.test(text) && !text.endsWith('.'),
-  ipv6: (text) => text.includes(':') && /^[0-9a-fA-F:.]+$/.test(text),
-  cidr: (text) => /^[0-9a-fA-F:.]+\/\d{1,3}$/.test(text),
-  mac: (text) => /^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(text),
-  uuid: (text) => /^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$/.test(text),
-  byte: (text) => /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text),
-  email: (text) => /^[^@\s]+@[^@\s]+$/.test(text),
-  uri: (text) => URL.canParse(text),
-  hostname: (text) => /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/.test(text),
-  duration: (text) => /^-?((\d+(\.\d+)?)(ns|us|µs|ms|s|m|h|d|w))+$|^0$/.test(text),
-};
