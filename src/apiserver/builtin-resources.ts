@@ -60,7 +60,7 @@ export function buildBuiltinResources(
     const creater = virtual[path];
     if (creater !== undefined) return deps.builder.virtual(definition, creater);
     const siblings = definitions.filter((other) => other.storagePrefix === definition.storagePrefix);
-    const resource = deps.builder.stored(definition, siblings, extrasOf(path, deps, stores));
+    const resource = deps.builder.stored(definition, siblings, extrasOf(path, deps));
     stores.set(path, resource.store);
     const deprecation = deprecations[path];
     return deprecation === undefined ? resource : { ...resource, deprecation };
@@ -105,9 +105,9 @@ function requireStore(stores: ReadonlyMap<string, ResourceStore>, path: string):
   return store;
 }
 
-function extrasOf(path: string, deps: BuiltinDeps, stores: ReadonlyMap<string, ResourceStore>): ResourceExtras {
+function extrasOf(path: string, deps: BuiltinDeps): ResourceExtras {
   const connected = connectorsOf(path, deps.connectors);
-  const own = subresourcesOf(path, deps, stores);
+  const own = subresourcesOf(path, deps);
   return {
     hooks: hooksOf(path, deps),
     subresources: (parts) => ({ ...connected, ...own?.(parts) }),
@@ -151,14 +151,10 @@ function hooksOf(path: string, deps: BuiltinDeps): ResourceExtras['hooks'] {
 
 type MakeSubresources = (parts: StoredParts) => Readonly<Record<string, SubresourceHandlers>>;
 
-function subresourcesOf(
-  path: string,
-  deps: BuiltinDeps,
-  stores: ReadonlyMap<string, ResourceStore>,
-): MakeSubresources | undefined {
+function subresourcesOf(path: string, deps: BuiltinDeps): MakeSubresources | undefined {
   switch (path) {
     case '/pods':
-      return (parts) => podSubresources(parts, deps, stores);
+      return (parts) => podSubresources(parts, deps);
     case '/namespaces':
       return (parts) => ({ finalize: only('PUT', partHandlers(parts, 'finalize', finalizeRules())) });
     case '/serviceaccounts':
@@ -174,16 +170,9 @@ function subresourcesOf(
   }
 }
 
-function podSubresources(
-  parts: StoredParts,
-  deps: BuiltinDeps,
-  stores: ReadonlyMap<string, ResourceStore>,
-): Readonly<Record<string, SubresourceHandlers>> {
+function podSubresources(parts: StoredParts, deps: BuiltinDeps): Readonly<Record<string, SubresourceHandlers>> {
   const pods = parts.store;
-  const eviction = lazy(() => {
-    const budgets = requireStore(stores, 'policy/poddisruptionbudgets');
-    return evictionCreater({ pods, budgets, reader: deps.reader, clock: deps.clock });
-  });
+  const eviction = evictionCreater({ ...deps, pods });
   return {
     binding: actionHandlers(parts, 'binding', binding, bindingCreater({ pods, clock: deps.clock }), {
       keepsSystemFields: true,

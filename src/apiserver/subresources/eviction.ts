@@ -1,14 +1,8 @@
+import type { Client } from '../../client/client.ts';
 import type { Pod } from '../../generated/api/core/v1.ts';
 import type { Eviction, PodDisruptionBudget } from '../../generated/api/policy/v1.ts';
 import { poddisruptionbudgets } from '../../generated/resource-types.ts';
-import {
-  badRequest,
-  conflict,
-  forbidden,
-  isConflict,
-  notFound,
-  StatusError,
-} from '../../machinery/errors/status-error.ts';
+import { badRequest, conflict, forbidden, isConflict, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject, ObjectKey } from '../../machinery/object/object.ts';
 import { matchesLabels, parseSelectorObject } from '../../machinery/values/selector-object.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
@@ -17,15 +11,15 @@ import type { ObjectReader } from '../object-reader.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import type { DeletionWish } from '../registry/deletion.ts';
 import type { ResourceStore } from '../registry/store.ts';
-import { statusRules } from '../registry/update-rules.ts';
 import { readDeleteBody } from '../verbs/delete-options.ts';
 import { withCondition } from './binding.ts';
 import { type Creater, type CreaterRequest, namespacedKey, success } from './creater.ts';
 
 export interface EvictionDeps {
   readonly pods: ResourceStore;
-  readonly budgets: ResourceStore;
   readonly reader: ObjectReader;
+  /** The server's own: budgets are written under its name. */
+  readonly client: Client;
   readonly clock: Clock;
 }
 
@@ -41,10 +35,10 @@ export function evictionCreater(deps: EvictionDeps): Creater {
         throw badRequest('name in URL does not match name in Eviction object');
       }
       const options = readDeleteBody(eviction.deleteOptions ?? {});
-      const dryRun = options.dryRun || request.dryRun;
+      const wish = { ...options, dryRun: options.dryRun || request.dryRun };
       await request.validate(object);
-      const wish = { ...options, dryRun };
-      await retryConflicts(wish.resourceVersion === undefined, () => evict(deps, request, wish));
+      const guarded = await evictUnguarded(deps, request, wish);
+      if (guarded !== undefined) await evictGuarded(deps, request, wish, guarded);
       return { object: success };
     },
   };
@@ -52,78 +46,67 @@ export function evictionCreater(deps: EvictionDeps): Creater {
 
 type EvictionWish = DeletionWish & { readonly dryRun: boolean };
 
-async function retryConflicts(mayRetry: boolean, run: () => Promise<void>): Promise<void> {
+/**
+ * Deletes a pod that is over, on its way out or not running yet: budgets do not count those.
+ * @returns the pod where a budget may guard it.
+ */
+async function evictUnguarded(
+  deps: EvictionDeps,
+  request: CreaterRequest,
+  wish: EvictionWish,
+): Promise<(Pod & AnyObject) | undefined> {
+  const key = namespacedKey(request);
   for (let attempt = 1; ; attempt++) {
+    const pod = (await deps.pods.get(key)).object as unknown as Pod & AnyObject;
+    const settled = isOver(pod) || pod.metadata.deletionTimestamp !== undefined;
+    if (!settled && pod.status?.phase !== 'Pending') return pod;
+    const resourceVersion = wish.resourceVersion ?? (settled ? undefined : pod.metadata.resourceVersion);
     try {
-      return await run();
+      await remove(deps, request, key, { ...wish, resourceVersion });
+      return undefined;
     } catch (error) {
-      if (!(error instanceof EvictionRace) || !mayRetry || attempt >= CONFLICT_ATTEMPTS) {
-        throw error instanceof EvictionRace ? error.cause : error;
-      }
+      // Looking again helps where the pod has changed, not where it is another one or the client named a revision.
+      const isOther = Boolean(wish.uid) && wish.uid !== pod.metadata.uid;
+      const isFinal = isOther || wish.resourceVersion !== undefined || attempt >= CONFLICT_ATTEMPTS;
+      if (isFinal || !isConflict(error)) throw error;
     }
   }
 }
 
-/** A conflict that looking again may solve, in contrast to one with the client's own precondition. */
-class EvictionRace extends Error {}
-
-async function evict(deps: EvictionDeps, request: CreaterRequest, wish: EvictionWish): Promise<void> {
+/** Asks the pod's budget, if it has one. */
+async function evictGuarded(
+  deps: EvictionDeps,
+  request: CreaterRequest,
+  wish: EvictionWish,
+  pod: Pod & AnyObject,
+): Promise<void> {
   const key = namespacedKey(request);
-  const pod = (await deps.pods.get(key)).object as unknown as Pod & AnyObject;
-  checkUid(pod, wish);
-  const revision = pod.metadata.resourceVersion;
-  if (needsNoBudget(pod)) {
-    const settled = isOver(pod) || pod.metadata.deletionTimestamp !== undefined;
-    await remove(deps, request, key, {
-      ...wish,
-      resourceVersion: wish.resourceVersion ?? (settled ? undefined : revision),
-    });
+  const budget = await findBudget(deps, pod);
+  if (budget === undefined || !mayGoUnready(pod, budget)) {
+    if (budget !== undefined) await spend(deps, budget, pod.metadata.name ?? '', wish);
+    await remove(deps, request, key, wish);
     return;
   }
-  const guard = await askBudget(deps, pod, wish);
-  await remove(deps, request, key, {
-    ...wish,
-    resourceVersion: wish.resourceVersion ?? (guard ? revision : undefined),
-  });
-}
-
-function checkUid(pod: AnyObject, wish: EvictionWish): void {
-  const { uid, name = '' } = pod.metadata;
-  if (!wish.uid || wish.uid === uid) return;
-  const why = `the UID in the precondition (${wish.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
-  throw conflict({ group: '', resource: 'Pod' }, name, why);
+  try {
+    // It goes for not being ready: only as it is now.
+    await remove(deps, request, key, { ...wish, resourceVersion: pod.metadata.resourceVersion });
+  } catch (error) {
+    if (isConflict(error) && wish.resourceVersion === undefined) throw stillProcessed(budget.metadata?.name ?? '');
+    throw error;
+  }
 }
 
 function isOver(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-function needsNoBudget(pod: Pod): boolean {
-  return isOver(pod) || pod.status?.phase === 'Pending' || pod.metadata?.deletionTimestamp !== undefined;
-}
-
-/**
- * Takes one disruption from the pod's budget, if it has one.
- * @returns whether the pod may go only as it is now, because it goes for not being ready.
- */
-async function askBudget(deps: EvictionDeps, pod: Pod, wish: EvictionWish): Promise<boolean> {
-  const namespace = pod.metadata?.namespace ?? '';
-  const all = await deps.reader.list(poddisruptionbudgets, namespace);
+/** @throws StatusError 500 where several budgets guard the pod. */
+async function findBudget(deps: EvictionDeps, pod: Pod): Promise<PodDisruptionBudget | undefined> {
+  const all = await deps.reader.list(poddisruptionbudgets, pod.metadata?.namespace ?? '');
   const matching = all.filter((item) => covers(item, pod));
-  if (matching.length > 1) {
-    const message = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
-    throw new StatusError({ code: 500, reason: '', message });
-  }
-  const budget = matching[0];
-  if (budget === undefined) return false;
-  const ready = pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
-  if (!ready) {
-    if (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
-    const { currentHealthy = 0, desiredHealthy = 0 } = budget.status ?? {};
-    if (currentHealthy >= desiredHealthy && desiredHealthy > 0) return true;
-  }
-  await spend(deps, { namespace, name: budget.metadata?.name ?? '' }, pod.metadata?.name ?? '', wish);
-  return false;
+  if (matching.length <= 1) return matching[0];
+  const message = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
+  throw new StatusError({ code: 500, reason: '', message });
 }
 
 function covers(budget: PodDisruptionBudget, pod: Pod): boolean {
@@ -131,23 +114,36 @@ function covers(budget: PodDisruptionBudget, pod: Pod): boolean {
   return selector !== undefined && matchesLabels(parseSelectorObject(selector), pod.metadata?.labels ?? {});
 }
 
-async function spend(deps: EvictionDeps, key: ObjectKey, podName: string, wish: EvictionWish): Promise<void> {
-  const nowMs = deps.clock.nowMs();
-  await deps.budgets.update(key, {
-    userName: 'system:apiserver',
-    dryRun: wish.dryRun,
-    warn: () => {},
-    createsMissing: false,
-    rules: statusRules(deps.budgets.definition),
-    async transform(previous) {
-      if (previous === undefined) throw notFound({ group: 'policy', resource: 'poddisruptionbudgets' }, key.name);
-      const next = cloneJson(previous);
-      takeOne(next as unknown as PodDisruptionBudget, podName, nowMs);
-      return next;
-    },
-    validate: async () => {},
-    validateCreate: async () => {},
-  });
+/** Whether a pod that is not ready takes nothing from its budget. */
+function mayGoUnready(pod: Pod, { spec, status }: PodDisruptionBudget): boolean {
+  const ready = pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+  if (ready) return false;
+  if (spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
+  const { currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
+  return currentHealthy >= desiredHealthy && desiredHealthy > 0;
+}
+
+/** Takes one disruption from a budget. */
+async function spend(
+  deps: EvictionDeps,
+  budget: PodDisruptionBudget,
+  podName: string,
+  wish: EvictionWish,
+): Promise<void> {
+  const { namespace = '', name = '' } = budget.metadata ?? {};
+  let current = budget;
+  for (let attempt = 1; ; attempt++) {
+    const next = cloneJson(current as unknown as AnyObject) as unknown as PodDisruptionBudget;
+    takeOne(next, podName, deps.clock.nowMs());
+    if (wish.dryRun) return;
+    try {
+      await deps.client.update(poddisruptionbudgets, next, { subresource: 'status' });
+      return;
+    } catch (error) {
+      if (!isConflict(error) || attempt >= CONFLICT_ATTEMPTS) throw error;
+      current = await deps.client.get(poddisruptionbudgets, { namespace, name });
+    }
+  }
 }
 
 function takeOne(budget: PodDisruptionBudget, podName: string, nowMs: number): void {
@@ -155,7 +151,7 @@ function takeOne(budget: PodDisruptionBudget, podName: string, nowMs: number): v
   const name = budget.metadata?.name ?? '';
   const resource = { group: 'policy', resource: 'poddisruptionbudget' };
   if (status === undefined || (status.observedGeneration ?? 0) < (budget.metadata?.generation ?? 0)) {
-    throw tooMany(`The disruption budget ${name} is still being processed by the server.`, 10);
+    throw stillProcessed(name);
   }
   const allowed = status.disruptionsAllowed ?? 0;
   if (allowed < 0) throw forbidden(resource, name, 'pdb disruptions allowed is negative');
@@ -167,16 +163,27 @@ function takeOne(budget: PodDisruptionBudget, podName: string, nowMs: number): v
   status.disruptionsAllowed = allowed - 1;
   status.disruptedPods = { ...status.disruptedPods, [podName]: toTimeText(nowMs) };
   if (allowed > 1) return;
-  status.conditions = (status.conditions ?? []).map((condition) =>
-    condition.type === 'DisruptionAllowed'
-      ? {
-          ...condition,
-          status: 'False',
-          reason: 'InsufficientPods',
-          lastTransitionTime: condition.status === 'False' ? condition.lastTransitionTime : toTimeText(nowMs),
-        }
-      : condition,
-  );
+  status.conditions = withoutDisruptions(status, nowMs);
+}
+
+/** Source: `pkg/apis/policy/...` through component-helpers `policy/disruption` (UpdateDisruptionAllowedCondition). */
+function withoutDisruptions(
+  { conditions = [], observedGeneration }: NonNullable<PodDisruptionBudget['status']>,
+  nowMs: number,
+): NonNullable<NonNullable<PodDisruptionBudget['status']>['conditions']> {
+  const type = 'DisruptionAllowed';
+  const before = conditions.find((condition) => condition.type === type);
+  const lastTransitionTime = before?.status === 'False' ? before.lastTransitionTime : toTimeText(nowMs);
+  const next = {
+    type,
+    status: 'False',
+    observedGeneration,
+    lastTransitionTime,
+    reason: 'InsufficientPods',
+    message: '',
+  };
+  if (before === undefined) return [...conditions, next];
+  return conditions.map((condition) => (condition === before ? next : condition));
 }
 
 function whyNot(budget: PodDisruptionBudget): string {
@@ -208,31 +215,48 @@ function tooMany(why: string, retryAfterSeconds: number): StatusError {
   });
 }
 
+function stillProcessed(name: string): StatusError {
+  return tooMany(`The disruption budget ${name} is still being processed by the server.`, 10);
+}
+
 /** Marks the pod as a target of the disruption and deletes it. */
 async function remove(deps: EvictionDeps, request: CreaterRequest, key: ObjectKey, wish: EvictionWish): Promise<void> {
   let { resourceVersion } = wish;
-  try {
-    if (!wish.dryRun) {
-      const mark = (draft: unknown): void => {
-        const pod = draft as Pod;
-        const condition = {
-          type: 'DisruptionTarget',
-          status: 'True',
-          reason: 'EvictionByEvictionAPI',
-          message: 'Eviction API: evicting',
-        };
-        pod.status = {
-          ...pod.status,
-          conditions: withCondition(pod.status?.conditions ?? [], condition, deps.clock.nowMs()),
-        };
+  if (!wish.dryRun) {
+    const mark = (draft: AnyObject): void => {
+      demandSame(draft, wish);
+      const pod = draft as unknown as Pod;
+      pod.status = {
+        ...pod.status,
+        conditions: withCondition(pod.status?.conditions ?? [], disruptionTarget, deps.clock.nowMs()),
       };
-      const marked = await deps.pods.modify(key, mark, { resourceVersion, dryRun: false });
-      if (resourceVersion !== undefined) resourceVersion = marked.object.metadata.resourceVersion;
-    }
-    const { userName, warn, signal } = request;
-    await deps.pods.delete(key, { ...wish, resourceVersion, userName, warn, signal, validate: async () => {} });
-  } catch (error) {
-    if (isConflict(error)) throw new EvictionRace('the pod changed meanwhile', { cause: error });
-    throw error;
+    };
+    const marked = await deps.pods.modify(key, mark, { dryRun: false });
+    if (resourceVersion !== undefined) resourceVersion = marked.object.metadata.resourceVersion;
+  }
+  const { userName, warn, signal } = request;
+  await deps.pods.delete(key, { ...wish, resourceVersion, userName, warn, signal, validate: async () => {} });
+}
+
+const disruptionTarget = {
+  type: 'DisruptionTarget',
+  status: 'True',
+  reason: 'EvictionByEvictionAPI',
+  message: 'Eviction API: evicting',
+};
+
+/** The client's preconditions, in the words of this subresource. */
+function demandSame({ metadata }: AnyObject, { uid, resourceVersion }: EvictionWish): void {
+  const { name = '' } = metadata;
+  const refuse = (why: string): StatusError => conflict({ group: '', resource: 'Pod' }, name, why);
+  if (uid && uid !== metadata.uid) {
+    throw refuse(
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
+    );
+  }
+  if (resourceVersion && resourceVersion !== metadata.resourceVersion) {
+    throw refuse(
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
+    );
   }
 }
