@@ -46,10 +46,19 @@ function asCrd(object: AnyObject): CustomResourceDefinition {
   return object as unknown as CustomResourceDefinition;
 }
 
-function fillNames({ spec }: CustomResourceDefinition): void {
-  if (spec === undefined) return;
+/** What is left out of a definition is empty to the rules, as Go's structs are. */
+function fillNames(crd: CustomResourceDefinition): void {
+  crd.spec ??= {} as CustomResourceDefinition['spec'];
+  const { spec } = crd;
+  spec.group ??= '';
+  spec.scope ??= '';
+  spec.names ??= {} as CustomResourceDefinition['spec']['names'];
+  spec.versions ??= [];
+  for (const version of spec.versions) version.name ??= '';
   const { names } = spec;
-  if (names?.kind) {
+  names.plural ??= '';
+  names.kind ??= '';
+  if (names.kind) {
     if (!names.singular) names.singular = names.kind.toLowerCase();
     if (!names.listKind) names.listKind = `${names.kind}List`;
   }

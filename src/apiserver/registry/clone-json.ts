@@ -1,3 +1,5 @@
+import { setOwnField } from '../../machinery/values/own-field.ts';
+
 /** A private copy of a JSON value; fields that are undefined are left out. Much quicker than `structuredClone`. */
 export function cloneJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
@@ -5,7 +7,7 @@ export function cloneJson<T>(value: T): T {
   const copy: Record<string, unknown> = {};
   for (const key in value) {
     const inner = (value as Record<string, unknown>)[key];
-    if (inner !== undefined) copy[key] = typeof inner === 'object' ? cloneJson(inner) : inner;
+    if (inner !== undefined) setOwnField(copy, key, typeof inner === 'object' ? cloneJson(inner) : inner);
   }
   return copy as T;
 }

@@ -5,18 +5,20 @@ import type { ResourceDefinition } from '../../machinery/object/resource-definit
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
 
 /** Older versions that upstream still reads and converts, though no server answers in them. */
-const retiredVersions: Readonly<Record<string, readonly string[]>> = {
-  Deployment: ['extensions/v1beta1', 'apps/v1beta1', 'apps/v1beta2'],
-  DaemonSet: ['extensions/v1beta1', 'apps/v1beta2'],
-  ReplicaSet: ['extensions/v1beta1', 'apps/v1beta2'],
-  StatefulSet: ['apps/v1beta1', 'apps/v1beta2'],
-  ControllerRevision: ['apps/v1beta1', 'apps/v1beta2'],
-  Ingress: ['extensions/v1beta1', 'networking.k8s.io/v1beta1'],
-  NetworkPolicy: ['extensions/v1beta1'],
-  CronJob: ['batch/v1beta1'],
-  PodDisruptionBudget: ['policy/v1beta1'],
-  EndpointSlice: ['discovery.k8s.io/v1beta1'],
-};
+const retiredVersions = new Map<string, readonly string[]>(
+  Object.entries({
+    Deployment: ['extensions/v1beta1', 'apps/v1beta1', 'apps/v1beta2'],
+    DaemonSet: ['extensions/v1beta1', 'apps/v1beta2'],
+    ReplicaSet: ['extensions/v1beta1', 'apps/v1beta2'],
+    StatefulSet: ['apps/v1beta1', 'apps/v1beta2'],
+    ControllerRevision: ['apps/v1beta1', 'apps/v1beta2'],
+    Ingress: ['extensions/v1beta1', 'networking.k8s.io/v1beta1'],
+    NetworkPolicy: ['extensions/v1beta1'],
+    CronJob: ['batch/v1beta1'],
+    PodDisruptionBudget: ['policy/v1beta1'],
+    EndpointSlice: ['discovery.k8s.io/v1beta1'],
+  }),
+);
 
 /**
  * Checks `apiVersion` and `kind` of a body against the kind that the path takes. Built-in kinds may leave them out.
@@ -70,7 +72,7 @@ function nameIn(text: string): string {
 function isKnown(apiVersion: string, kind: string): boolean {
   const single = kind.replace(/List$/, '');
   return [kind, single].some(
-    (name) => typeNameOf(apiVersion, name) !== undefined || retiredVersions[name]?.includes(apiVersion) === true,
+    (name) => typeNameOf(apiVersion, name) !== undefined || retiredVersions.get(name)?.includes(apiVersion) === true,
   );
 }
 

@@ -106,10 +106,18 @@ function readApply(bytes: Buffer): PatchBody {
 
 /** @throws StatusError 400 where an applied configuration is of another kind than the path's */
 export function checkAppliedKind(value: unknown, definition: ResourceDefinition): void {
-  const { apiVersion = '', kind = '' } = value as { apiVersion?: string; kind?: string };
+  const { apiVersion, kind } = textsOf(value as Readonly<Record<string, unknown>>);
   if (apiVersion === toApiVersion(definition) && kind === definition.kind) return;
   const { group, version } = parseApiVersion(apiVersion);
   throw badRequest(`invalid object type: ${group}/${version}, Kind=${kind}`);
+}
+
+/** What is no text counts as absent. Source: apimachinery `unstructured` (GetAPIVersion, GetKind). */
+function textsOf({ apiVersion, kind }: Readonly<Record<string, unknown>>): { apiVersion: string; kind: string } {
+  return {
+    apiVersion: typeof apiVersion === 'string' ? apiVersion : '',
+    kind: typeof kind === 'string' ? kind : '',
+  };
 }
 
 function jsonTypeOf(value: unknown): string {

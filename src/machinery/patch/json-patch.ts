@@ -1,7 +1,16 @@
+import { setOwnField } from '../values/own-field.ts';
 import { unprocessablePatch } from './patch-error.ts';
 
 /** Operations in one patch. Source: apiserver `handlers/patch.go` (maxJSONPatchOperations). */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
+
+/** What all copies of one patch may add up to. Source: apiserver `pkg/server/config.go` (JSONPatchMaxCopyBytes). */
+const MAX_COPIED_BYTES = 3 * 1024 * 1024;
+
+interface Work {
+  root: unknown;
+  copiedBytes: number;
+}
 
 type Container = Record<string, unknown> | unknown[];
 
@@ -19,7 +28,7 @@ interface Place {
  * Source: evanphx/json-patch v4 `patch.go`.
  */
 export function applyJsonPatch<T>(document: T, patch: readonly unknown[]): T {
-  const holder = { root: structuredClone(document) as unknown };
+  const holder: Work = { root: structuredClone(document) as unknown, copiedBytes: 0 };
   for (const operation of patch) {
     try {
       applyOperation(holder, (operation ?? {}) as Record<string, unknown>);
@@ -30,7 +39,7 @@ export function applyJsonPatch<T>(document: T, patch: readonly unknown[]): T {
   return holder.root as T;
 }
 
-function applyOperation(holder: { root: unknown }, operation: Record<string, unknown>): void {
+function applyOperation(holder: Work, operation: Record<string, unknown>): void {
   // A field that is left out is one that is null.
   const { op, value = null } = operation;
   const path = pointer(operation, 'path');
@@ -48,8 +57,13 @@ function applyOperation(holder: { root: unknown }, operation: Record<string, unk
       return add(place(holder.root, path), moved ?? null);
     }
     case 'copy': {
-      const copied = structuredClone(get(place(holder.root, pointer(operation, 'from'))));
-      return add(place(holder.root, path), copied ?? null);
+      const copied = get(place(holder.root, pointer(operation, 'from'))) ?? null;
+      holder.copiedBytes += JSON.stringify(copied).length;
+      if (holder.copiedBytes > MAX_COPIED_BYTES) {
+        const sizes = `${holder.copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`;
+        throw new Error(`Unable to complete the copy, the accumulated size increase of copy is ${sizes}`);
+      }
+      return add(place(holder.root, path), structuredClone(copied));
     }
     case 'test': {
       const found = path === '' ? holder.root : get(place(holder.root, path));
@@ -95,7 +109,7 @@ function get({ container, key }: Place): unknown {
 }
 
 function add({ container, key }: Place, value: unknown): void {
-  if (!Array.isArray(container)) container[key] = value;
+  if (!Array.isArray(container)) setOwnField(container, key, value);
   else if (key === '-') container.push(value);
   else container.splice(indexOf(key, container.length + 1, container.length), 0, value);
 }
@@ -117,7 +131,7 @@ function replace(holder: { root: unknown }, path: string, value: unknown): void 
   }
   const { container, key } = place(holder.root, path);
   if (Array.isArray(container)) container[indexOf(key, container.length, container.length - 1)] = value;
-  else container[key] = value;
+  else setOwnField(container, key, value);
 }
 
 /** @param size - What a negative index counts from. */

@@ -1,3 +1,5 @@
+import { setOwnField } from '../values/own-field.ts';
+
 type Fields = Record<string, unknown>;
 
 const isFields = (value: unknown): value is Fields =>
@@ -9,7 +11,7 @@ export function applyMergePatch<T>(target: T, patch: unknown): T {
   const result: Fields = isFields(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
-    else result[key] = applyMergePatch(result[key], value);
+    else setOwnField(result, key, applyMergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value));
   }
   return result as T;
 }

@@ -1,5 +1,6 @@
 import { badRequest } from '../errors/status-error.ts';
 import type { FieldSchema, ObjectShape, TypeSchema } from '../schema/type-schema.ts';
+import { setOwnField } from '../values/own-field.ts';
 import { internalPatchError, unprocessablePatch } from './patch-error.ts';
 
 type Fields = Record<string, unknown>;
@@ -43,7 +44,7 @@ function mergeMap(original: Fields, given: Fields, type: TypeSchema | undefined)
       delete result[key];
       continue;
     }
-    const known = result[key];
+    const known = Object.hasOwn(result, key) ? result[key] : undefined;
     const field = fieldOf(type, key);
     if (isFields(value) && isFields(known)) {
       const replaces = field?.patchStrategy.includes('replace') ?? false;
@@ -55,7 +56,7 @@ function mergeMap(original: Fields, given: Fields, type: TypeSchema | undefined)
       if (isFields(value) && field?.type.shape === 'list') throw new PatchResultError('cannot restore slice from map');
       const clean = withoutDirectives(value, typeof known !== typeof value || known === null || known === undefined);
       if (clean === undefined) delete result[key];
-      else result[key] = clean;
+      else setOwnField(result, key, clean);
     }
   }
   return result;

@@ -15,6 +15,7 @@ export interface ParsedJson {
  * @param options.findDuplicates - Also reports repeated keys, which costs a second pass.
  */
 export function parseJson(bytes: Buffer, options: { readonly findDuplicates?: boolean } = {}): ParsedJson {
+  if (isTooDeep(bytes)) throw new JsonSyntaxError('exceeded max depth');
   const text = bytes.toString('utf8');
   let value: unknown;
   try {
@@ -24,6 +25,27 @@ export function parseJson(bytes: Buffer, options: { readonly findDuplicates?: bo
   }
   const duplicates = options.findDuplicates ? findDuplicates(text) : [];
   return { value, duplicates };
+}
+
+/** Source: Go's `encoding/json/scanner.go` (maxNestingDepth). */
+const MAX_DEPTH = 10_000;
+
+function isTooDeep(bytes: Buffer): boolean {
+  if (bytes.length <= MAX_DEPTH) return false;
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === 0x5c) at++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x5b || byte === 0x7b) {
+      depth++;
+      if (depth > MAX_DEPTH) return true;
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return false;
 }
 
 /** Walks valid JSON and names each key that an object has had before. */

@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../object/object.ts';
 import { INLINE, MAP, POINTER, REPEATED, type Row, rowsOf } from '../../schema/schema-table.ts';
+import { setOwnField } from '../../values/own-field.ts';
 import { fieldsOf, type LeafCodec, leafCodecs, message } from './leaf-codecs.ts';
 import { Reader } from './reader.ts';
 import { BackwardWriter } from './writer.ts';
@@ -154,7 +155,7 @@ function mapField(number: number, name: string, codec: LeafCodec): FieldCodec {
         else if (field === 2) value = codec.read(inner);
         else inner.skip(wireType);
       });
-      map[key] = value;
+      setOwnField(map, key, value);
     },
   };
 }

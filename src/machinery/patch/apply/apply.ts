@@ -67,7 +67,7 @@ const unowned = (() => {
  */
 export function applyServerSide(options: ApplyOptions): { readonly object: AnyObject } {
   const { live, applied, shape, force } = options;
-  if (applied.metadata?.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
+  if (Array.isArray(applied.metadata?.managedFields)) throw badRequest('metadata.managedFields must be nil');
   check(applied, shape);
   const base = live === undefined ? emptyLike(applied) : withoutManagedFields(live);
   let outcome = attempt(options, base);

@@ -1,4 +1,5 @@
 import type { FieldSchema, ListShape, ObjectShape, TypeSchema } from '../../schema/type-schema.ts';
+import { setOwnField } from '../../values/own-field.ts';
 import { FieldSet, toPathText } from './field-set.ts';
 
 type Fields = Record<string, unknown>;
@@ -167,9 +168,13 @@ function walkMaps(
   const next = after ?? {};
   if (!isFields(old) || !isFields(next)) return false;
   for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
-    walkChanges(old[key], next[key], childType(type, key), [...path, `f:${key}`], result);
+    walkChanges(own(old, key), own(next, key), childType(type, key), [...path, `f:${key}`], result);
   }
   return true;
+}
+
+function own(fields: Fields, key: string): unknown {
+  return Object.hasOwn(fields, key) ? fields[key] : undefined;
 }
 
 function walkLists(
@@ -232,7 +237,7 @@ export function isSame(a: unknown, b: unknown): boolean {
     return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
   if (!isFields(a) || !isFields(b)) return (a ?? null) === null && (b ?? null) === null;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => isSame(a[key], b[key]));
+  return keys.length === Object.keys(b).length && keys.every((key) => isSame(own(a, key), own(b, key)));
 }
 
 /** Lays one value over another: what the second sets wins. Source: `typed/merge.go`. */
@@ -243,7 +248,10 @@ export function mergeTyped(base: unknown, over: unknown, type: TypeSchema | unde
   if (over === null) return isEmptied(base) || typeof base !== 'object' ? over : base;
   if (isFields(base) && isFields(over)) {
     const result: Fields = { ...base };
-    for (const [key, value] of Object.entries(over)) result[key] = mergeTyped(base[key], value, childType(type, key));
+    for (const [key, value] of Object.entries(over)) {
+      const mine = Object.hasOwn(base, key) ? base[key] : undefined;
+      setOwnField(result, key, mergeTyped(mine, value, childType(type, key)));
+    }
     return result;
   }
   if (Array.isArray(base) && Array.isArray(over) && type?.shape === 'list') return mergeLists(base, over, type);
@@ -328,7 +336,7 @@ export function removePaths(
   for (const [key, inner] of Object.entries(value)) {
     const below = [...path, `f:${key}`];
     if (set.has(below)) continue;
-    result[key] = set.hasBelow(below) ? removePaths(inner, set, childType(type, key), below) : inner;
+    setOwnField(result, key, set.hasBelow(below) ? removePaths(inner, set, childType(type, key), below) : inner);
   }
   return result;
 }

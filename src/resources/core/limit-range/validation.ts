@@ -1,6 +1,7 @@
 import type { LimitRange, LimitRangeItem } from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { qualifiedNameFaults } from '../../../machinery/values/names.ts';
+import { ownField } from '../../../machinery/values/own-field.ts';
 import { parseQuantity, type Quantity } from '../../../machinery/values/quantity.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { allowsOvercommit, checkContainerResourceName, checkResourceName } from '../../checks/resource-names.ts';
@@ -58,7 +59,7 @@ function checkStorage({ type, min, max }: LimitRangeItem, path: string, faults: 
 /** How the amounts of one resource must lie to each other. */
 function checkAmounts(name: string, item: LimitRangeItem, path: string, faults: FieldFaults): void {
   const of = (list: List): Quantity | undefined => {
-    const text = item.type === 'Pod' && list.startsWith('default') ? undefined : item[list]?.[name];
+    const text = item.type === 'Pod' && list.startsWith('default') ? undefined : ownField(item[list], name);
     return text === undefined ? undefined : parseQuantity(text);
   };
   const [max, min, limit, request, ratio] = LISTS.map(of);

@@ -1,4 +1,5 @@
 import type { PodSpec, ResourceClaim, ResourceRequirements } from '../../../generated/api/core/v1.ts';
+import { ownField } from '../../../machinery/values/own-field.ts';
 import { parseQuantity, type Quantity } from '../../../machinery/values/quantity.ts';
 import type { FieldFaults } from '../../checks/field-faults.ts';
 import { checkDnsLabel } from '../../checks/names.ts';
@@ -38,7 +39,7 @@ function checkRequirements(
     const at = `${path}.requests[${name}]`;
     checkName(name, at, faults);
     checkAmount(name, amount, at, faults);
-    checkAgainstLimit(name, amount, limits[name], path, faults);
+    checkAgainstLimit(name, amount, ownField(limits, name), path, faults);
     checkPages(name, amount, at, faults);
   }
   const names = [...Object.keys(limits), ...Object.keys(requests)];
@@ -126,7 +127,7 @@ export function checkPodResources(
   checkCovers(resources.limits, limits, `${at}.limits`, 'limits', faults);
   (spec.containers ?? []).forEach(({ resources: own }, index) => {
     for (const [name, limit] of Object.entries(own?.limits ?? {})) {
-      const whole = resources.limits?.[name];
+      const whole = ownField(resources.limits, name);
       if (whole !== undefined && parseQuantity(limit).compare(parseQuantity(whole)) > 0) {
         const field = `${at}.containers[${index}][${name}].limits`;
         faults.invalid(field, limit, `must be less than or equal to pod limits of ${whole}`);
