@@ -33,10 +33,20 @@ function read<T>(parse: () => T): T {
 }
 
 function requireSelectable({ field }: FieldRequirement, definition: ResourceDefinition): void {
-  if (everyKind.includes(field) || definition.selectableFields[field] !== undefined) return;
-  // Kinds with selectable fields of their own have their own words for it.
-  if (definition.origin === 'custom' || Object.keys(definition.selectableFields).length > 0) {
-    throw badRequest(`field label not supported: ${field}`);
+  if (definition.selectableFields[field] !== undefined) return;
+  const hasOwnWords = definition.origin === 'custom' || Object.keys(definition.selectableFields).length > 0;
+  const { group, version, kind, plural } = definition;
+  // Built-in kinds without namespaces that name their fields do not name this one.
+  const isNamed = everyKind.includes(field);
+  const isMeant = field === 'metadata.name' || definition.namespaced || definition.origin === 'custom' || !hasOwnWords;
+  if (isNamed && isMeant) return;
+  switch (`${group}/${plural}`) {
+    case 'batch/jobs':
+      throw badRequest(`field label ${JSON.stringify(field)} not supported for Job`);
+    case 'resource.k8s.io/resourceslices':
+      throw badRequest(`field label not supported for ${group}/${version}, Kind=${kind}: ${field}`);
+    default:
+      if (hasOwnWords) throw badRequest(`field label not supported: ${field}`);
   }
   const known = everyKind.map((name) => JSON.stringify(name)).join(', ');
   throw badRequest(`${JSON.stringify(field)} is not a known field selector: only ${known}`);

@@ -48,7 +48,7 @@ export function statusRules(definition: ResourceDefinition): UpdateRules {
     },
     metadata: metadataRoundsOf(definition, 'status'),
     validate: (next, previous) => strategy.validateStatusUpdate?.(next, previous) ?? [],
-    warnings: () => [],
+    warnings: (next) => strategy.warningsOnStatusUpdate?.(next) ?? [],
   };
 }
 
@@ -79,11 +79,15 @@ export function keepField(next: AnyObject, previous: AnyObject, field: string): 
 /** Kinds whose annotations count as part of what their controller must observe. Source: `pkg/registry/apps/deployment`. */
 const countsAnnotations = new Set(['apps/deployments']);
 
+/** The same for labels. Source: `pkg/registry/discovery/endpointslice`. */
+const countsLabels = new Set(['discovery.k8s.io/endpointslices']);
+
 function haveSameSpec(next: AnyObject, previous: AnyObject, definition: ResourceDefinition): boolean {
   const fields = new Set([...Object.keys(next), ...Object.keys(previous)]);
   for (const field of ['apiVersion', 'kind', 'metadata']) fields.delete(field);
   if (definition.hasStatus) fields.delete('status');
   for (const field of fields) if (!isSame(next[field], previous[field])) return false;
-  if (!countsAnnotations.has(`${definition.group}/${definition.plural}`)) return true;
-  return isSame(next.metadata.annotations, previous.metadata.annotations);
+  const key = `${definition.group}/${definition.plural}`;
+  if (countsLabels.has(key) && !isSame(next.metadata.labels, previous.metadata.labels)) return false;
+  return !countsAnnotations.has(key) || isSame(next.metadata.annotations, previous.metadata.annotations);
 }

@@ -53,6 +53,7 @@ export interface Strategy<T = KubeObject> {
   /** Sentences for `Warning` headers. */
   warningsOnCreate?(object: T): readonly string[];
   warningsOnUpdate?(next: T, previous: T): readonly string[];
+  warningsOnStatusUpdate?(next: T): readonly string[];
   /**
    * Seconds of grace for a deletion, or undefined to delete at once. Called with the request's wish, if any.
    * Where it answers a number above 0 the object is marked and stays until deleted with 0.

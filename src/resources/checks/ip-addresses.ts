@@ -173,3 +173,12 @@ export function checkEndpointIp(path: string, value: string, faults: FieldFaults
   if (is(4, 0xe00000n, 8n) || is(6, 0xff02n, 112n))
     faults.invalid(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
 }
+
+/** Warns of addresses of a load balancer in an old or unusual notation. */
+export function balancerWarnings(
+  balancer: { readonly ingress?: readonly { readonly ip?: string | undefined }[] | undefined } | undefined,
+): string[] {
+  return (balancer?.ingress ?? []).flatMap(({ ip }, index) =>
+    ip ? ipWarnings(`status.loadBalancer.ingress[${index}]`, ip) : [],
+  );
+}

@@ -77,7 +77,6 @@ export const namespaceResource = defineResource(namespaces, {
   cells: { Status: ({ status }) => status?.phase ?? '' },
   selectableFields: {
     'status.phase': ({ status }) => status?.phase ?? '',
-    name: ({ metadata }) => metadata.name ?? '',
   },
   strategy,
 });

@@ -47,7 +47,6 @@ const classOf = ({ metadata, spec }: PersistentVolumeClaim): string =>
   metadata.annotations?.[BETA_CLASS] ?? spec.storageClassName ?? '';
 
 export const persistentVolumeClaimResource = defineResource(persistentvolumeclaims, {
-  selectableFields: { name: ({ metadata }) => metadata.name ?? '' },
   cells: {
     Status: ({ metadata, status }) => (metadata.deletionTimestamp ? 'Terminating' : (status?.phase ?? '')),
     Volume: ({ spec }) => spec.volumeName ?? '',

@@ -65,7 +65,6 @@ const strategy: Strategy<PersistentVolume> = {
 };
 
 export const persistentVolumeResource = defineResource(persistentvolumes, {
-  selectableFields: { name: ({ metadata }) => metadata.name ?? '' },
   cells: {
     Capacity: ({ spec }) => spec.capacity?.['storage'] ?? '0',
     'Access Modes': ({ spec }) => accessModesText(spec.accessModes),

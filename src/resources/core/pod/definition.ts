@@ -8,6 +8,9 @@ export const podResource = defineResource(pods, {
   generation: 'spec',
   selectableFields: {
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
+    // An old name of the same, and a name that upstream knows without knowing its value.
+    'spec.host': ({ spec }) => spec.nodeName ?? '',
+    'status.podIPs': () => '',
     'spec.restartPolicy': ({ spec }) => spec.restartPolicy ?? '',
     'spec.schedulerName': ({ spec }) => spec.schedulerName ?? '',
     'spec.serviceAccountName': ({ spec }) => spec.serviceAccountName ?? '',

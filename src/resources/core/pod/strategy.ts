@@ -53,6 +53,7 @@ export const podStrategy: Strategy<Pod> = {
     return [...warnings, ...podSpecWarnings(pod.spec, pod.metadata, '')];
   },
   warningsOnUpdate: () => [],
+  warningsOnStatusUpdate: podStatusWarnings,
   gracePeriodSeconds(pod, wished) {
     const { phase } = pod.status ?? {};
     if (!pod.spec.nodeName || phase === 'Failed' || phase === 'Succeeded') return 0;
@@ -62,7 +63,7 @@ export const podStrategy: Strategy<Pod> = {
 };
 
 /** Warnings of a status that names addresses in an odd notation. */
-export function podStatusWarnings({ status }: Pod): readonly string[] {
+function podStatusWarnings({ status }: Pod): readonly string[] {
   return [
     ...(status?.podIPs ?? []).flatMap(({ ip }, index) => ipWarnings(`status.podIPs[${index}].ip`, ip ?? '')),
     ...(status?.hostIPs ?? []).flatMap(({ ip }, index) => ipWarnings(`status.hostIPs[${index}].ip`, ip ?? '')),

@@ -1,6 +1,6 @@
 import type { Service, ServiceSpec } from '../../../generated/api/core/v1.ts';
 import type { Strategy } from '../../../machinery/object/resource-definition.ts';
-import { ipWarnings } from '../../checks/ip-addresses.ts';
+import { balancerWarnings } from '../../checks/ip-addresses.ts';
 import { isSame } from '../../checks/same.ts';
 import { isExternallyAccessible, needsHealthPort } from './kinds-of-service.ts';
 import { validateServiceUpdate } from './update-validation.ts';
@@ -77,11 +77,5 @@ export const serviceStrategy: Strategy<Service> = {
   validateStatusUpdate: validateServiceStatus,
   warningsOnCreate: serviceWarnings,
   warningsOnUpdate: serviceWarnings,
+  warningsOnStatusUpdate: ({ status }) => balancerWarnings(status?.loadBalancer),
 };
-
-/** Warnings of a status with addresses in an odd notation. */
-export function serviceStatusWarnings({ status }: Service): readonly string[] {
-  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
-    ip ? ipWarnings(`status.loadBalancer.ingress[${index}]`, ip) : [],
-  );
-}

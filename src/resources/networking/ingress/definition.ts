@@ -1,5 +1,6 @@
 import type { Ingress } from '../../../generated/api/networking/v1.ts';
 import { ingresses } from '../../../generated/resource-types.ts';
+import { balancerWarnings } from '../../checks/ip-addresses.ts';
 import { defineResource } from '../../define.ts';
 import { specAndStatus } from '../../status-strategy.ts';
 import { CLASS, validateIngress, validateIngressStatus, validateIngressUpdate } from './validation.ts';
@@ -39,6 +40,7 @@ export const ingressResource = defineResource(ingresses, {
     validateCreate: validateIngress,
     validateUpdate: validateIngressUpdate,
     validateStatusUpdate: validateIngressStatus,
+    warningsOnStatusUpdate: ({ status }) => balancerWarnings(status?.loadBalancer),
     warningsOnCreate: ({ metadata, spec }) =>
       metadata.annotations?.[CLASS] !== undefined && spec.ingressClassName === undefined
         ? [`annotation ${JSON.stringify(CLASS)} is deprecated, please use 'spec.ingressClassName' instead`]

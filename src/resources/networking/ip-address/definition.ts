@@ -3,6 +3,7 @@ import { ipaddresses } from '../../../generated/resource-types.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { dns1123SubdomainFaults, pathSegmentFaults } from '../../../machinery/values/names.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { toGoView } from '../../checks/go-view.ts';
 import { checkCanonicalIp } from '../../checks/ip-addresses.ts';
 import { isSame } from '../../checks/same.ts';
 import { defineResource } from '../../define.ts';
@@ -31,7 +32,11 @@ function validate(object: IPAddress): readonly FieldError[] {
 function validateUpdate(next: IPAddress, previous: IPAddress): readonly FieldError[] {
   const faults = new FieldFaults();
   check(next, faults);
-  faults.immutable('spec.parentRef', next.spec.parentRef, previous.spec.parentRef, isSame);
+  const { parentRef } = next.spec;
+  if (!isSame(parentRef, previous.spec.parentRef)) {
+    const shown = parentRef ? toGoView(parentRef, 'networking/v1.ParentReference') : null;
+    faults.invalid('spec.parentRef', shown, 'field is immutable');
+  }
   return faults.list;
 }
 

@@ -8,6 +8,7 @@ import { checkDnsLabel } from '../../checks/names.ts';
 import { roundAmounts } from '../../checks/round-amounts.ts';
 import { checkContainerResources } from '../../core/pod-spec/resources.ts';
 import { checkTolerations } from '../../core/pod-spec/tolerations.ts';
+import { deprecatedLabels } from '../../core/pod-spec/warnings.ts';
 import { defineResource } from '../../define.ts';
 
 /** Source: node/validation (ValidateRuntimeClass). */
@@ -33,15 +34,28 @@ function validate({ handler, overhead, scheduling }: RuntimeClass): readonly Fie
 /** Source: node/validation (ValidateRuntimeClassUpdate). */
 function validateUpdate(next: RuntimeClass, previous: RuntimeClass): readonly FieldError[] {
   const faults = new FieldFaults();
+  faults.add(...validate(next));
   if (next.handler !== previous.handler) faults.invalid('handler', next.handler ?? '', 'field is immutable');
   return faults.list;
 }
 
+/** Source: pkg/api/node/util.go (GetWarningsForRuntimeClass). */
+function labelWarnings({ scheduling }: RuntimeClass): string[] {
+  return Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+    const text = deprecatedLabels[key];
+    return text === undefined ? [] : [`scheduling.nodeSelector: ${text}`];
+  });
+}
+
 export const runtimeClassResource = defineResource(runtimeclasses, {
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: false,
   cells: { Handler: ({ handler }) => handler ?? '' },
   strategy: {
     applyDefaults: ({ overhead }) => roundAmounts(overhead?.podFixed),
     validateCreate: validate,
     validateUpdate,
+    warningsOnCreate: labelWarnings,
+    warningsOnUpdate: labelWarnings,
   },
 });
