@@ -48,5 +48,10 @@ const upstreamFaults = [
 export function isServerFault(answer: WireAnswer): boolean {
   if (answer.kind !== 'bytes' || answer.status < 500 || answer.status === 503 || answer.status === 504) return false;
   const text = (Buffer.isBuffer(answer.body) ? answer.body : Buffer.concat(answer.body)).toString('utf8');
-  return !upstreamFaults.some((pattern) => pattern.test(text));
+  return !isUpstreamFault(text);
+}
+
+/** Whether upstream answers so as well. */
+export function isUpstreamFault(text: string): boolean {
+  return upstreamFaults.some((pattern) => pattern.test(text));
 }
