@@ -5,11 +5,14 @@ import type {
   SubjectAccessReview,
   SubjectAccessReviewStatus,
 } from '../../generated/api/authorization/v1.ts';
-import { type FieldError, fieldInvalid, toAggregateText } from '../../machinery/errors/field-error.ts';
+import { toAggregateText } from '../../machinery/errors/field-error.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { FieldFaults } from '../../resources/checks/field-faults.ts';
 import type { AuthorizationAttributes, Authorizer, User } from '../call.ts';
+import { isSame } from '../registry/equality.ts';
 import type { Creater, CreaterRequest } from '../subresources/creater.ts';
+import { checkSelectors, type ReadSelector, readFieldSelector, readLabelSelector } from './review-selectors.ts';
 
 interface ReviewDeps {
   readonly authorizer: Authorizer;
@@ -20,7 +23,10 @@ export function subjectAccessReviewCreater(deps: ReviewDeps): Creater {
   return {
     async create(object, request) {
       const review = object as unknown as SubjectAccessReview;
-      demand([...validateSubject(review), ...validateAttributes(review.spec)]);
+      const faults = new FieldFaults();
+      checkSpec(review.spec, faults, { subject: true });
+      checkMetadata(object, faults, 'must be empty');
+      demand(faults);
       return { object: await judge(object, toUser(review), request, deps) };
     },
   };
@@ -32,14 +38,17 @@ export function localSubjectAccessReviewCreater(deps: ReviewDeps): Creater {
     async create(object, request) {
       const review = object as unknown as SubjectAccessReview;
       const { namespace } = request.key;
-      const faults: FieldError[] = [...validateSubject(review), ...validateAttributes(review.spec)];
-      const wanted = review.spec?.resourceAttributes?.namespace ?? '';
-      if (review.spec?.resourceAttributes !== undefined && wanted !== (object.metadata.namespace ?? '')) {
-        faults.push(fieldInvalid('spec.resourceAttributes.namespace', wanted, 'must match metadata.namespace'));
+      const faults = new FieldFaults();
+      checkSpec(review.spec, faults, { subject: true });
+      const { namespace: own = '', ...rest } = object.metadata;
+      checkMetadata({ ...object, metadata: rest }, faults, 'must be empty except for namespace', object.metadata);
+      const resource = review.spec?.resourceAttributes;
+      if (resource !== undefined && (resource.namespace ?? '') !== own) {
+        faults.invalid('spec.resourceAttributes.namespace', resource.namespace ?? '', 'must match metadata.namespace');
       }
       if (review.spec?.nonResourceAttributes !== undefined) {
         const value = toGoValue(review.spec.nonResourceAttributes);
-        faults.push(fieldInvalid('spec.nonResourceAttributes', value, 'disallowed on this kind of request'));
+        faults.invalid('spec.nonResourceAttributes', value, 'disallowed on this kind of request');
       }
       demand(faults);
       if (namespace === '') throw badRequest('namespace is required on this type: ');
@@ -53,7 +62,10 @@ export function selfSubjectAccessReviewCreater(deps: ReviewDeps): Creater {
   return {
     async create(object, request) {
       const review = object as unknown as SelfSubjectAccessReview;
-      demand(validateAttributes(review.spec));
+      const faults = new FieldFaults();
+      checkSpec(review.spec, faults, { subject: false });
+      checkMetadata(object, faults, 'must be empty');
+      demand(faults);
       return { object: await judge(object, request.user, request, deps) };
     },
   };
@@ -67,12 +79,16 @@ interface ReviewSpec {
 async function judge(object: AnyObject, user: User, request: CreaterRequest, deps: ReviewDeps): Promise<AnyObject> {
   await request.validate(object);
   const spec = object['spec'] as ReviewSpec;
-  const { verdict, reason, error } = await deps.authorizer.authorize(user, toAttributes(spec), request.signal);
+  const resource = spec.resourceAttributes;
+  const selectors = resource === undefined ? [] : [readFieldSelector(resource), readLabelSelector(resource)];
+  const wanted = toAttributes(spec, selectors);
+  const { verdict, reason, error } = await deps.authorizer.authorize(user, wanted, request.signal);
+  const errors = [error, ...selectors.map(({ fault }) => fault)].filter((text) => text !== undefined);
   const status: SubjectAccessReviewStatus = {
     allowed: verdict === 'allow',
     ...(verdict === 'deny' ? { denied: true } : {}),
     ...(reason === '' ? {} : { reason }),
-    ...(error === undefined ? {} : { evaluationError: error }),
+    ...(errors.length === 0 ? {} : { evaluationError: errors.join('; ') }),
   };
   return { ...object, status };
 }
@@ -82,7 +98,7 @@ function toUser(review: SubjectAccessReview): User {
   return { name: user, uid, groups, extra: extra as User['extra'] };
 }
 
-function toAttributes(spec: ReviewSpec): AuthorizationAttributes {
+function toAttributes(spec: ReviewSpec, [fields, labels]: readonly ReadSelector[]): AuthorizationAttributes {
   const resource = spec.resourceAttributes;
   if (resource === undefined) {
     const { path = '', verb = '' } = spec.nonResourceAttributes ?? {};
@@ -94,41 +110,46 @@ function toAttributes(spec: ReviewSpec): AuthorizationAttributes {
     verb: resource.verb ?? '',
     path: '',
     group: resource.group ?? '',
-    version: resource.version ?? '',
+    version: resource.version || '*',
     namespace: resource.namespace ?? '',
     resource: resource.resource ?? '',
     subresource: resource.subresource ?? '',
     name: resource.name ?? '',
-    fieldSelector: resource.fieldSelector?.rawSelector,
-    labelSelector: resource.labelSelector?.rawSelector,
+    fieldSelector: fields?.text,
+    labelSelector: labels?.text,
   };
 }
 
-function validateSubject(review: SubjectAccessReview): readonly FieldError[] {
-  const { user, groups } = review.spec ?? {};
-  if (user || (groups ?? []).length > 0) return [];
-  return [fieldInvalid('spec.user', '', 'at least one of user or group must be specified')];
+interface CheckedSpec extends ReviewSpec {
+  readonly user?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
 }
 
-function validateAttributes(spec: ReviewSpec | undefined): readonly FieldError[] {
+/** Source: `pkg/apis/authorization/validation/validation.go`. */
+function checkSpec(
+  spec: CheckedSpec | undefined,
+  faults: FieldFaults,
+  { subject }: { readonly subject: boolean },
+): void {
   const resource = spec?.resourceAttributes;
   const other = spec?.nonResourceAttributes;
   if (resource !== undefined && other !== undefined) {
     const text = 'cannot be specified in combination with resourceAttributes';
-    return [fieldInvalid('spec.nonResourceAttributes', toGoValue(other), text)];
+    faults.invalid('spec.nonResourceAttributes', toGoValue(other), text);
   }
   if (resource === undefined && other === undefined) {
     const text = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
-    return [fieldInvalid('spec.resourceAttributes', null, text)];
+    faults.invalid('spec.resourceAttributes', null, text);
   }
-  const faults: FieldError[] = [];
-  for (const field of ['fieldSelector', 'labelSelector'] as const) {
-    const selector = resource?.[field];
-    if (!selector?.rawSelector || (selector.requirements ?? []).length === 0) continue;
-    const path = `spec.resourceAttributes.${field}.rawSelector`;
-    faults.push(fieldInvalid(path, selector.rawSelector, 'may not specified at the same time as requirements'));
+  if (subject && !spec?.user && (spec?.groups ?? []).length === 0) {
+    faults.invalid('spec.user', '', 'at least one of user or group must be specified');
   }
-  return faults;
+  if (resource !== undefined) checkSelectors(resource, faults);
+}
+
+function checkMetadata(object: AnyObject, faults: FieldFaults, why: string, shown = object.metadata): void {
+  const { managedFields: _managers, ...metadata } = object.metadata;
+  if (!isSame(metadata, {})) faults.invalid('metadata', shown, why);
 }
 
 /** Go shows its internal type here, whose fields have no JSON names. */
@@ -137,13 +158,13 @@ function toGoValue(attributes: NonResourceAttributes): unknown {
 }
 
 /** Upstream gives these faults no kind. */
-function demand(faults: readonly FieldError[]): void {
-  if (faults.length === 0) return;
-  const causes = faults.map((fault) => ({ reason: fault.reason, message: fault.text(), field: fault.field }));
+function demand({ list }: FieldFaults): void {
+  if (list.length === 0) return;
+  const causes = list.map((fault) => ({ reason: fault.reason, message: fault.text(), field: fault.field }));
   throw new StatusError({
     code: 422,
     reason: 'Invalid',
-    message: `.authorization.k8s.io "" is invalid: ${toAggregateText(faults)}`,
+    message: `.authorization.k8s.io "" is invalid: ${toAggregateText(list)}`,
     details: { group: 'authorization.k8s.io', causes },
   });
 }
