@@ -1,0 +1,77 @@
+import type { Clock } from '../../std/clock.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Row } from '../kine-rows.ts';
+import { type BackupCounts, type BackupEntry, BackupError, openBackup, writeBackup } from './backup-file.ts';
+import { renewedRows } from './renewed-rows.ts';
+
+/** A table as it was at one moment, read while others write. */
+export interface TableSnapshot extends AsyncDisposable {
+  /** The highest id that was given out. */
+  readonly sequence: number;
+  /** All rows in the order of their ids. */
+  rows(): AsyncIterable<Row> | Iterable<Row>;
+}
+
+/** Writes what an endpoint holds, and files beside it, into one file. @throws BackupError, StorageError */
+export async function backUp(
+  endpoint: Endpoint,
+  target: { readonly path: string; readonly files: readonly BackupEntry[]; readonly clock: Clock },
+): Promise<BackupCounts> {
+  await using snapshot = await openSnapshot(endpoint);
+  return await writeBackup(target.path, {
+    header: { madeMs: target.clock.nowMs(), sequence: snapshot.sequence },
+    files: target.files,
+    rows: snapshot.rows(),
+  });
+}
+
+/**
+ * Makes the table of an endpoint from a backup, all or nothing; one that is there is never touched.
+ *
+ * @param options.keepsRevisions - Restore the log row by row, for a move of a server that is stopped. Otherwise clients
+ *   are made to read anew, as {@link renewedRows} tells.
+ * @returns the files of the backup, for the caller to put in place.
+ * @throws BackupError, StorageError
+ */
+export async function restore(
+  path: string,
+  endpoint: Endpoint,
+  options: { readonly keepsRevisions: boolean },
+): Promise<{ readonly rows: number; readonly files: readonly BackupEntry[] }> {
+  const backup = await openBackup(path);
+  const { sequence } = backup.header;
+  const rows = options.keepsRevisions ? backup.rows() : renewedRows(() => backup.rows(), sequence);
+  const files: BackupEntry[] = [];
+  for await (const file of backup.files()) files.push(file);
+  return { rows: await fill(endpoint, { rows, sequence }), files };
+}
+
+async function openSnapshot(endpoint: Endpoint): Promise<TableSnapshot> {
+  switch (endpoint.engine) {
+    case 'sqlite':
+      return (await import('../sqlite/copy-table.ts')).openSqliteSnapshot(endpoint.path);
+    case 'postgres':
+      return await (await import('../postgres/copy-table.ts')).openPostgresSnapshot(endpoint.settings);
+    default:
+      throw withoutTable(endpoint);
+  }
+}
+
+async function fill(endpoint: Endpoint, content: { rows: AsyncIterable<Row>; sequence: number }): Promise<number> {
+  switch (endpoint.engine) {
+    case 'sqlite':
+      return await (await import('../sqlite/copy-table.ts')).fillSqlite(endpoint.path, content);
+    case 'postgres':
+      return await (await import('../postgres/copy-table.ts')).fillPostgres(endpoint.settings, content);
+    default:
+      throw withoutTable(endpoint);
+  }
+}
+
+function withoutTable(endpoint: Extract<Endpoint, { engine: 'memory' | 'unsupported' }>): BackupError {
+  return new BackupError(
+    endpoint.engine === 'memory'
+      ? 'memory:// keeps nothing that could be backed up'
+      : `--datastore-endpoint: ${endpoint.why}`,
+  );
+}
