@@ -42,6 +42,8 @@ export async function buildProgram(): Promise<Command> {
     (await import('./join.ts')).addJoin,
     (await import('./delete.ts')).addDelete,
     (await import('./server.ts')).addServer,
+    (await import('./backup.ts')).addBackup,
+    (await import('./restore.ts')).addRestore,
     (await import('./operator.ts')).addOperator,
     addCompletion,
   ];
