@@ -164,7 +164,7 @@ function subresourcesOf(path: string, deps: BuiltinDeps): MakeSubresources | und
         }),
       });
     case 'certificates.k8s.io/certificatesigningrequests':
-      return (parts) => ({ approval: partHandlers(parts, 'approval', approvalRules(parts.definition)) });
+      return (parts) => ({ approval: partHandlers(parts, 'approval', approvalRules) });
     default:
       return undefined;
   }

@@ -1,6 +1,10 @@
+import type { CertificateSigningRequest } from '../../generated/api/certificates/v1.ts';
 import type { Namespace } from '../../generated/api/core/v1.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
-import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import {
+  prepareForApproval,
+  validateApproval,
+} from '../../resources/certificates/certificate-signing-request/definition.ts';
 import { validateFinalize } from '../../resources/core/namespace/definition.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import { keepField, type UpdateRules } from '../registry/update-rules.ts';
@@ -17,20 +21,15 @@ export function finalizeRules(): UpdateRules {
 }
 
 /** What an update through `certificatesigningrequests/approval` may change: the conditions that approve or deny. */
-export function approvalRules(definition: ResourceDefinition): UpdateRules {
-  return {
-    prepare(next, previous) {
-      keepField(next, previous, 'spec');
-      const conditions = (next['status'] as { conditions?: unknown } | undefined)?.conditions;
-      const before = (previous['status'] ?? {}) as Record<string, unknown>;
-      const { conditions: _before, ...status } = cloneJson(before);
-      next['status'] = conditions === undefined ? status : { ...status, conditions };
-    },
-    metadata: 'WU',
-    validate: (next, previous) => definition.strategy.validateStatusUpdate?.(next, previous) ?? [],
-    warnings: () => [],
-  };
-}
+export const approvalRules: UpdateRules = {
+  prepare(next, previous) {
+    prepareForApproval(next as unknown as CertificateSigningRequest, previous as unknown as CertificateSigningRequest);
+  },
+  metadata: 'WU',
+  validate: (next, previous) =>
+    validateApproval(next as unknown as CertificateSigningRequest, previous as unknown as CertificateSigningRequest),
+  warnings: () => [],
+};
 
 /** The metadata that an update of a pod's subresource may touch: none but the revision and managed fields. */
 export function keepPodBut(

@@ -35,9 +35,9 @@ export function checkSubdomainWithUnderscore(path: string, value: string, faults
 
 /** The driver of a CSI volume. Source: core/validation (ValidateCSIDriverName). */
 export function checkCsiDriverName(path: string, value: string | undefined, faults: FieldFaults): void {
-  if (!value) faults.required(path);
-  if ((value ?? '').length > 63) faults.tooLong(path, 63);
-  faults.invalidFor(path, value ?? '', dns1123SubdomainFaults((value ?? '').toLowerCase()));
+  if (!value) return faults.required(path);
+  if (value.length > 63) faults.tooLong(path, 63);
+  faults.invalidFor(path, value, dns1123SubdomainFaults(value.toLowerCase()));
 }
 
 /** `example.com/name`: who signs certificates. Source: core/validation/names.go (ValidateSignerName). */
