@@ -182,7 +182,9 @@ function toProperty({ schemas, typeName }: Owner, [, name, type, flags, extra]: 
   const zero = single && !(flags & POINTER) ? zeroOf(type, (flags & ALWAYS) !== 0) : undefined;
   const given = extra?.default ?? zero;
   if (given !== undefined) hints['default'] = given;
-  const description = schemas.descriptions.ofField(typeName, name);
+  // Of fields that are structs the library lost what they say of themselves; what the struct is for is left.
+  const description =
+    schemas.descriptions.ofField(typeName, name) ?? (single ? describeType(schemas, type) : undefined);
   const value = toValue(schemas, type);
   if (single) return withHints(described(value, description), hints);
   const shape = flags & MAP ? { type: 'object', additionalProperties: value } : { type: 'array', items: value };
@@ -208,6 +210,11 @@ function withHints(schema: Schema, hints: Schema): Schema {
   const { $ref, ...rest } = { ...schema, ...hints };
   if ($ref === undefined || Object.keys(rest).length === 0) return { ...schema, ...hints };
   return { allOf: [{ $ref }], ...rest };
+}
+
+function describeType(schemas: Schemas, type: string): string | undefined {
+  if (type in scalars) return undefined;
+  return schemas.descriptions.ofType(type.includes('.') ? type : `meta/v1.${type}`);
 }
 
 function toValue(schemas: Schemas, type: string): Schema {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { type DescriptionTable, packageFolder, plainName, readPackageDescriptions } from './package-descriptions.ts';
 
 /** What types and fields are for, in words. */
@@ -11,34 +10,14 @@ export interface Descriptions {
   ofField(typeName: string, field: string): string | undefined;
 }
 
-const compress = promisify<Buffer, object, Buffer>(brotliCompress);
-const decompress = promisify<Buffer, Buffer>(brotliDecompress);
-
 /** Beside the bundle, which has no packages to read. */
 const PACKED = new URL('./descriptions.json.br', import.meta.url);
 
 /**
- * Lends descriptions to those who build documents. Between two of them they lie packed, and nothing is read before the
- * first: from the file that the bundle brings along, else from the documentation of the installed client library.
- * Without either there are none.
+ * The packed table, from the file that the bundle brings along, else from the documentation of the installed client
+ * library, which takes some tenths of a second. Undefined without either.
  */
-export class DescriptionShelf {
-  readonly #packed: () => Promise<Buffer | undefined>;
-  #kept: Promise<Buffer | undefined> | undefined;
-
-  /** @param packed - Where the packed table comes from, other than usual. */
-  constructor(packed: () => Promise<Buffer | undefined> = findPacked) {
-    this.#packed = packed;
-  }
-
-  async lend(): Promise<Descriptions> {
-    this.#kept ??= this.#packed();
-    const packed = await this.#kept;
-    return packed === undefined ? none : fromTable(await unpackDescriptions(packed));
-  }
-}
-
-async function findPacked(): Promise<Buffer | undefined> {
+export async function findPackedDescriptions(): Promise<Buffer | undefined> {
   try {
     return await readFile(PACKED);
   } catch {
@@ -48,20 +27,22 @@ async function findPacked(): Promise<Buffer | undefined> {
 
 async function packInstalled(): Promise<Buffer | undefined> {
   try {
-    return await packDescriptions(await readPackageDescriptions(packageFolder()), { quality: 5 });
+    return packDescriptions(await readPackageDescriptions(packageFolder()), { quality: 5 });
   } catch {
     return undefined;
   }
 }
 
 /** @param options.quality - Of brotli: 5 is quick, 11 small. */
-export async function packDescriptions(table: DescriptionTable, options: { quality: number }): Promise<Buffer> {
+export function packDescriptions(table: DescriptionTable, options: { quality: number }): Buffer {
   const params = { [constants.BROTLI_PARAM_QUALITY]: options.quality, [constants.BROTLI_PARAM_LGWIN]: 20 };
-  return await compress(Buffer.from(JSON.stringify(table)), { params });
+  return brotliCompressSync(JSON.stringify(table), { params });
 }
 
-async function unpackDescriptions(packed: Buffer): Promise<DescriptionTable> {
-  return JSON.parse((await decompress(packed)).toString('utf8')) as DescriptionTable;
+/** Descriptions to look up; without a table there are none. */
+export function unpackDescriptions(packed: Uint8Array | undefined): Descriptions {
+  if (packed === undefined) return none;
+  return fromTable(JSON.parse(brotliDecompressSync(packed).toString('utf8')) as DescriptionTable);
 }
 
 const none: Descriptions = { ofType: () => undefined, ofField: () => undefined };

@@ -1,20 +1,13 @@
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { Worker } from 'node:worker_threads';
+import { gunzip } from 'node:zlib';
 import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
 import { customresourcedefinitions } from '../../generated/resource-types.ts';
 import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog, ServedVersion } from '../served-resources.ts';
-import { DescriptionShelf } from './descriptions.ts';
-import type { DocumentSources } from './documents.ts';
-
-/** A document as it is kept: zipped, since it is seldom asked for and large. */
-export interface Kept {
-  /** SHA-512 of what is inside, in capital hexadecimal digits. */
-  readonly hash: string;
-  readonly zipped: Buffer;
-}
+import type { DocumentJob, DocumentResult, Kept } from './document-job.ts';
+import type { DocumentedVersion } from './documents.ts';
 
 /** A group's version whose document there is. */
 export interface Shelfmark {
@@ -24,10 +17,12 @@ export interface Shelfmark {
   readonly version: ServedVersion;
 }
 
+/** Builds documents somewhere. */
+export type RunJob = (job: DocumentJob) => Promise<DocumentResult>;
+
 type Crd = CustomResourceDefinition & KubeObject;
 
-const pack = promisify<Buffer, Buffer>(gzip);
-const unpack = promisify<Buffer, Buffer>(gunzip);
+const unpack = promisify<Uint8Array, Buffer>(gunzip);
 
 /** The bytes of a document. */
 export async function unpackDocument({ zipped }: Kept): Promise<Buffer> {
@@ -36,18 +31,19 @@ export async function unpackDocument({ zipped }: Kept): Promise<Buffer> {
 
 /**
  * Documents, built when somebody asks, from the table of types and the definitions of custom kinds, and kept until what
- * they are made of changes. All of them take a tenth of a second.
+ * they are made of changes.
  */
 export class DocumentLibrary {
   readonly #catalog: ResourceCatalog;
   readonly #reader: ObjectReader;
-  readonly #descriptions: DescriptionShelf;
+  readonly #runJob: RunJob;
   readonly #kept = new Map<string, { readonly madeOf: string; readonly document: Promise<Kept> }>();
+  #descriptions: Uint8Array | undefined;
 
-  constructor(catalog: ResourceCatalog, reader: ObjectReader, descriptions = new DescriptionShelf()) {
+  constructor(catalog: ResourceCatalog, reader: ObjectReader, runJob: RunJob = runInThread) {
     this.#catalog = catalog;
     this.#reader = reader;
-    this.#descriptions = descriptions;
+    this.#runJob = runJob;
   }
 
   all(): readonly Shelfmark[] {
@@ -64,68 +60,98 @@ export class DocumentLibrary {
 
   /** The hash of each document by its path. */
   async hashes(): Promise<ReadonlyMap<string, string>> {
-    const crds = await this.#crds();
     const marks = this.all();
+    const documents = await this.#v3(marks);
     const served = new Set(marks.map(({ path }) => `v3 ${path}`));
     for (const key of this.#kept.keys()) if (key.startsWith('v3 ') && !served.has(key)) this.#kept.delete(key);
-    const hashes = new Map<string, string>();
-    // One after the other: between two of them, others get their turn.
-    for (const mark of marks) hashes.set(mark.path, (await this.#keepV3(mark, crds)).hash);
-    return hashes;
+    return new Map(marks.map(({ path }, index) => [path, (documents[index] as Kept).hash]));
   }
 
   /** One group's version in OpenAPI 3.0. */
   async v3(mark: Shelfmark): Promise<Kept> {
-    return await this.#keepV3(mark, await this.#crds());
+    const [document] = await this.#v3([mark]);
+    return document as Kept;
   }
 
   /** All groups in OpenAPI 2.0. */
   async v2(form: 'json' | 'protobuf'): Promise<Kept> {
     const crds = await this.#crds();
     const marks = this.all();
-    return await this.#keep(`v2 ${form}`, marks.map((mark) => madeOf(mark, crds)).join('\n'), async () => {
-      const [{ toApiDocument }, { toV2 }] = await Promise.all([import('./documents.ts'), import('./v2.ts')]);
-      const sources = await this.#sources(crds);
-      const document = toV2(marks.map(({ version }) => toApiDocument(version, sources)));
-      if (form === 'json') return Buffer.from(JSON.stringify(document));
-      const { encodeV2 } = await import('./v2-protobuf.ts');
-      return encodeV2(document);
-    });
-  }
-
-  async #keepV3(mark: Shelfmark, crds: readonly Crd[]): Promise<Kept> {
-    return await this.#keep(`v3 ${mark.path}`, madeOf(mark, crds), async () => {
-      const { toApiDocument, toV3 } = await import('./documents.ts');
-      return Buffer.from(JSON.stringify(toV3(toApiDocument(mark.version, await this.#sources(crds)))));
-    });
-  }
-
-  async #keep(key: string, made: string, build: () => Promise<Buffer>): Promise<Kept> {
+    const key = `v2 ${form}`;
+    const made = marks.map((mark) => madeOf(mark, crds)).join('\n');
     const known = this.#kept.get(key);
     if (known?.madeOf === made) return await known.document;
-    const document = build().then(async (bytes) => ({
-      hash: createHash('sha512').update(bytes).digest('hex').toUpperCase(),
-      zipped: await pack(bytes),
-    }));
+    const documents = this.#build({ form: `v2-${form}`, versions: marks.map(toDocumented), crds });
+    return await this.#keep(
+      key,
+      made,
+      documents.then(([document]) => document as Kept),
+    );
+  }
+
+  /** What is not there yet is built in one go. */
+  async #v3(marks: readonly Shelfmark[]): Promise<readonly Kept[]> {
+    const crds = await this.#crds();
+    const missing = marks.filter((mark) => this.#kept.get(`v3 ${mark.path}`)?.madeOf !== madeOf(mark, crds));
+    if (missing.length > 0) {
+      const groups = new Set(missing.map(({ group }) => group));
+      const own = crds.filter(({ spec }) => groups.has(spec.group));
+      const documents = this.#build({ form: 'v3', versions: missing.map(toDocumented), crds: own });
+      for (const [index, mark] of missing.entries()) {
+        const document = documents.then((all) => all[index] as Kept);
+        void this.#keep(`v3 ${mark.path}`, madeOf(mark, crds), document).catch(() => undefined);
+      }
+    }
+    return await Promise.all(marks.map(({ path }) => this.#kept.get(`v3 ${path}`)?.document as Promise<Kept>));
+  }
+
+  async #build(job: DocumentJob): Promise<readonly Kept[]> {
+    const { documents, descriptions } = await this.#runJob({ ...job, descriptions: this.#descriptions });
+    this.#descriptions = descriptions;
+    return documents;
+  }
+
+  async #keep(key: string, made: string, document: Promise<Kept>): Promise<Kept> {
     this.#kept.set(key, { madeOf: made, document });
-    document.catch(() => this.#kept.delete(key));
-    return await document;
+    try {
+      return await document;
+    } catch (error) {
+      if (this.#kept.get(key)?.document === document) this.#kept.delete(key);
+      throw error;
+    }
   }
 
   async #crds(): Promise<readonly Crd[]> {
     return await this.#reader.list(customresourcedefinitions as ResourceType<Crd>);
   }
+}
 
-  async #sources(crds: readonly Crd[]): Promise<DocumentSources> {
-    return {
-      findCrd: (group, plural) => crds.find(({ spec }) => spec.group === group && spec.names.plural === plural),
-      descriptions: await this.#descriptions.lend(),
-    };
-  }
+/** Runs a job in a thread of its own, so that requests need not wait and no memory stays behind. */
+async function runInThread(job: DocumentJob): Promise<DocumentResult> {
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const worker = new Worker(new URL(`./document-worker.${ending}`, import.meta.url), { workerData: job });
+  return await new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`the thread that builds documents ended with ${code}`)));
+  });
 }
 
 function pathOf(group: string, version: string): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`;
+}
+
+function toDocumented({ version: { resources } }: Shelfmark): DocumentedVersion {
+  return {
+    resources: resources.map(({ definition, verbs, subresources }) => {
+      const { group, version, kind, plural, namespaced, listKind, origin } = definition;
+      return {
+        definition: { group, version, kind, plural, namespaced, listKind, origin },
+        verbs,
+        subresources: subresources.map((subresource) => ({ ...subresource })),
+      };
+    }),
+  };
 }
 
 /** Changes whenever the document does. */

@@ -1,8 +1,9 @@
 import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
 import { toApiVersion } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import { KUBERNETES_VERSION } from '../../machinery/object/version.ts';
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
-import type { ServedResourceEntry, ServedVersion } from '../served-resources.ts';
+import type { ServedSubresource } from '../served-resources.ts';
 import { addBuiltin, refTo, type Schema, type Schemas } from './builtin-schemas.ts';
 import { addCustom } from './custom-schemas.ts';
 import type { Descriptions } from './descriptions.ts';
@@ -12,6 +13,20 @@ import { addPaths, type Paths, type ResourceSchemas } from './operations.ts';
 export type FindCrd = (group: string, plural: string) => CustomResourceDefinition | undefined;
 
 const PATCH = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
+
+/** What documents tell of a resource; plain data. */
+export interface DocumentedResource {
+  readonly definition: Pick<
+    ResourceDefinition,
+    'group' | 'version' | 'kind' | 'plural' | 'namespaced' | 'listKind' | 'origin'
+  >;
+  readonly verbs: readonly string[];
+  readonly subresources: readonly ServedSubresource[];
+}
+
+export interface DocumentedVersion {
+  readonly resources: readonly DocumentedResource[];
+}
 
 /** Paths and schemas of one group and version. */
 export interface ApiDocument {
@@ -26,7 +41,10 @@ export interface DocumentSources {
 }
 
 /** Builds what a group and version has to say of itself. Takes some milliseconds: keep bytes, not the result. */
-export function toApiDocument({ resources }: ServedVersion, { findCrd, descriptions }: DocumentSources): ApiDocument {
+export function toApiDocument(
+  { resources }: DocumentedVersion,
+  { findCrd, descriptions }: DocumentSources,
+): ApiDocument {
   const paths: Paths = {};
   const schemas: Schemas = { byName: new Map(), descriptions };
   const verbs = new Set(resources.flatMap((entry) => [entry, ...entry.subresources].flatMap((each) => each.verbs)));
@@ -57,7 +75,7 @@ export function toApiDocument({ resources }: ServedVersion, { findCrd, descripti
 
 function kindsOf(
   schemas: Schemas,
-  { definition }: ServedResourceEntry,
+  { definition }: DocumentedResource,
   findCrd: FindCrd,
 ): { readonly item: Schema; readonly list: Schema } | undefined {
   const { group, version, kind, listKind } = definition;

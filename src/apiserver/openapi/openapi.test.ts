@@ -219,6 +219,7 @@ describe('/openapi/v2', () => {
     };
     assert.deepEqual(DeploymentSpec.properties.strategy, {
       $ref: '#/definitions/io.k8s.api.apps.v1.DeploymentStrategy',
+      description: 'DeploymentStrategy describes how to replace existing pods with new ones.',
       'x-kubernetes-patch-strategy': 'retainKeys',
     });
     assert.equal(Deployment.properties.kind.type, 'string');

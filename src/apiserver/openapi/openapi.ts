@@ -3,7 +3,8 @@ import { StatusError } from '../../machinery/errors/status-error.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog } from '../served-resources.ts';
-import { DocumentLibrary, type Kept, type Shelfmark, unpackDocument } from './document-library.ts';
+import type { Kept } from './document-job.ts';
+import { DocumentLibrary, type Shelfmark, unpackDocument } from './document-library.ts';
 
 export interface OpenApiOptions {
   readonly catalog: ResourceCatalog;
@@ -83,7 +84,13 @@ async function toAnswer(
   }
   if (call.header('accept-encoding')?.includes('gzip') ?? false) {
     const zipped = { ...headers, 'Content-Encoding': 'gzip' };
-    return { kind: 'bytes', status: 200, contentType, headers: zipped, body: kept.zipped };
+    return {
+      kind: 'bytes',
+      status: 200,
+      contentType,
+      headers: zipped,
+      body: Buffer.from(kept.zipped.buffer, kept.zipped.byteOffset, kept.zipped.length),
+    };
   }
   return { kind: 'bytes', status: 200, contentType, headers, body: await unpackDocument(kept) };
 }

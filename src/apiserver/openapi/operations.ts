@@ -1,7 +1,8 @@
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
 import { REPEATED, rowsOf } from '../../machinery/schema/schema-table.ts';
-import type { ServedResourceEntry, ServedSubresource } from '../served-resources.ts';
+import type { ServedSubresource } from '../served-resources.ts';
 import { type GroupVersionKindEntry, type Schema, scalarSchema } from './builtin-schemas.ts';
+import type { DocumentedResource } from './documents.ts';
 
 export interface ResourceSchemas {
   readonly item: Schema;
@@ -75,7 +76,7 @@ const returnsDeleted: ReadonlySet<string> = new Set([
 ]);
 
 /** The paths of a resource with what each of them takes and gives. Source: apiserver `pkg/endpoints/installer.go`. */
-export function addPaths(paths: Paths, entry: ServedResourceEntry, schemas: ResourceSchemas): void {
+export function addPaths(paths: Paths, entry: DocumentedResource, schemas: ResourceSchemas): void {
   const { definition, verbs } = entry;
   const { group, version, kind, plural, namespaced } = definition;
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
@@ -83,7 +84,7 @@ export function addPaths(paths: Paths, entry: ServedResourceEntry, schemas: Reso
   const collection = `${root}${scope}/${plural}`;
   const scoped = namespaced ? [pathParameter('namespace')] : [];
   const maker = new OperationMaker({ group, version, kind }, namespaced ? 'Namespaced' : '');
-  const has = (verb: string): boolean => verbs.includes(verb as never);
+  const has = (verb: string): boolean => verbs.includes(verb);
   const custom = definition.origin === 'custom';
   const types = custom ? answers.slice(0, 2) : answers;
   const patchTypes = custom ? patches.filter((type) => !type.includes('strategic')) : patches;
