@@ -119,7 +119,9 @@ export class Conversationalist implements Disposable {
     const headers = {
       Accept: step.accept ?? 'application/json',
       'User-Agent': 'conversation/1',
-      ...(body === undefined ? {} : { 'Content-Type': step.type ?? 'application/json' }),
+      ...(body === undefined
+        ? {}
+        : { 'Content-Type': step.type ?? 'application/json', 'Content-Length': Buffer.byteLength(body) }),
       ...(step.as === undefined ? {} : { 'Impersonate-User': step.as }),
       ...(step.groups === undefined ? {} : { 'Impersonate-Group': [...step.groups] }),
       ...(step.bearer ? { Authorization: `Bearer ${step.bearer}` } : {}),
