@@ -109,7 +109,7 @@ export class Conversationalist implements Disposable {
       checkAnswer(step, answer);
       return answer;
     };
-    return step.until === true ? await eventually(check) : await check();
+    return step.until === true ? await eventually(check, { pauseMs: 20 }) : await check();
   }
 
   async #ask(step: Step): Promise<Answer> {

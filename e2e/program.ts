@@ -53,15 +53,23 @@ export function freePort(): Promise<number> {
   });
 }
 
+export interface Patience {
+  /** Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Between two tries. Default 200. */
+  readonly pauseMs?: number;
+}
+
 /** Repeats a check until it passes or the time is over; the last failure is what is thrown. */
-export async function eventually<T>(check: () => Promise<T>, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T>, patience: Patience = {}): Promise<T> {
+  const { timeoutMs = 30_000, pauseMs = 200 } = patience;
   const endMs = Date.now() + timeoutMs;
   for (;;) {
     try {
       return await check();
     } catch (error) {
       if (Date.now() > endMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 }

@@ -201,7 +201,7 @@ describe('kubectl describe', () => {
       'hpa web': /resource cpu on pods +\(as a percentage of request\): +<unknown> \/ 50%/,
     };
     for (const [what, shown] of Object.entries(lines)) {
-      await eventually(async () => assert.match(await kubectl(`describe ${what}`), shown, what), 10_000);
+      await eventually(async () => assert.match(await kubectl(`describe ${what}`), shown, what));
     }
   });
 });
