@@ -114,19 +114,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     }),
   );
   admission.set(
-    createAdmissionChain([
-      ...builtinPlugins({
-        ...seams,
-        client,
-        clock,
-        authorizer,
-        readSubject: options.readRequestSubject,
-        configured: [
-          ...(options.admission === undefined ? [] : await make(options.admission, seams)),
-          ...authorizationPlugins,
-        ],
-      }),
-    ]),
+    createAdmissionChain(
+      await builtinPlugins(
+        {
+          ...seams,
+          client,
+          clock,
+          authorizer,
+          readSubject: options.readRequestSubject,
+          configured: [
+            ...(options.admission === undefined ? [] : await make(options.admission, seams)),
+            ...authorizationPlugins,
+          ],
+        },
+        options.admissionPlugins,
+      ),
+    ),
   );
   const handle = createChain({
     logger,

@@ -4,6 +4,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AdmissionPlugin } from './admission/admission.ts';
 import type { ReadRequestSubject } from './admission/plugins/certificate-requests.ts';
+import type { PluginSelection } from './admission/plugins/index.ts';
 import type { ObjectFeed } from './authz/object-feed.ts';
 import type { ExtensionAuthentication } from './bootstrap/bootstrap.ts';
 import type {
@@ -58,7 +59,9 @@ export interface ApiServerOptions {
   readonly otherPaths?: ((seams: ServerSeams) => OtherPaths | Promise<OtherPaths>) | undefined;
   /** Groups that other servers serve. */
   readonly aggregated?: Part<GroupProxy> | undefined;
-  /** Further admission, behind the built-in plugins: policies, webhooks, quota. */
+  /** Built-in plugins that are on or off against upstream's default. */
+  readonly admissionPlugins?: PluginSelection | undefined;
+  /** Further admission, behind the built-in plugins and before the quotas: policies, webhooks. */
   readonly admission?: Part<readonly AdmissionPlugin[]> | undefined;
   /** Writes the audit log; stands around everything behind authentication. */
   readonly audit?: Filter | undefined;

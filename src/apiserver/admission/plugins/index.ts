@@ -3,6 +3,7 @@ import type { Clock } from '../../../std/clock.ts';
 import type { ObjectFeed } from '../../authz/object-feed.ts';
 import type { Authorizer } from '../../call.ts';
 import type { ObjectReader } from '../../object-reader.ts';
+import type { ResourceCatalog } from '../../served-resources.ts';
 import type { AdmissionPlugin } from '../admission.ts';
 import {
   certificateApproval,
@@ -32,6 +33,7 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 export interface PluginDeps {
   readonly reader: ObjectReader;
   readonly feed: ObjectFeed;
+  readonly catalog: ResourceCatalog;
   /** The server's own client. */
   readonly client: Client;
   readonly clock: Clock;
@@ -41,34 +43,73 @@ export interface PluginDeps {
   readonly configured?: readonly AdmissionPlugin[] | undefined;
 }
 
+/** Plugins by name that are on or off against their default. */
+export interface PluginSelection {
+  readonly enable?: readonly string[] | undefined;
+  readonly disable?: readonly string[] | undefined;
+}
+
+interface ListedPlugin {
+  readonly isOff?: boolean;
+  make(deps: PluginDeps): AdmissionPlugin | Promise<AdmissionPlugin>;
+}
+
 /**
- * The plugins that are on by default, in the order in which they run. Those of features that are off in 1.36 are left
- * out (PodGroupProtection, PodGroupWorkloadExists, JobValidation, ClusterTrustBundleAttest).
- * Source: `pkg/kubeapiserver/options/plugins.go`.
+ * In the order in which they run. Those of features that are off in 1.36 are left out (PodGroupProtection,
+ * PodGroupWorkloadExists, JobValidation, ClusterTrustBundleAttest). Source: `pkg/kubeapiserver/options/plugins.go`.
  */
-export function builtinPlugins(deps: PluginDeps): readonly AdmissionPlugin[] {
-  return [
-    namespaceLifecycle(deps),
-    limitRanger(deps),
-    serviceAccount(deps),
-    nodeRestriction(deps),
-    taintNodesByCondition,
-    podSecurity(deps),
-    priority(deps),
-    defaultTolerationSeconds,
-    defaultStorageClass(deps),
-    storageObjectInUseProtection,
-    persistentVolumeClaimResize(deps),
-    runtimeClass(deps),
-    certificateApproval(deps),
-    certificateSigning(deps),
-    certificateSubjectRestriction(deps),
-    defaultIngressClass(deps),
-    certificateRequester,
-    podTopologyLabels(deps),
-    nodeDeclaredFeatureValidator(deps),
-    podResizeValidator(deps),
-    ...(deps.configured ?? []),
-    resourceQuota(deps),
-  ];
+const listed: Readonly<Record<string, ListedPlugin>> = {
+  NamespaceLifecycle: { make: namespaceLifecycle },
+  LimitRanger: { make: limitRanger },
+  ServiceAccount: { make: serviceAccount },
+  NodeRestriction: { make: nodeRestriction },
+  TaintNodesByCondition: { make: () => taintNodesByCondition },
+  PodSecurity: { make: podSecurity },
+  PodNodeSelector: {
+    isOff: true,
+    make: async (deps) => (await import('./pod-node-selector.ts')).podNodeSelector(deps),
+  },
+  Priority: { make: priority },
+  DefaultTolerationSeconds: { make: () => defaultTolerationSeconds },
+  DefaultStorageClass: { make: defaultStorageClass },
+  StorageObjectInUseProtection: { make: () => storageObjectInUseProtection },
+  OwnerReferencesPermissionEnforcement: {
+    isOff: true,
+    make: async (deps) => (await import('./owner-references-permission.ts')).ownerReferencesPermissionEnforcement(deps),
+  },
+  PersistentVolumeClaimResize: { make: persistentVolumeClaimResize },
+  RuntimeClass: { make: runtimeClass },
+  CertificateApproval: { make: certificateApproval },
+  CertificateSigning: { make: certificateSigning },
+  CertificateSubjectRestriction: { make: certificateSubjectRestriction },
+  DefaultIngressClass: { make: defaultIngressClass },
+  PodTopologyLabels: { make: podTopologyLabels },
+  NodeDeclaredFeatureValidator: { make: nodeDeclaredFeatureValidator },
+  PodResizeValidator: { make: podResizeValidator },
+};
+
+/**
+ * The plugins that are on, what is configured, and the quotas last.
+ * @throws Error with upstream's sentence for names that are unknown or selected both ways.
+ */
+export async function builtinPlugins(
+  deps: PluginDeps,
+  { enable = [], disable = [] }: PluginSelection = {},
+): Promise<readonly AdmissionPlugin[]> {
+  checkNames('enable-admission-plugins', enable);
+  checkNames('disable-admission-plugins', disable);
+  const both = enable.filter((name) => disable.includes(name));
+  if (both.length > 0) {
+    throw new Error(`[${both.join(' ')}] in enable-admission-plugins and disable-admission-plugins overlapped`);
+  }
+  const isOn = (name: string, isOff = false): boolean => !disable.includes(name) && (!isOff || enable.includes(name));
+  const chosen = Object.entries(listed).filter(([name, { isOff }]) => isOn(name, isOff));
+  const plugins = await Promise.all(chosen.map(([, { make }]) => make(deps)));
+  return [...plugins, ...(deps.configured ?? []), ...(isOn('ResourceQuota') ? [resourceQuota(deps)] : [])];
+}
+
+function checkNames(flag: string, names: readonly string[]): void {
+  for (const name of names) {
+    if (!(name in listed) && name !== 'ResourceQuota') throw new Error(`${flag} plugin "${name}" is unknown`);
+  }
 }
