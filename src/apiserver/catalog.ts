@@ -105,13 +105,24 @@ function toEntry(resource: ServedResource): ServedResourceEntry {
   return {
     definition,
     verbs: definition.verbs,
-    storageVersionHash: resource.store === undefined ? undefined : storageVersionHash(resource),
+    // What nobody can create is not stored, only shown.
+    storageVersionHash:
+      resource.store === undefined || !definition.verbs.includes('create') ? undefined : storageVersionHash(resource),
     subresources: shownSubresources,
   };
 }
 
+/** Kinds that upstream stores in another group or in an older version, so that an older server can read them. */
+const storedAs: Readonly<Record<string, string>> = {
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': 'admissionregistration.k8s.io/v1beta1',
+  'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': 'admissionregistration.k8s.io/v1beta1',
+  'apiextensions.k8s.io/CustomResourceDefinition': 'apiextensions.k8s.io/v1beta1',
+  'events.k8s.io/Event': '/v1',
+};
+
 /** Tells clients whether two servers store alike. Source: apiserver `pkg/endpoints/discovery/storageversionhash.go`. */
 function storageVersionHash({ definition: { group, storageVersion, kind } }: ServedResource): string {
-  const digest = createHash('sha256').update(`${group}/${storageVersion}/${kind}`).digest();
+  const stored = storedAs[`${group}/${kind}`] ?? `${group}/${storageVersion}`;
+  const digest = createHash('sha256').update(`${stored}/${kind}`).digest();
   return digest.subarray(0, 8).toString('base64');
 }

@@ -11,6 +11,8 @@ const MANAGED = 'kube-aggregator.kubernetes.io/automanaged';
 
 /** Order of built-in groups: the higher, the earlier. Source: `pkg/controlplane/apiserver/aggregator.go`. */
 const groupPriorities: Readonly<Record<string, number>> = {
+  // Has no APIService, and stands before all others.
+  'apiregistration.k8s.io': 20_001,
   '': 18000,
   apps: 17800,
   'events.k8s.io': 17750,
