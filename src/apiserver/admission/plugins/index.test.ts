@@ -38,6 +38,7 @@ describe('builtinPlugins', () => {
       'NodeDeclaredFeatureValidator',
       'PodResizeValidator',
       'Webhooks',
+      'CertificateRequester',
       'ResourceQuota',
     ]);
   });

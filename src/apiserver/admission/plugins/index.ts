@@ -105,7 +105,8 @@ export async function builtinPlugins(
   const isOn = (name: string, isOff = false): boolean => !disable.includes(name) && (!isOff || enable.includes(name));
   const chosen = Object.entries(listed).filter(([name, { isOff }]) => isOn(name, isOff));
   const plugins = await Promise.all(chosen.map(([, { make }]) => make(deps)));
-  return [...plugins, ...(deps.configured ?? []), ...(isOn('ResourceQuota') ? [resourceQuota(deps)] : [])];
+  const quota = isOn('ResourceQuota') ? [resourceQuota(deps)] : [];
+  return [...plugins, ...(deps.configured ?? []), certificateRequester, ...quota];
 }
 
 function checkNames(flag: string, names: readonly string[]): void {
