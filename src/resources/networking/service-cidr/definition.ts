@@ -4,6 +4,7 @@ import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
 import { checkCanonicalCidr, parseRange } from '../../checks/ip-addresses.ts';
+import { keepMetadata } from '../../checks/status-metadata.ts';
 import { defineResource } from '../../define.ts';
 import { specAndStatus } from '../../status-strategy.ts';
 
@@ -50,5 +51,9 @@ function validateUpdate(next: ServiceCIDR, previous: ServiceCIDR): readonly Fiel
 
 export const serviceCidrResource = defineResource(servicecidrs, {
   cells: { CIDRs: ({ spec }) => (spec.cidrs ?? []).join(',') },
-  strategy: specAndStatus<ServiceCIDR>({ validateCreate: validate, validateUpdate }),
+  strategy: specAndStatus<ServiceCIDR>({
+    validateCreate: validate,
+    validateUpdate,
+    prepareForStatusUpdate: keepMetadata,
+  }),
 });
