@@ -1,4 +1,5 @@
 import type { Condition } from '../generated/api/meta/v1.ts';
+import { toTimeText } from '../machinery/values/time.ts';
 import { advertisedHosts, portOf, toUrl } from './addresses.ts';
 import type { Phase, VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { namesOf, type Observed, secretText } from './observed.ts';
@@ -102,11 +103,7 @@ function withTransition(verdict: Verdict, { cluster, nowMs }: Observed): Conditi
   const changed = before?.status !== verdict.status;
   return {
     ...verdict,
-    lastTransitionTime: changed ? toSecondsText(nowMs) : (before?.lastTransitionTime ?? toSecondsText(nowMs)),
+    lastTransitionTime: changed ? toTimeText(nowMs) : (before?.lastTransitionTime ?? toTimeText(nowMs)),
     observedGeneration: cluster.metadata.generation ?? 0,
   };
-}
-
-function toSecondsText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

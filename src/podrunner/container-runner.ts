@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Container, ContainerState, ContainerStatus, Probe } from '../generated/api/core/v1.ts';
+import { toTimeText } from '../machinery/values/time.ts';
 import type { Clock, Timer } from '../std/clock.ts';
 import type { ContainerLog } from './container-log.ts';
 import { runProbe } from './probe.ts';
@@ -73,7 +74,7 @@ export class ContainerRunner {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => log.append('stderr', text));
     child.on('error', (error) => events.event('Warning', 'Failed', `Error: ${error.message}`));
     child.on('spawn', () => {
-      this.#state = { running: { startedAt: toText(this.#startedMs) } };
+      this.#state = { running: { startedAt: toTimeText(this.#startedMs) } };
       events.event('Normal', 'Started', `Started container ${container.name}`);
       this.#startProbes();
       events.changed();
@@ -121,8 +122,8 @@ export class ContainerRunner {
       terminated: {
         exitCode,
         reason: this.#killReason ?? (exitCode === 0 ? 'Completed' : 'Error'),
-        startedAt: toText(this.#startedMs),
-        finishedAt: toText(clock.nowMs()),
+        startedAt: toTimeText(this.#startedMs),
+        finishedAt: toTimeText(clock.nowMs()),
       },
     };
     this.#state = ended;
@@ -240,7 +241,3 @@ export class ContainerRunner {
 }
 
 const QUICK_PROBE_MS = 50;
-
-function toText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
-}

@@ -13,6 +13,7 @@ import {
 } from '../generated/resource-types.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors/status-error.ts';
 import { keyOf, toKeyText } from '../machinery/object/object.ts';
+import { toTimeText } from '../machinery/values/time.ts';
 import type { Clock, Timer } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { folderStorageClass, provision, reclaim, wantsFolder } from './folder-provisioner.ts';
@@ -150,7 +151,7 @@ async function writeNodeStatus(
 ): Promise<void> {
   const { client, nodeName, image, clock } = options;
   const { status: before } = await client.get(nodes, { name: nodeName });
-  const nowText = new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z');
+  const nowText = toTimeText(clock.nowMs());
   const status = toNodeStatus(machine, { image, kubeletPort, nowText, before });
   await client.patch(nodes, { name: nodeName }, { status }, { type: 'merge', subresource: 'status' });
 }

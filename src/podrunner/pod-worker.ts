@@ -4,6 +4,7 @@ import type { Container, ContainerStatus, Pod } from '../generated/api/core/v1.t
 import { pods } from '../generated/resource-types.ts';
 import { isConflict, isNotFound } from '../machinery/errors/status-error.ts';
 import { keyOf } from '../machinery/object/object.ts';
+import { toTimeText } from '../machinery/values/time.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { ContainerLog } from './container-log.ts';
@@ -46,7 +47,7 @@ export class PodWorker {
   constructor(deps: WorkerDeps, pod: Pod) {
     this.#deps = deps;
     this.#pod = pod;
-    this.#startedAt = toText(deps.clock.nowMs());
+    this.#startedAt = toTimeText(deps.clock.nowMs());
   }
 
   /** Starts the pod; faults are told in events and status. */
@@ -194,7 +195,7 @@ export class PodWorker {
         this.#reportAgain = false;
         const containers: ContainerStatus[] = this.#runners.map((runner) => runner.status());
         const { hostIp, clock } = this.#deps;
-        const nowText = toText(clock.nowMs());
+        const nowText = toTimeText(clock.nowMs());
         await this.#writeStatus(
           toPodStatus({ pod: this.#pod, containers, hostIp, startedAt: this.#startedAt, nowText }),
         );
@@ -228,8 +229,4 @@ export class PodWorker {
   #graceMs(): number {
     return (this.#pod.metadata.deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
   }
-}
-
-function toText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

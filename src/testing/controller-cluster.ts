@@ -1,25 +1,22 @@
-import { type ApiServer, createApiServer } from '../apiserver/api-server.ts';
-import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
+import type { ApiServer } from '../apiserver/api-server.ts';
 import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
 import type { ControllerDeps } from '../controllers/definition.ts';
 import { runControllers } from '../controllers/index.ts';
-import { openMemoryBackend } from '../datastore/memory/memory-backend.ts';
 import type { Pod } from '../generated/api/core/v1.ts';
 import { pods } from '../generated/resource-types.ts';
 import { keyOf } from '../machinery/object/object.ts';
-import { builtinResources } from '../resources/index.ts';
 import { systemClock } from '../std/clock.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
+import { startMemoryServer, until } from './memory-server.ts';
 
 export interface ControllerCluster extends AsyncDisposable {
   readonly server: ApiServer;
   /** As a member of `system:masters`. */
   readonly admin: Client;
   readonly informers: Informers;
-  /** Waits until the check holds; looks every 10 ms. @throws Error after 10 seconds. */
-  until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void>;
+  readonly until: typeof until;
 }
 
 /**
@@ -28,21 +25,7 @@ export interface ControllerCluster extends AsyncDisposable {
  */
 export async function startControllerCluster(logger: Logger = silentLogger): Promise<ControllerCluster> {
   const stop = new AbortController();
-  const server = await createApiServer({
-    backend: await openMemoryBackend(),
-    clock: systemClock,
-    logger,
-    definitions: builtinResources(),
-    authenticator: { authenticate: async () => undefined },
-    tokenIssuer: {
-      issue: () => {
-        throw new Error('no tokens here');
-      },
-    } as never,
-    readRequestSubject: () => ({ commonName: '', organizations: [] }),
-    otherPaths: ({ catalog }) => createDiscoveryPaths({ catalog, serverAddress: '127.0.0.1:6443' }),
-  });
-  await server.start(stop.signal);
+  const server = await startMemoryServer(logger, stop.signal);
   const admin = new Client(server.transportFor({ name: 'admin', groups: ['system:masters', 'system:authenticated'] }));
   const groups = ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'];
   const base = { clock: systemClock, logger, signal: stop.signal };
@@ -65,13 +48,7 @@ export async function startControllerCluster(logger: Logger = silentLogger): Pro
     server,
     admin,
     informers,
-    async until(what, isTrue) {
-      for (const endMs = systemClock.nowMs() + 10_000; systemClock.nowMs() < endMs; ) {
-        if (await isTrue()) return;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      throw new Error(`not within 10 seconds: ${what}`);
-    },
+    until,
     async [Symbol.asyncDispose]() {
       kubelet.cancel();
       stop.abort();
