@@ -65,7 +65,10 @@ async function dispatchResource(call: AuthenticatedCall, resources: ResourceTabl
 function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler<AuthenticatedCall> {
   const { verbs, definition } = resource;
   const { info, method } = call;
-  if (info.verb === 'watch' && verbs.list !== undefined) return verbs.list;
+  if (info.verb === 'watch' && verbs.list !== undefined) {
+    if (method !== 'GET' && definition.origin === 'builtin') throw methodNotAllowed();
+    return verbs.list;
+  }
   const named = info.parts.length > 1;
   const wholeCluster = definition.namespaced && info.namespace === '';
   if (named && (wholeCluster || !hasNamedVerbs(resource))) throw noSuchResource();
