@@ -1,9 +1,11 @@
 import type { Scale } from '../../generated/api/autoscaling/v1.ts';
 import { fieldInvalid } from '../../machinery/errors/field-error.ts';
-import { internalError, invalid, notFound } from '../../machinery/errors/status-error.ts';
+import { badRequest, internalError, invalid, notFound } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, type ObjectKey, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition, ScalePaths } from '../../machinery/object/resource-definition.ts';
 import { cloneJson } from '../registry/clone-json.ts';
+import { validateMetadata } from '../registry/metadata-validation.ts';
+import { nameIsDnsSubdomain } from '../registry/name-rules.ts';
 import type { ResourceStore, UpdateRequest, Written } from '../registry/store.ts';
 import { mainRules } from '../registry/update-rules.ts';
 import type { Updatable } from '../verbs/update.ts';
@@ -37,6 +39,9 @@ function selectorOf(object: AnyObject, paths: ScalePaths): string {
   const selector = valueAt(object, paths.selector);
   return typeof selector === 'string' ? selector : selectorText(selector);
 }
+
+/** Stands for a wish that a custom object leaves out: a change that leaves it so has none. Source: `customresource/etcd.go`. */
+const UNSET_REPLICAS = -(2 ** 31);
 
 /** Reads and writes a stored object through its scale. */
 export class ScaleTarget implements Updatable {
@@ -74,7 +79,12 @@ export class ScaleTarget implements Updatable {
         const old = toScale(previous, paths);
         const managers = toScaleManagers(managedFields, field);
         if (managers.length > 0) old.metadata.managedFields = managers;
+        const isUnset = definition.origin === 'custom' && valueAt(previous, paths.specReplicas) === undefined;
+        if (isUnset) setValueAt(old, '.spec.replicas', UNSET_REPLICAS);
         const scale = await request.transform(old);
+        if (valueAt(scale, '.spec.replicas') === UNSET_REPLICAS) {
+          throw badRequest(`the spec replicas field ${JSON.stringify(paths.specReplicas)} cannot be empty`);
+        }
         validateScale(scale, definition, paths, key.name);
         const next = cloneJson(previous);
         setValueAt(next, paths.specReplicas, Number(valueAt(scale, '.spec.replicas') ?? 0));
@@ -102,10 +112,15 @@ function validateScale(
   name: string,
 ): void {
   const replicas = valueAt(scale, '.spec.replicas') ?? 0;
-  if (Number(replicas) >= 0) return;
+  const isNegative = Number(replicas) < 0;
   if (origin === 'custom') {
+    if (!isNegative) return;
     throw invalid({ group, kind }, name, [fieldInvalid(specReplicas, replicas, 'should be a non-negative integer')]);
   }
-  const fault = fieldInvalid('spec.replicas', replicas, 'must be greater than or equal to 0');
-  throw invalid({ group: 'autoscaling', kind: 'Scale' }, scale.metadata.name ?? '', [fault]);
+  // Source: `pkg/apis/autoscaling/validation` (ValidateScale).
+  const faults = [
+    ...validateMetadata(scale.metadata, { namespaced: true, nameRule: nameIsDnsSubdomain }),
+    ...(isNegative ? [fieldInvalid('spec.replicas', replicas, 'must be greater than or equal to 0')] : []),
+  ];
+  if (faults.length > 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, faults);
 }
