@@ -1,4 +1,4 @@
-import type { Node, NodeConfigSource, Taint } from '../../../generated/api/core/v1.ts';
+import type { Node, NodeConfigSource } from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { configKeyFaults, dns1123LabelFaults, labelValueFaults } from '../../../machinery/values/names.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
@@ -7,7 +7,8 @@ import { areDualStack, checkCidr } from '../../checks/ip-addresses.ts';
 import { checkLabelName } from '../../checks/labels.ts';
 import { objectNameFaults } from '../../checks/names.ts';
 import { checkAmount } from '../../checks/resource-names.ts';
-import { TAINT_EFFECTS } from '../pod-spec/tolerations.ts';
+import { checkNodeAnnotations } from './annotations.ts';
+import { checkTaints } from './taints.ts';
 
 /** Source of all: core/validation (ValidateNode, ValidateNodeUpdate). */
 
@@ -30,7 +31,8 @@ export function validateNodeStatus(next: Node, previous: Node): readonly FieldEr
   return faults.list;
 }
 
-function check({ spec = {}, status }: Node, faults: FieldFaults): void {
+function check({ metadata, spec = {}, status }: Node, faults: FieldFaults): void {
+  checkNodeAnnotations(metadata.annotations, faults);
   // Upstream puts taints and swap under metadata.
   checkTaints(spec.taints, 'metadata.taints', faults);
   checkResources(status, faults);
@@ -49,23 +51,6 @@ function check({ spec = {}, status }: Node, faults: FieldFaults): void {
   }
   if (!dual || podCIDRs.length > 2)
     faults.invalid('spec.podCIDRs', podCIDRs, 'may specify no more than one CIDR for each IP family');
-}
-
-/** Source: core/validation (validateNodeTaints). */
-export function checkTaints(taints: readonly Taint[] | undefined, path: string, faults: FieldFaults): void {
-  const seen = new Set<string>();
-  taints?.forEach((taint, index) => {
-    const at = `${path}[${index}]`;
-    const { key = '', value = '', effect } = taint;
-    checkLabelName(key, `${at}.key`, faults);
-    const problems = labelValueFaults(value);
-    if (problems.length > 0) faults.invalid(`${at}.value`, value, problems.join(';'));
-    faults.oneOf(`${at}.effect`, effect, TAINT_EFFECTS);
-    const pair = `${effect}/${key}`;
-    if (seen.has(pair))
-      faults.duplicate(at, toGoView(taint, 'core/v1.Taint'), 'taints must be unique by key and effect pair');
-    seen.add(pair);
-  });
 }
 
 function checkResources(status: Node['status'], faults: FieldFaults): void {
@@ -101,6 +86,7 @@ function checkFeatures(features: readonly string[] | undefined, faults: FieldFau
 function checkUpdate(next: Node, previous: Node, faults: FieldFaults): void {
   const { spec = {}, status } = next;
   const { spec: old = {} } = previous;
+  checkNodeAnnotations(next.metadata.annotations, faults);
   checkResources(status, faults);
   checkFeatures(status?.declaredFeatures, faults);
   const seen = new Set<string>();
