@@ -137,7 +137,7 @@ function track(
   name = options.manager,
 ): void {
   const changes = new Changes(options, base, object);
-  const who = { ...self(options, 'Update'), name };
+  const who = self({ ...options, manager: name }, 'Update');
   const id = managerId(who);
   const known = managers.get(id);
   settle(managers, id, changes);
