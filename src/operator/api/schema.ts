@@ -358,7 +358,6 @@ export function virtualClusterCrd(): CustomResourceDefinition {
               type: 'string',
               jsonPath: '.status.datastore',
               description: 'Where the state is kept',
-              priority: 1,
             },
             { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
           ],
