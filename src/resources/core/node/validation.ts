@@ -1,10 +1,9 @@
 import type { Node, NodeConfigSource } from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
-import { configKeyFaults, dns1123LabelFaults, labelValueFaults } from '../../../machinery/values/names.ts';
+import { configKeyFaults, dns1123LabelFaults } from '../../../machinery/values/names.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
 import { areDualStack, checkCidr } from '../../checks/ip-addresses.ts';
-import { checkLabelName } from '../../checks/labels.ts';
 import { objectNameFaults } from '../../checks/names.ts';
 import { checkAmount } from '../../checks/resource-names.ts';
 import { checkNodeAnnotations } from './annotations.ts';
