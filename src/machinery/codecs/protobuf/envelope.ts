@@ -1,5 +1,5 @@
 import { type LeafCodec, leafCodecs } from './leaf-codecs.ts';
-import { ProtobufError, Reader } from './reader.ts';
+import { expectWireType, ProtobufError, Reader, readFields } from './reader.ts';
 import { BackwardWriter } from './writer.ts';
 
 /** First bytes of everything that Kubernetes writes as protobuf: `k8s` and a zero. */
@@ -41,25 +41,36 @@ export function wrapUnknown(apiVersion: string, kind: string, raw: Buffer): Buff
 
 /** Takes a message out of its envelope. @throws ProtobufError where the bytes are something else. */
 export function unwrapUnknown(bytes: Buffer): Envelope {
+  if (bytes.length === 0) throw new ProtobufError('empty data');
   if (!isProtobuf(bytes)) {
     throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
   }
+  if (bytes.length === PROTOBUF_MAGIC.length) throw new ProtobufError('empty body');
   const envelope = { apiVersion: '', kind: '', raw: Buffer.alloc(0) as Buffer };
-  const reader = new Reader(bytes, 4);
-  while (!reader.done) {
-    const tag = reader.varint();
-    if (tag === 10) {
-      const type = reader.message();
-      while (!type.done) {
-        const inner = type.varint();
-        if (inner === 10) envelope.apiVersion = type.string();
-        else if (inner === 18) envelope.kind = type.string();
-        else type.skip(inner % 8);
-      }
-    } else if (tag === 18) envelope.raw = reader.bytes();
-    else reader.skip(tag % 8);
-  }
+  const reader = new Reader(bytes, PROTOBUF_MAGIC.length);
+  readFields(reader, 'Unknown', (field, wireType) => {
+    const goName = unknownFields[field - 1];
+    if (goName === undefined) return reader.skip(wireType);
+    expectWireType(wireType, 2, goName);
+    if (field === 1) readTypeMeta(reader, envelope);
+    else if (field === 2) envelope.raw = reader.bytes();
+    else reader.bytes();
+  });
   return envelope;
+}
+
+/** In the order of their numbers. Source: apimachinery `pkg/runtime/generated.proto`. */
+const unknownFields = ['TypeMeta', 'Raw', 'ContentEncoding', 'ContentType'];
+
+function readTypeMeta(reader: Reader, into: { apiVersion: string; kind: string }): void {
+  const outer = reader.enter();
+  readFields(reader, 'TypeMeta', (field, wireType) => {
+    if (field > 2) return reader.skip(wireType);
+    expectWireType(wireType, 2, field === 1 ? 'APIVersion' : 'Kind');
+    if (field === 1) into.apiVersion = reader.string();
+    else into.kind = reader.string();
+  });
+  reader.leave(outer);
 }
 
 /** One event of a protobuf watch: a big-endian length, then the event. `object` is a whole envelope. */

@@ -1,6 +1,6 @@
 import { parseDurationMs, toDurationText } from '../../values/duration.ts';
 import { parseTime, toTimeText } from '../../values/time.ts';
-import type { Reader } from './reader.ts';
+import { expectWireType, type Reader, readFields } from './reader.ts';
 import type { BackwardWriter } from './writer.ts';
 
 /** How one value is written and read; lengths and tags are the caller's. */
@@ -18,9 +18,10 @@ const varint: LeafCodec = {
   write: (writer, value) => writer.signed(value as number),
   read: (reader) => reader.signed(),
 };
+const varint32: LeafCodec = { ...varint, read: (reader) => reader.signed32() };
 
-/** A message of a few fields of its own; `body` writes them in descending order. */
-function message(
+/** A message of a few fields of its own; `body` writes them in descending order, `read` reads them to their end. */
+export function message(
   body: (writer: BackwardWriter, value: unknown) => void,
   read: (reader: Reader) => unknown,
   zero: unknown,
@@ -33,19 +34,31 @@ function message(
       body(writer, value);
       writer.varint(writer.length - start);
     },
-    read: (reader) => read(reader.message()),
+    read(reader) {
+      const outer = reader.enter();
+      const value = read(reader);
+      reader.leave(outer);
+      return value;
+    },
   };
 }
 
-/** Reads the fields of a small message by number. */
-function fieldsOf(reader: Reader, take: (field: number, reader: Reader, wireType: number) => void): void {
-  while (!reader.done) {
-    const tag = reader.varint();
-    take(Math.floor(tag / 8), reader, tag % 8);
-  }
+type Take = readonly [goName: string, wireType: number, take: () => void];
+
+/** Reads a small message whose fields are few and numbered from one on. */
+function readLeaf(reader: Reader, name: string, fields: readonly Take[]): void {
+  readFields(reader, name, (field, wireType) => {
+    const known = fields[field - 1];
+    if (known === undefined) {
+      reader.skip(wireType);
+      return;
+    }
+    expectWireType(wireType, known[1], known[0]);
+    known[2]();
+  });
 }
 
-function raw(toText: (bytes: Buffer) => unknown): LeafCodec {
+function raw(name: string, toText: (bytes: Buffer) => unknown): LeafCodec {
   return message(
     (writer, value) => {
       if (value === undefined || value === null) return;
@@ -56,22 +69,31 @@ function raw(toText: (bytes: Buffer) => unknown): LeafCodec {
     },
     (reader) => {
       let value: unknown;
-      fieldsOf(reader, (field, inner, wireType) => {
-        if (field === 1) value = toText(inner.bytes());
-        else inner.skip(wireType);
-      });
+      readLeaf(reader, name, [
+        [
+          'Raw',
+          2,
+          () => {
+            value = toText(reader.bytes());
+          },
+        ],
+      ]);
       return value;
     },
     undefined,
   );
 }
 
-const json = raw((bytes) => (bytes.length === 0 ? undefined : (JSON.parse(bytes.toString('utf8')) as unknown)));
+const json = (name: string): LeafCodec =>
+  raw(name, (bytes) => (bytes.length === 0 ? undefined : (JSON.parse(bytes.toString('utf8')) as unknown)));
+
+/** Of the year 1, where Go's time begins. */
+const ZERO_SECONDS = -62_135_596_800;
 
 function writeTime(writer: BackwardWriter, value: unknown, nanos: (parsed: number) => number): void {
   const parsed = typeof value === 'string' ? parseTime(value) : undefined;
   // The zero time is an empty message.
-  if (parsed === undefined) return;
+  if (parsed === undefined || (parsed.seconds === ZERO_SECONDS && parsed.nanos === 0)) return;
   writer.signed(nanos(parsed.nanos));
   writer.tag(2, 0);
   writer.signed(parsed.seconds);
@@ -81,11 +103,22 @@ function writeTime(writer: BackwardWriter, value: unknown, nanos: (parsed: numbe
 function readTime(reader: Reader): { seconds: number; nanos: number } | undefined {
   if (reader.done) return undefined;
   const time = { seconds: 0, nanos: 0 };
-  fieldsOf(reader, (field, inner, wireType) => {
-    if (field === 1) time.seconds = inner.signed();
-    else if (field === 2) time.nanos = inner.signed();
-    else inner.skip(wireType);
-  });
+  readLeaf(reader, 'Timestamp', [
+    [
+      'Seconds',
+      0,
+      () => {
+        time.seconds = reader.signed();
+      },
+    ],
+    [
+      'Nanos',
+      0,
+      () => {
+        time.nanos = reader.signed32();
+      },
+    ],
+  ]);
   return time;
 }
 
@@ -107,7 +140,7 @@ export const leafCodecs: Readonly<Record<string, LeafCodec>> = {
     write: (writer, value) => writer.varint(value ? 1 : 0),
     read: (reader) => reader.varint() !== 0,
   },
-  int32: varint,
+  int32: varint32,
   int64: varint,
   uint32: varint,
   uint64: varint,
@@ -136,10 +169,15 @@ export const leafCodecs: Readonly<Record<string, LeafCodec>> = {
     },
     (reader) => {
       let text = '0';
-      fieldsOf(reader, (field, inner, wireType) => {
-        if (field === 1) text = inner.string();
-        else inner.skip(wireType);
-      });
+      readLeaf(reader, 'Quantity', [
+        [
+          'String_',
+          2,
+          () => {
+            text = reader.string();
+          },
+        ],
+      ]);
       return text;
     },
     '0',
@@ -160,12 +198,29 @@ export const leafCodecs: Readonly<Record<string, LeafCodec>> = {
       let isText = false;
       let number = 0;
       let text = '';
-      fieldsOf(reader, (field, inner, wireType) => {
-        if (field === 1) isText = inner.varint() === 1;
-        else if (field === 2) number = inner.signed();
-        else if (field === 3) text = inner.string();
-        else inner.skip(wireType);
-      });
+      readLeaf(reader, 'IntOrString', [
+        [
+          'Type',
+          0,
+          () => {
+            isText = reader.varint() === 1;
+          },
+        ],
+        [
+          'IntVal',
+          0,
+          () => {
+            number = reader.signed32();
+          },
+        ],
+        [
+          'StrVal',
+          2,
+          () => {
+            text = reader.string();
+          },
+        ],
+      ]);
       return isText ? text : number;
     },
     0,
@@ -194,17 +249,22 @@ export const leafCodecs: Readonly<Record<string, LeafCodec>> = {
     },
     (reader) => {
       let nanos = 0;
-      fieldsOf(reader, (field, inner, wireType) => {
-        if (field === 1) nanos = inner.signed();
-        else inner.skip(wireType);
-      });
+      readLeaf(reader, 'Duration', [
+        [
+          'Duration',
+          0,
+          () => {
+            nanos = reader.signed();
+          },
+        ],
+      ]);
       return toDurationText(nanos / 1e6);
     },
     '0s',
   ),
-  RawExtension: json,
-  FieldsV1: json,
-  Json: json,
+  RawExtension: json('RawExtension'),
+  FieldsV1: json('FieldsV1'),
+  Json: json('JSON'),
   StringList: message(
     (writer, value) => {
       for (const text of [...((value as string[] | undefined) ?? [])].reverse()) {
@@ -216,14 +276,9 @@ export const leafCodecs: Readonly<Record<string, LeafCodec>> = {
     },
     (reader) => {
       const list: string[] = [];
-      fieldsOf(reader, (field, inner, wireType) => {
-        if (field === 1) list.push(inner.string());
-        else inner.skip(wireType);
-      });
+      readLeaf(reader, 'Items', [['Items', 2, () => list.push(reader.string())]]);
       return list;
     },
     [],
   ),
 };
-
-export { fieldsOf, message };

@@ -1,16 +1,26 @@
 import type { AnyObject } from '../../object/object.ts';
 import { INLINE, MAP, POINTER, REPEATED, type Row, rowsOf } from '../../schema/schema-table.ts';
 import { setOwnField } from '../../values/own-field.ts';
-import { fieldsOf, type LeafCodec, leafCodecs, message } from './leaf-codecs.ts';
-import { Reader } from './reader.ts';
+import { type LeafCodec, leafCodecs, message } from './leaf-codecs.ts';
+import { expectWireType, Reader, readFields } from './reader.ts';
 import { BackwardWriter } from './writer.ts';
 
 type Fields = Record<string, unknown>;
 
 /** A type, compiled: fields in descending order for writing, by number for reading. */
 interface MessageCodec {
+  /** Of the Go type. */
+  readonly name: string;
   readonly writers: readonly ((writer: BackwardWriter, fields: Fields) => void)[];
-  readonly readers: ReadonlyMap<number, (reader: Reader, into: Fields) => void>;
+  readonly readers: readonly (FieldReader | undefined)[];
+}
+
+interface FieldReader {
+  readonly goName: string;
+  readonly wireType: number;
+  /** Numbers in a list may also come as one run of bytes. */
+  readonly packable: boolean;
+  read(reader: Reader, into: Fields): void;
 }
 
 const compiled = new Map<string, MessageCodec>();
@@ -38,13 +48,13 @@ function codecOf(typeName: string): MessageCodec {
   const known = compiled.get(typeName);
   if (known !== undefined) return known;
   const writers: MessageCodec['writers'][number][] = [];
-  const readers = new Map<number, (reader: Reader, into: Fields) => void>();
-  const codec = { writers, readers };
+  const readers: (FieldReader | undefined)[] = [];
+  const codec = { name: typeName.replace(/^.*\./, ''), writers, readers };
   compiled.set(typeName, codec);
   for (const row of [...rowsOf(typeName)].sort((a, b) => b[0] - a[0])) {
-    const { write, read } = fieldCodec(row);
+    const { write, read, wireType } = fieldCodec(row);
     writers.push(write);
-    readers.set(row[0], read);
+    readers[row[0]] = { goName: goNameOf(row), wireType, packable: (row[3] & REPEATED) !== 0 && wireType === 0, read };
   }
   return codec;
 }
@@ -53,15 +63,36 @@ function writeMessage(writer: BackwardWriter, fields: Fields, { writers }: Messa
   for (const write of writers) write(writer, fields);
 }
 
-function readMessage(reader: Reader, into: Fields, { readers }: MessageCodec): void {
-  fieldsOf(reader, (field, inner, wireType) => {
-    const read = readers.get(field);
-    if (read === undefined) inner.skip(wireType);
-    else read(inner, into);
+function readMessage(reader: Reader, into: Fields, { name, readers }: MessageCodec): void {
+  readFields(reader, name, (field, wireType) => {
+    const known = readers[field];
+    if (known === undefined) reader.skip(wireType);
+    else if (wireType === 2 && known.packable) readPacked(reader, into, known);
+    else {
+      expectWireType(wireType, known.wireType, known.goName);
+      known.read(reader, into);
+    }
   });
 }
 
+function readPacked(reader: Reader, into: Fields, { read }: FieldReader): void {
+  const outer = reader.enter();
+  while (!reader.done) read(reader, into);
+  reader.leave(outer);
+}
+
+/** Acronyms that Go writes in capitals at the beginning of a name. */
+const ACRONYM = /^(?:uid|ip|url|uri|api|dns|tls|tty|http|tcp|grpc|csi|nfs|cpu|id|os|ttl|fs|ca|pid)(?=[A-Z]|s?$)/;
+
+/** What Go calls a field; told in errors only. */
+function goNameOf([, name, ref]: Row): string {
+  if (name === 'metadata') return ref === 'meta/v1.ListMeta' ? 'ListMeta' : 'ObjectMeta';
+  const start = ACRONYM.exec(name)?.[0].length ?? 1;
+  return name.slice(0, start).toUpperCase() + name.slice(start);
+}
+
 interface FieldCodec {
+  readonly wireType: number;
   write(writer: BackwardWriter, fields: Fields): void;
   read(reader: Reader, into: Fields): void;
 }
@@ -78,18 +109,24 @@ function fieldCodec(row: Row): FieldCodec {
 /** Its message holds fields that stand among the owner's in JSON. */
 function inlineField(number: number, ref: string): FieldCodec {
   return {
+    wireType: 2,
     write(writer, fields) {
       const start = writer.length;
       writeMessage(writer, fields, codecOf(ref));
       writer.varint(writer.length - start);
       writer.tag(number, 2);
     },
-    read: (reader, into) => readMessage(reader.message(), into, codecOf(ref)),
+    read(reader, into) {
+      const outer = reader.enter();
+      readMessage(reader, into, codecOf(ref));
+      reader.leave(outer);
+    },
   };
 }
 
 function singleField(number: number, name: string, codec: LeafCodec, pointer: boolean): FieldCodec {
   return {
+    wireType: codec.wireType,
     write(writer, fields) {
       const value = fields[name];
       const absent = value === undefined || value === null;
@@ -113,6 +150,7 @@ function isNilable(codec: LeafCodec): boolean {
 
 function listField(number: number, name: string, codec: LeafCodec): FieldCodec {
   return {
+    wireType: codec.wireType,
     write(writer, fields) {
       const list = (fields[name] as unknown[] | null | undefined) ?? [];
       for (let index = list.length - 1; index >= 0; index--) {
@@ -131,11 +169,14 @@ function listField(number: number, name: string, codec: LeafCodec): FieldCodec {
 function mapField(number: number, name: string, codec: LeafCodec): FieldCodec {
   const text = leafCodecs['string'] as LeafCodec;
   return {
+    wireType: 2,
     write(writer, fields) {
-      const entries = Object.entries((fields[name] as Fields | null | undefined) ?? {}).sort(([a], [b]) =>
-        a < b ? 1 : -1,
-      );
-      for (const [key, value] of entries) {
+      const map = fields[name] as Fields | null | undefined;
+      if (map === undefined || map === null) return;
+      const keys = Object.keys(map);
+      if (keys.length > 1) keys.sort(backwards);
+      for (const key of keys) {
+        const value = map[key];
         const start = writer.length;
         codec.write(writer, value ?? codec.zero);
         writer.tag(2, codec.wireType);
@@ -150,15 +191,25 @@ function mapField(number: number, name: string, codec: LeafCodec): FieldCodec {
       into[name] = map;
       let key = '';
       let value = codec.zero;
-      fieldsOf(reader.message(), (field, inner, wireType) => {
-        if (field === 1) key = inner.string();
-        else if (field === 2) value = codec.read(inner);
-        else inner.skip(wireType);
+      const outer = reader.enter();
+      readFields(reader, name, (field, wireType) => {
+        if (field === 1) key = reader.string();
+        else if (field === 2) value = codec.read(reader);
+        else reader.skip(wireType);
       });
+      reader.leave(outer);
       setOwnField(map, key, value);
     },
   };
 }
+
+/** The later key first: writing goes backwards. Go compares bytes, in whose order surrogates come last. */
+function backwards(a: string, b: string): number {
+  if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(b), Buffer.from(a));
+  return a < b ? 1 : -1;
+}
+
+const SURROGATE = /[\ud800-\udfff]/;
 
 function valueCodec(ref: string): LeafCodec {
   const leaf = leafCodecs[ref] ?? schemaUnions[ref];
@@ -186,7 +237,9 @@ function writeSchema(writer: BackwardWriter, number: number, value: unknown): vo
 
 function readSchema(reader: Reader): Fields {
   const into: Fields = {};
-  readMessage(reader.message(), into, codecOf(SCHEMA));
+  const outer = reader.enter();
+  readMessage(reader, into, codecOf(SCHEMA));
+  reader.leave(outer);
   return into;
 }
 
@@ -234,10 +287,10 @@ function union(
     body,
     (reader) => {
       let value: unknown;
-      fieldsOf(reader, (field, inner, wireType) => {
+      readFields(reader, 'JSONSchemaProps', (field, wireType) => {
         const read = fields[field];
-        if (read === undefined) inner.skip(wireType);
-        else value = read(inner, value);
+        if (read === undefined) reader.skip(wireType);
+        else value = read(reader, value);
       });
       return value;
     },
