@@ -1,6 +1,7 @@
 import type { Job, JobStatus } from '../../../generated/api/batch/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { toGoView } from '../../checks/go-view.ts';
 import { isSame } from '../../checks/same.ts';
 import { countIndexes, sharedIndex } from './indexes.ts';
 import { withoutValue } from './policies.ts';
@@ -107,7 +108,11 @@ function checkFinished({ spec, status = {} }: Job, change: Change, faults: Field
     faults.required('status.startTime', 'startTime is required for finished job');
   const left = (uncounted?.failed ?? []).length + (uncounted?.succeeded ?? []).length;
   if ((change.ofEnd() || change.of('uncountedTerminatedPods')) && left > 0)
-    faults.invalid('status.uncountedTerminatedPods', uncounted, 'must be empty for finished job');
+    faults.invalid(
+      'status.uncountedTerminatedPods',
+      toGoView(uncounted, 'batch/v1.UncountedTerminatedPods'),
+      'must be empty for finished job',
+    );
 }
 
 function checkIndexes({ spec, status = {} }: Job, change: Change, faults: FieldFaults): void {

@@ -22,8 +22,17 @@ export function validateJobUpdate(next: Job, previous: Job): readonly FieldError
   checkCompletions(spec, old, faults);
   faults.immutable('spec.selector', spec.selector, old.selector, isSame);
   checkTemplate(next, previous, faults);
-  for (const field of IMMUTABLE) faults.immutable(`spec.${field}`, spec[field], old[field], isSame);
+  for (const field of IMMUTABLE)
+    if (!isSame(spec[field], old[field])) faults.invalid(`spec.${field}`, shownAs(spec, field), 'field is immutable');
   return faults.list;
+}
+
+/** Policies as upstream's internal types show them. */
+function shownAs(spec: JobSpec, field: (typeof IMMUTABLE)[number]): unknown {
+  const value = spec[field] ?? null;
+  if (value === null) return value;
+  if (field === 'podFailurePolicy') return toGoView(value, 'batch/v1.PodFailurePolicy');
+  return field === 'successPolicy' ? toGoView(value, 'batch/v1.SuccessPolicy') : value;
 }
 
 function checkCompletions(spec: JobSpec, old: JobSpec, faults: FieldFaults): void {

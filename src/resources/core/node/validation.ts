@@ -122,7 +122,12 @@ function checkConfigSource(
   faults: FieldFaults,
 ): void {
   const { configMap } = source;
-  if (!configMap) return faults.invalid(path, source, 'exactly one reference subfield must be non-nil');
+  if (!configMap)
+    return faults.invalid(
+      path,
+      toGoView(source, 'core/v1.NodeConfigSource'),
+      'exactly one reference subfield must be non-nil',
+    );
   const at = `${path}.configMap`;
   for (const field of ['uid', 'resourceVersion'] as const) {
     if (options.isStatus && !configMap[field]) faults.required(`${at}.${field}`);
