@@ -20,6 +20,9 @@ const retiredVersions = new Map<string, readonly string[]>(
   }),
 );
 
+/** Older versions that are taken as the one of the path. Source: `AcceptsGroupVersion` in `pkg/registry`. */
+const acceptedVersions: Readonly<Record<string, string | undefined>> = { Eviction: 'policy/v1beta1' };
+
 /**
  * Checks `apiVersion` and `kind` of a body against the kind that the path takes. Built-in kinds may leave them out.
  * @throws StatusError 400, or 422 for a custom resource of another kind
@@ -32,7 +35,8 @@ export function checkBodyKind(value: unknown, definition: ResourceDefinition, by
     return;
   }
   const given = { kind: kind || definition.kind, apiVersion: apiVersion || expected };
-  if (given.kind === definition.kind && given.apiVersion === expected) return;
+  const isAccepted = given.apiVersion === expected || given.apiVersion === acceptedVersions[definition.kind];
+  if (given.kind === definition.kind && isAccepted) return;
   const { version } = parseApiVersion(given.apiVersion);
   const head = `${given.kind} in version "${version}" cannot be handled as a ${definition.kind}`;
   if (!isKnown(given.apiVersion, given.kind)) {
