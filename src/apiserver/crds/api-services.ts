@@ -1,6 +1,6 @@
 import type { APIService } from '../../generated/api/apiregistration/v1.ts';
 import { apiservices } from '../../generated/resource-types.ts';
-import { isNotFound } from '../../machinery/errors/status-error.ts';
+import { isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
 import type { KubeObject } from '../../machinery/object/object.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
@@ -83,13 +83,21 @@ export class ApiServices {
       if (stored.spec?.service !== undefined || isSame(stored.spec, object.spec)) return undefined;
       return { ...stored, spec: object.spec };
     });
-    const stored = await this.#deps.reader.get(apiservices, { name });
-    if (stored !== undefined && (stored.status?.conditions ?? []).length === 0 && stored.spec?.service === undefined) {
-      await this.#deps.client.update(apiservices, { ...stored, status: object.status } as typeof object, {
-        subresource: 'status',
-      });
-    }
+    await this.#ensureStatus(name, object);
     this.#kept.add(name);
+  }
+
+  async #ensureStatus(name: string, { status }: APIService & KubeObject): Promise<void> {
+    const { client, reader } = this.#deps;
+    const stored = await reader.get(apiservices, { name });
+    if (stored === undefined || (stored.status?.conditions ?? []).length > 0 || stored.spec?.service !== undefined)
+      return;
+    try {
+      await client.update(apiservices, { ...stored, status } as APIService & KubeObject, { subresource: 'status' });
+    } catch (error) {
+      // Another server that starts at the same time says the same.
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+    }
   }
 
   async #remove(name: string): Promise<void> {

@@ -53,8 +53,7 @@ function fillNames(crd: CustomResourceDefinition): void {
   spec.group ??= '';
   spec.scope ??= '';
   spec.names ??= {} as CustomResourceDefinition['spec']['names'];
-  spec.versions ??= [];
-  for (const version of spec.versions) version.name ??= '';
+  for (const version of spec.versions ?? []) version.name ??= '';
   const { names } = spec;
   names.plural ??= '';
   names.kind ??= '';
@@ -65,11 +64,13 @@ function fillNames(crd: CustomResourceDefinition): void {
   spec.conversion ??= { strategy: 'None' };
   const service = spec.conversion.webhook?.clientConfig?.service;
   if (service !== undefined) service.port ??= 443;
+  if (crd.status && (crd.status.storedVersions ?? []).length === 0) addStoredVersions(crd);
 }
 
 /** A version in which objects were stored once is told of until somebody says that none are left. */
 function addStoredVersions(crd: CustomResourceDefinition): void {
-  const stored = new Set(crd.status?.storedVersions ?? []);
-  for (const { name, storage } of crd.spec?.versions ?? []) if (storage) stored.add(name);
-  if (crd.status !== undefined && crd.status !== null) crd.status.storedVersions = [...stored];
+  if (crd.status === undefined || crd.status === null) return;
+  const stored = crd.status.storedVersions ?? [];
+  const name = crd.spec?.versions?.find(({ storage }) => storage)?.name;
+  crd.status.storedVersions = name === undefined || stored.includes(name) ? stored : [...stored, name];
 }

@@ -1,5 +1,6 @@
 import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { checkTyped } from '../../machinery/patch/apply/typed.ts';
 import type { KindVersions } from '../../machinery/patch/apply/versions.ts';
 import { ownedFields } from './owned-fields.ts';
 import type { VerbScope } from './scope.ts';
@@ -18,6 +19,12 @@ export function kindVersions({ siblings, subresource }: VerbScope): KindVersions
       const target = byVersion(apiVersion);
       const source = byVersion(object.apiVersion ?? '');
       if (target === undefined || source === undefined) return object;
+      if (target.origin === 'custom') {
+        // Fields that the other version does not know are not pruned here; they make the object unfit for it.
+        const renamed = { ...object, apiVersion, kind: target.kind } as AnyObject;
+        checkTyped(renamed, target.schema);
+        return renamed;
+      }
       const stored = source.convert?.toStorage(object) ?? object;
       const converted = target.convert?.fromStorage(stored) ?? stored;
       return { ...converted, apiVersion, kind: target.kind } as AnyObject;

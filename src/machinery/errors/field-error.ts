@@ -32,6 +32,9 @@ const silent = new Set<FieldErrorReason>([
   'InternalError',
 ]);
 
+/** Stands for a value that a fault does not show. Source: apimachinery `util/validation/field/errors.go` (OmitValueType). */
+export const OMITTED_VALUE = Symbol('omitted');
+
 /** One fault of one field. Validation returns lists of these; it never throws. */
 export class FieldError {
   readonly reason: FieldErrorReason;
@@ -48,7 +51,8 @@ export class FieldError {
 
   /** The text without the path, as it stands in `details.causes`. */
   text(): string {
-    const head = silent.has(this.reason) ? titles[this.reason] : `${titles[this.reason]}: ${toGoText(this.value)}`;
+    const isSilent = silent.has(this.reason) || this.value === OMITTED_VALUE;
+    const head = isSilent ? titles[this.reason] : `${titles[this.reason]}: ${toGoText(this.value)}`;
     return this.detail === '' ? head : `${head}: ${this.detail}`;
   }
 

@@ -100,7 +100,7 @@ function decodeStruct(value: unknown, shape: ObjectShape, path: string, context:
   if (shape.typeName === undefined) return decodeCustom(value, shape, path, context);
   const result: Record<string, unknown> = {};
   const outer = context.holder;
-  const own = goName(shape);
+  const own = shape.typeName ?? '';
   let known = 0;
   for (const [name, field] of shape.fields) {
     const inner = value[name];
@@ -312,7 +312,7 @@ function mismatch(value: unknown, type: TypeSchema, path: string, context: Conte
 
 function place(path: string, { holder, custom }: Context): string {
   const shown = custom ? path.replace(/^metadata\./, '') : path;
-  return path === '' ? 'Go value' : `Go struct field ${holder}.${shown.replace(/\[\d+\]/g, '')}`;
+  return path === '' ? 'Go value' : `Go struct field ${goName(holder)}.${shown.replace(/\[\d+\]/g, '')}`;
 }
 
 function jsonTypeOf(value: unknown): string {
@@ -321,8 +321,8 @@ function jsonTypeOf(value: unknown): string {
   return typeof value;
 }
 
-function goName({ typeName }: ObjectShape): string {
-  return typeName?.replace(/^.*\./, '') ?? '';
+function goName(typeName: string): string {
+  return typeName.replace(/^.*\./, '');
 }
 
 function goTypeOf(type: TypeSchema): string {

@@ -2,6 +2,7 @@ import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldForbidden, fieldInvalid, fieldRequired } from '../errors/field-error.ts';
 import { isDeepEqual, ownOf } from './correlated.ts';
 import { compileGoRegExp } from './go-reg-exp.ts';
+import { schemaOf } from './read-schema.ts';
 
 type Level = 'root' | 'item' | 'field';
 
@@ -56,10 +57,6 @@ function unsupportedField(schema: JSONSchemaProps): string | undefined {
 
 function sizeOf(map: object | undefined | null): number {
   return Object.keys(map ?? {}).length;
-}
-
-function schemaOf(value: unknown): JSONSchemaProps | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JSONSchemaProps) : undefined;
 }
 
 function validateNode(schema: JSONSchemaProps | undefined, level: Level, path: string): readonly FieldError[] {
@@ -175,7 +172,8 @@ function validateConditions(schema: JSONSchemaProps, path: string, exempt: Exemp
   const faults: FieldError[] = [];
   const { allOf, anyOf, oneOf, not, pattern } = schema;
   if (!exempt.anyOf) {
-    for (const [at, each] of (anyOf ?? []).entries()) faults.push(...validateNested(each, `${path}.anyOf[${at}]`, none));
+    for (const [at, each] of (anyOf ?? []).entries())
+      faults.push(...validateNested(each, `${path}.anyOf[${at}]`, none));
   }
   for (const [at, each] of (allOf ?? []).entries()) {
     faults.push(...validateNested(each, `${path}.allOf[${at}]`, { ...none, anyOf: exempt.firstAllOf && at === 0 }));

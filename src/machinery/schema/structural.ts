@@ -1,12 +1,14 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { builtinShape } from './builtin.ts';
+import { fillDefaults, pruneNulls } from './custom-values.ts';
+import { readSchema, schemaOf } from './read-schema.ts';
 import type { FieldSchema, ObjectShape, TypeSchema } from './type-schema.ts';
 
 /** A definition's schema, ready for decoding, defaulting and the patches. */
 export interface StructuralSchema {
   readonly shape: ObjectShape;
   readonly schema: JSONSchemaProps;
-  /** Fills defaults in place, where a value is absent or null without being allowed to be. */
+  /** Drops nulls that may not be, and fills defaults, in place. */
   applyDefaults(object: Record<string, unknown>): void;
 }
 
@@ -15,7 +17,8 @@ const anything: TypeSchema = { shape: 'opaque', embeddedObject: false, granular:
 
 /** Reads the schema of one version of a definition; undefined stands for one that keeps everything. */
 export function compileStructural(schema: JSONSchemaProps | undefined): StructuralSchema {
-  const root: JSONSchemaProps = schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  const root: JSONSchemaProps =
+    schema !== undefined ? readSchema(schema) : { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   const fields = new Map<string, FieldSchema>();
   for (const name of ['apiVersion', 'kind'] as const) fields.set(name, toField(name, { type: 'string' }));
   fields.set('metadata', { ...toField('metadata', {}), type: builtinShape('meta/v1.ObjectMeta') });
@@ -28,7 +31,14 @@ export function compileStructural(schema: JSONSchemaProps | undefined): Structur
     atomic: false,
     preservesUnknown: root['x-kubernetes-preserve-unknown-fields'] === true,
   };
-  return { shape, schema: root, applyDefaults: (object) => fillDefaults(object, root) };
+  return {
+    shape,
+    schema: root,
+    applyDefaults(object) {
+      pruneNulls(object, root);
+      fillDefaults(object, root);
+    },
+  };
 }
 
 function toField(name: string, schema: JSONSchemaProps): FieldSchema {
@@ -54,7 +64,7 @@ function toType(schema: JSONSchemaProps): TypeSchema {
     case 'array':
       return {
         shape: 'list',
-        items: schema.items === undefined ? anything : toType(schema.items as JSONSchemaProps),
+        items: toType(schemaOf(schema.items) ?? {}),
         listType: (schema['x-kubernetes-list-type'] as 'atomic' | 'set' | 'map' | undefined) ?? 'atomic',
         mapKeys: schema['x-kubernetes-list-map-keys'] ?? [],
       };
@@ -80,31 +90,8 @@ function toObject(schema: JSONSchemaProps, atomic: boolean): TypeSchema {
     Object.entries(schema.properties ?? {}).map(([name, property]) => [name, toField(name, property)]),
   );
   if (embedded) {
-    for (const name of ['apiVersion', 'kind'])
-      if (!fields.has(name)) fields.set(name, toField(name, { type: 'string' }));
-    if (!fields.has('metadata'))
-      fields.set('metadata', toField('metadata', { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }));
+    for (const name of ['apiVersion', 'kind']) fields.set(name, toField(name, { type: 'string' }));
+    fields.set('metadata', { ...toField('metadata', {}), type: builtinShape('meta/v1.ObjectMeta') });
   }
   return { shape: 'object', fields, atomic, preservesUnknown: schema['x-kubernetes-preserve-unknown-fields'] === true };
-}
-
-/** Source: apiextensions-apiserver `pkg/apiserver/schema/defaulting/algorithm.go`. */
-function fillDefaults(value: unknown, schema: JSONSchemaProps): void {
-  if (Array.isArray(value)) {
-    const items = schema.items as JSONSchemaProps | undefined;
-    if (items !== undefined) for (const item of value) fillDefaults(item, items);
-    return;
-  }
-  if (typeof value !== 'object' || value === null) return;
-  const object = value as Record<string, unknown>;
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    const missing = object[name] === undefined || (object[name] === null && property.nullable !== true);
-    if (missing && property.default !== undefined) object[name] = structuredClone(property.default);
-    if (object[name] !== undefined) fillDefaults(object[name], property);
-  }
-  const { additionalProperties } = schema;
-  if (typeof additionalProperties !== 'object') return;
-  for (const [name, inner] of Object.entries(object)) {
-    if (schema.properties?.[name] === undefined) fillDefaults(inner, additionalProperties);
-  }
 }
