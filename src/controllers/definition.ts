@@ -1,6 +1,7 @@
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import type { Informers } from '../client/informers.ts';
+import type { Secret, ServiceAccount } from '../generated/api/core/v1.ts';
 import type { Authority } from '../pki/certificate.ts';
 import type { ControllerMetrics } from '../reconcile/controller.ts';
 import type { Clock } from '../std/clock.ts';
@@ -17,6 +18,8 @@ export interface ControllerConfig {
   readonly rootCA: string;
   /** Whoever signs approved certificate requests; absent: nobody does. */
   readonly authorities?: { readonly client: Authority; readonly server: Authority } | undefined;
+  /** Signs tokens without end for Secrets of service accounts; absent: such Secrets stay empty. */
+  readonly issueSecretToken?: ((account: ServiceAccount, secret: Secret) => Promise<string>) | undefined;
   /** Longest lifetime of signed certificates, in seconds. Default one year. */
   readonly certificateTtlSeconds?: number | undefined;
   /** A node that is silent for so long is Unknown, in milliseconds. Default 40,000 (nodes with leases renew every 10 s). */

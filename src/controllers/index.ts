@@ -24,6 +24,14 @@ export const controllers: readonly ControllerDefinition[] = [
     'service-account-controller',
     async () => (await import('./serviceaccount/controller.ts')).runServiceAccountController,
   ),
+  {
+    name: 'serviceaccount-token-controller',
+    user: 'system:kube-controller-manager',
+    start: async (deps, signal) => {
+      const { runSecretTokens } = await import('./serviceaccount/secret-tokens.ts');
+      if (!signal.aborted) await runSecretTokens(deps, signal);
+    },
+  },
   define(
     'root-ca-certificate-publisher-controller',
     'root-ca-cert-publisher',
@@ -164,6 +172,11 @@ export const controllers: readonly ControllerDefinition[] = [
     'resourcequota-controller',
     'resourcequota-controller',
     async () => (await import('./resourcequota/controller.ts')).runResourceQuotaController,
+  ),
+  define(
+    'service-cidr-controller',
+    'service-cidrs-controller',
+    async () => (await import('./service-cidrs/controller.ts')).runServiceCidrs,
   ),
   define(
     'horizontal-pod-autoscaler-controller',

@@ -51,9 +51,17 @@ export interface ControlPlaneOptions {
   /** Takes requests before the API does. */
   readonly first?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   readonly upgradeFirst?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined;
+  /** Who this server is among several of one cluster: controllers run in one of them. Undefined: it is the only one. */
+  readonly leaderIdentity?: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/**
+ * A server that dies is followed by another within some 12 s: the lease's end, a try, and the controllers' start.
+ * Upstream's times (15 s, 10 s, 2 s) would make it up to 18.
+ */
+const LEASE_TIMES = { leaseDurationMs: 10_000, renewDeadlineMs: 7_000, retryPeriodMs: 1_500 };
 
 /** A running control plane: API, controllers and scheduler of one cluster in this process. */
 export interface ControlPlane {
@@ -180,7 +188,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     logger,
     signal: abort.signal,
   });
-  const work = runLoops();
+  const work = runWhileLeading(runLoops);
   const stopLeases = await expireLeases(backend, { clock, logger });
   const stopCompaction = startCompaction(backend, { clock, logger });
 
@@ -200,12 +208,24 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
   };
 
+  async function runWhileLeading(loops: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { leaderIdentity: identity } = options;
+    if (identity === undefined) {
+      await loops(abort.signal);
+      return;
+    }
+    const { runAsLeader } = await import('../client/leases.ts');
+    const lease = { namespace: 'kube-system', name: 'kube-controller-manager' };
+    const client = clientFor('system:kube-controller-manager', ['system:masters']);
+    await runAsLeader({ client, lease, identity, ...LEASE_TIMES, clock, logger }, loops, abort.signal);
+  }
+
   /** Controllers and scheduler are loaded after the server answers: a tenant is ready before they are needed. */
-  async function runLoops(): Promise<void> {
+  async function runLoops(signal: AbortSignal): Promise<void> {
     const { runControllers } = await import('../controllers/index.ts');
     const { runScheduler, SCHEDULER_USER } = await import('../scheduler/scheduler.ts');
     const events = (component: string, client: Client) =>
-      createEventRecorder({ client, component, clock, logger, signal: abort.signal });
+      createEventRecorder({ client, component, clock, logger, signal });
     const schedulerClient = clientFor(SCHEDULER_USER);
     await Promise.all([
       runControllers(
@@ -220,11 +240,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
             serviceCIDRs: options.serviceCidrs,
             rootCA: pki.server.certPem,
             authorities: { client: pki.client, server: pki.server },
+            issueSecretToken: signer.issueLegacyToken,
           },
           random: Math.random,
         },
         { disabled: options.disabledControllers },
-        abort.signal,
+        signal,
       ),
       runScheduler(
         {
@@ -235,7 +256,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           logger,
           random: Math.random,
         },
-        abort.signal,
+        signal,
       ),
     ]);
   }
