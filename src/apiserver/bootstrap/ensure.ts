@@ -33,6 +33,8 @@ export async function ensureObject<T extends KubeObject>(
     } catch (error) {
       const raced = isAlreadyExists(error) || isConflict(error) || isNotFound(error);
       if (!raced || attempt >= ATTEMPTS) throw error;
+      // The reader may not have seen yet what another server wrote; a read of the newest state waits for it.
+      await deps.client.get(type, keyOf(wanted)).catch(() => undefined);
     }
   }
 }
