@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { TlsFiles } from '../datastore/postgres/settings.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { formatIp, parseCidr } from '../std/cidr.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
@@ -29,6 +30,8 @@ export interface TenantConfig {
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   readonly datastoreEndpoint: string;
+  /** PEM files for the connection to PostgreSQL. */
+  readonly tlsFiles?: TlsFiles;
   readonly kubeconfigPath: string | undefined;
   readonly kubeconfigMode: number;
   readonly disabled: readonly string[];
@@ -55,6 +58,9 @@ const flags = {
   'cluster-dns': { type: 'string', multiple: true },
   'cluster-domain': { type: 'string' },
   'datastore-endpoint': { type: 'string' },
+  'datastore-cafile': { type: 'string' },
+  'datastore-certfile': { type: 'string' },
+  'datastore-keyfile': { type: 'string' },
   'write-kubeconfig': { type: 'string', short: 'o' },
   'write-kubeconfig-mode': { type: 'string' },
   disable: { type: 'string', multiple: true },
@@ -114,6 +120,11 @@ export function readTenantConfig(
     clusterDomain: values['cluster-domain'] ?? 'cluster.local',
     datastoreEndpoint:
       values['datastore-endpoint'] ?? env['WARREN_DATASTORE_ENDPOINT'] ?? env['K3S_DATASTORE_ENDPOINT'] ?? '',
+    tlsFiles: {
+      caFile: values['datastore-cafile'] ?? env['K3S_DATASTORE_CAFILE'],
+      certFile: values['datastore-certfile'] ?? env['K3S_DATASTORE_CERTFILE'],
+      keyFile: values['datastore-keyfile'] ?? env['K3S_DATASTORE_KEYFILE'],
+    },
     kubeconfigPath: values['write-kubeconfig'] ?? env['K3S_KUBECONFIG_OUTPUT'],
     kubeconfigMode: toMode(values['write-kubeconfig-mode'] ?? env['K3S_KUBECONFIG_MODE'] ?? '600'),
     disabled: list('disable'),

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { bootstrapTokenAuthenticator } from '../apiserver/authn/bootstrap-tokens.ts';
 import type { ObjectReader } from '../apiserver/object-reader.ts';
 import type { Client } from '../client/client.ts';
 import type { Lister } from '../client/informer.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
-import { openBackend } from '../datastore/endpoint.ts';
+import type { Backend } from '../datastore/backend.ts';
+import { type Endpoint, openBackend, parseEndpoint } from '../datastore/endpoint.ts';
 import type { Node } from '../generated/api/core/v1.ts';
 import { nodes } from '../generated/resource-types.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
@@ -16,7 +19,9 @@ import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type NodeReach, TunnelServer } from '../tunnel/tunnel-server.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
+import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
+import { shareIdentity } from './shared-identity.ts';
 
 export interface Tenant {
   /** URL of the first advertised address. */
@@ -39,11 +44,17 @@ const RENEWAL_PERIOD_MS = 12 * 3600 * 1000;
 export async function startTenant(config: TenantConfig, deps: { clock: Clock; logger: Logger }): Promise<Tenant> {
   const { clock, logger } = deps;
   const nowMs = clock.nowMs();
-  const { pki, files } = await loadIdentity(config, nowMs);
-  const secrets = loadTokens(config, pki);
+  const defaultPath = pathsOf(config).database;
+  const { engine } = parseEndpoint(config.datastoreEndpoint, defaultPath);
+  const isShared = engine === 'postgres';
+  const { tlsFiles } = config;
+  const backend = await openBackend(config.datastoreEndpoint, { defaultPath, tlsFiles, clock, logger });
+  const { pki, files, secrets } = await readIdentity(config, backend, { engine, clock }).catch(async (error) => {
+    await backend.close();
+    throw error;
+  });
   const names = servingNames(config);
   const serving = loadServing(config, pki, names, nowMs);
-  const backend = await openBackend(config.datastoreEndpoint, { defaultPath: pathsOf(config).database, clock, logger });
   const state: { client?: Client; nodes?: Lister<Node>; ready: boolean } = { ready: false };
   const tunnels = new TunnelServer({ clock, logger, reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName)) });
   const [advertised = '127.0.0.1'] = config.advertiseAddresses;
@@ -80,7 +91,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     clock,
     logger,
   });
-  const started: { controlPlane?: ControlPlane } = {};
+  const started: { controlPlane?: ControlPlane; leave?: () => Promise<void> } = {};
   try {
     const controlPlane = await startControlPlane({
       backend,
@@ -103,12 +114,16 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       },
       first: (request, response) => supervisor.handle(request, response),
       upgradeFirst: (request, socket, head) => supervisor.upgrade(request, socket, head),
+      leaderIdentity: isShared ? `${hostname()}_${randomUUID()}` : undefined,
       clock,
       logger,
     });
     started.controlPlane = controlPlane;
     const client = controlPlane.clientFor(SUPERVISOR_USER, ['system:masters']);
-    await Promise.all([ensureAgentRbac(client), controlPlane.server.publishEndpoints(published, config.port)]);
+    const publish = (addresses: readonly string[]): Promise<void> =>
+      controlPlane.server.publishEndpoints(addresses, config.port);
+    await Promise.all([ensureAgentRbac(client), isShared ? undefined : publish(published)]);
+    if (isShared) started.leave = await leaseEndpoints({ backend, addresses: published, publish, clock, logger });
     state.client = client;
     state.nodes = controlPlane.informers.for(nodes);
     state.ready = true;
@@ -132,6 +147,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         renewal.cancel();
         stopPasswords();
         await stopAddons();
+        await started.leave?.();
         tunnels.close();
         await controlPlane.close();
         await backend.close();
@@ -139,10 +155,22 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     };
   } catch (error) {
     tunnels.close();
+    await started.leave?.();
     await started.controlPlane?.close();
     await backend.close();
     throw error;
   }
+}
+
+/** Authorities and tokens, the same in the data folder and in the datastore. */
+async function readIdentity(
+  config: TenantConfig,
+  backend: Backend,
+  { engine, clock }: { engine: Endpoint['engine']; clock: Clock },
+): Promise<Awaited<ReturnType<typeof loadIdentity>> & { secrets: ReturnType<typeof loadTokens> }> {
+  if (engine !== 'memory') await shareIdentity(config, backend, { isOwn: engine === 'sqlite', clock });
+  const identity = await loadIdentity(config, clock.nowMs());
+  return { ...identity, secrets: loadTokens(config, identity.pki) };
 }
 
 /** Looking a token up takes one read from memory: there is nothing to abort. */

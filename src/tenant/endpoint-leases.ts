@@ -1,0 +1,101 @@
+import type { Backend, KeyValue } from '../datastore/backend.ts';
+import { StorageError } from '../datastore/storage-error.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Source: kube-apiserver `pkg/controlplane/reconcilers/lease.go`: what lives here is a server that answers. */
+const PREFIX = '/registry/masterleases/';
+/** Source: kube-apiserver `--master-lease-ttl` (DefaultEndpointReconcilerTTL) and its interval. */
+const LEASE_SECONDS = 15;
+const RENEW_MS = 10_000;
+
+export interface EndpointLeasesOptions {
+  readonly backend: Backend;
+  /** Addresses of this server. */
+  readonly addresses: readonly string[];
+  /** Tells the cluster where its servers are. */
+  publish(addresses: readonly string[]): Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Keeps the cluster's endpoints in line with the servers that live: each renews a key that expires, and publishes the
+ * addresses of all keys. Resolves once this server is among them.
+ *
+ * @returns how to leave: the others publish the rest.
+ */
+export async function leaseEndpoints(options: EndpointLeasesOptions): Promise<() => Promise<void>> {
+  const { addresses, backend, clock, logger, publish } = options;
+  const state: { generation: number; work: Promise<void>; left: boolean } = {
+    generation: 0,
+    work: Promise.resolve(),
+    left: false,
+  };
+  const publishLiving = async (): Promise<void> => {
+    const { items } = await backend.list(PREFIX);
+    const living = items.map(({ key }) => key.slice(PREFIX.length));
+    if (living.length > 0) await publish(living);
+  };
+  const renew = async (): Promise<void> => {
+    state.generation++;
+    for (const address of addresses) await put(backend, PREFIX + address, toValue(address, state.generation));
+    await publishLiving();
+  };
+  await renew();
+  const timer = clock.every(RENEW_MS, () => {
+    state.work = state.work.then(async () => {
+      if (state.left) return;
+      await renew().catch((error) => logger.warn('the endpoints of the servers are not up to date', { error }));
+    });
+  });
+  return async () => {
+    state.left = true;
+    timer.cancel();
+    await state.work;
+    try {
+      for (const address of addresses) await remove(backend, PREFIX + address);
+      await publishLiving();
+    } catch (error) {
+      logger.warn('this server is still among the endpoints, for some seconds', { error });
+    }
+  };
+}
+
+/** Writes a key whatever it holds; nobody else writes that of our address. */
+async function put(backend: Backend, key: string, value: Buffer): Promise<void> {
+  const options = { leaseSeconds: LEASE_SECONDS };
+  for (let tries = 0; ; tries++) {
+    const current = await backend.get(key);
+    try {
+      if (current === undefined) await backend.create(key, value, options);
+      else await backend.update(key, value, current.modRevision, options);
+      return;
+    } catch (error) {
+      if (tries === 3 || !hasMoved(error)) throw error;
+    }
+  }
+}
+
+async function remove(backend: Backend, key: string): Promise<void> {
+  const current: KeyValue | undefined = await backend.get(key);
+  if (current === undefined) return;
+  await backend.delete(key, current.modRevision).catch((error) => {
+    if (!hasMoved(error)) throw error;
+  });
+}
+
+function hasMoved(error: unknown): boolean {
+  return error instanceof StorageError && error.fault !== 'unavailable' && error.fault !== 'corrupt';
+}
+
+/** As upstream writes it: the generation makes each renewal a change. */
+function toValue(ip: string, generation: number): Buffer {
+  const object = {
+    kind: 'Endpoints',
+    apiVersion: 'v1',
+    metadata: { generation },
+    subsets: [{ addresses: [{ ip }] }],
+  };
+  return Buffer.from(`${JSON.stringify(object)}\n`);
+}
