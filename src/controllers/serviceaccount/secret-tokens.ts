@@ -68,6 +68,7 @@ class SecretTokens implements Reconciler {
     if (secret === undefined) return done;
     const key = parseKeyText(keyText);
     const plan = planSecretToken(secret, await this.#accountOf(secret), this.#rootCa);
+    const { uid, resourceVersion } = secret.metadata;
     try {
       if (plan.step === 'delete') await this.#client.delete(secrets, key, { preconditions: { uid, resourceVersion } });
       else if (plan.step === 'fill') {
