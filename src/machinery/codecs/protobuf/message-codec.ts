@@ -2,7 +2,7 @@ import type { AnyObject } from '../../object/object.ts';
 import { INLINE, MAP, POINTER, REPEATED, type Row, rowsOf } from '../../schema/schema-table.ts';
 import { setOwnField } from '../../values/own-field.ts';
 import { type LeafCodec, leafCodecs, message } from './leaf-codecs.ts';
-import { expectWireType, Reader, readFields } from './reader.ts';
+import { expectWireType, Reader, readFields, skipUnknown } from './reader.ts';
 import { BackwardWriter } from './writer.ts';
 
 type Fields = Record<string, unknown>;
@@ -64,15 +64,15 @@ function writeMessage(writer: BackwardWriter, fields: Fields, { writers }: Messa
 }
 
 function readMessage(reader: Reader, into: Fields, { name, readers }: MessageCodec): void {
-  readFields(reader, name, (field, wireType) => {
-    const known = readers[field];
-    if (known === undefined) reader.skip(wireType);
+  while (!reader.done) {
+    const tag = reader.varint();
+    const wireType = tag % 8;
+    const known = readers[(tag - wireType) / 8];
+    if (known?.wireType === wireType) known.read(reader, into);
+    else if (known === undefined || wireType === 4) skipUnknown(reader, name, tag);
     else if (wireType === 2 && known.packable) readPacked(reader, into, known);
-    else {
-      expectWireType(wireType, known.wireType, known.goName);
-      known.read(reader, into);
-    }
-  });
+    else expectWireType(wireType, known.wireType, known.goName);
+  }
 }
 
 function readPacked(reader: Reader, into: Fields, { read }: FieldReader): void {

@@ -155,11 +155,20 @@ export function readFields(reader: Reader, name: string, take: (field: number, w
   while (!reader.done) {
     const tag = reader.varint();
     const wireType = tag % 8;
-    const field = (tag - wireType) / 8;
-    if (wireType === 4) throw new ProtobufError(`proto: ${name}: wiretype end group for non-group`);
-    if (field === 0) throw new ProtobufError(`proto: ${name}: illegal tag ${field} (wire type ${tag})`);
-    take(field, wireType);
+    checkTag(name, tag);
+    take((tag - wireType) / 8, wireType);
   }
+}
+
+/** Passes over a field that a message does not have. @param name - Of the message's Go type. */
+export function skipUnknown(reader: Reader, name: string, tag: number): void {
+  checkTag(name, tag);
+  reader.skip(tag % 8);
+}
+
+function checkTag(name: string, tag: number): void {
+  if (tag % 8 === 4) throw new ProtobufError(`proto: ${name}: wiretype end group for non-group`);
+  if (tag < 8) throw new ProtobufError(`proto: ${name}: illegal tag 0 (wire type ${tag})`);
 }
 
 /** @param field - Its Go name. */
