@@ -17,7 +17,8 @@ export function rbacEscalation(deps: {
       const { group, resource, subresource, object, previous, user, namespace, name, signal } = attempt;
       if (group !== 'rbac.authorization.k8s.io' || subresource !== '' || !resources.has(resource)) return;
       if (object === undefined) return;
-      const write = { user, resource, namespace, name, object, previous };
+      // The right to escalate is asked by the name in the path, which a creation does not have.
+      const write = { user, resource, namespace, name: previous === undefined ? '' : name, object, previous };
       await checkEscalation(write, deps.rbac, deps.authorizer, signal);
     },
   };
