@@ -45,7 +45,7 @@ const generators: readonly Generated[] = [
     '.spec.minAvailable',
     '50%',
   ],
-  ['quota limits --hard=pods=9,services=3', 'resourcequota/limits', '.spec.hard.pods', '9'],
+  ['quota limits --hard=pods=90,services=30', 'resourcequota/limits', '.spec.hard.pods', '90'],
   [
     'role reader --verb=get,list --resource=pods,deployments.apps --resource-name=one',
     'role.rbac.authorization.k8s.io/reader',
