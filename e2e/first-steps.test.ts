@@ -28,7 +28,7 @@ describe('warren up', () => {
     );
     assert.match(
       await host.kubectl(['get', 'vc']),
-      /NAME +VERSION +STATUS +NODES +ENDPOINT +AGE\s+demo +v1\.36\S+ +Ready +0\/0 +https:/,
+      /NAME +VERSION +STATUS +NODES +ENDPOINT +DATASTORE +AGE\s+demo +v1\.36\S+ +Ready +0\/0 +https:\S+ +SQLite /,
     );
   });
 
