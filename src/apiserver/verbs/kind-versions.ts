@@ -1,6 +1,6 @@
 import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import { checkTyped } from '../../machinery/patch/apply/typed.ts';
+import { checkTyped } from '../../machinery/patch/apply/check-typed.ts';
 import type { KindVersions } from '../../machinery/patch/apply/versions.ts';
 import { ownedFields } from './owned-fields.ts';
 import type { VerbScope } from './scope.ts';

@@ -24,7 +24,8 @@ export interface ListOptions {
  * Source: apimachinery `meta/internalversion/validation`.
  */
 export function readListOptions(query: URLSearchParams, options: { watch: boolean }): ListOptions {
-  const read: ListOptions = {
+  const isAsked = readBoolean(query, 'watch') ?? false;
+  const read = withInitialEvents(isAsked, {
     labelSelector: readText(query, 'labelSelector'),
     fieldSelector: readText(query, 'fieldSelector'),
     watch: options.watch,
@@ -35,10 +36,20 @@ export function readListOptions(query: URLSearchParams, options: { watch: boolea
     limit: readInteger(query, 'limit') ?? 0,
     continue: readText(query, 'continue'),
     sendInitialEvents: readBoolean(query, 'sendInitialEvents'),
-  };
-  const faults = read.watch ? validateWatch(read) : validateList(read);
+  });
+  const faults = isAsked ? validateWatch(read) : validateList(read);
   if (faults.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', faults);
   return read;
+}
+
+/**
+ * A watch from no version, or from any, has always begun with all that there is: it is the same as asking for the
+ * initial events. The old paths of watches do not count as asking. Source: `meta/internalversion/defaults.go`.
+ */
+function withInitialEvents(isAsked: boolean, read: ListOptions): ListOptions {
+  const isLegacy = read.resourceVersion === '' || read.resourceVersion === '0';
+  if (!isAsked || !isLegacy || read.sendInitialEvents !== undefined || read.resourceVersionMatch !== '') return read;
+  return { ...read, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' };
 }
 
 function validateList(read: ListOptions): readonly FieldError[] {

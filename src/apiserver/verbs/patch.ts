@@ -1,6 +1,8 @@
-import { badRequest, conflict, notFound } from '../../machinery/errors/status-error.ts';
+import { badRequest, conflict, notFound, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { applyServerSide } from '../../machinery/patch/apply/apply.ts';
+import { applyServerSide, describeApplied, describeKind } from '../../machinery/patch/apply/apply.ts';
+import { internalPatchError } from '../../machinery/patch/patch-error.ts';
+import { TypeMismatchError } from '../../machinery/schema/decode.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
 import { toObjectAnswer } from './create.ts';
 import { toObject, withDefaults } from './decode-body.ts';
@@ -94,7 +96,31 @@ function applied(
     const text = `yaml: unmarshal errors:\n  ${patch.faults.join('\n  ')}`;
     throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${text}`);
   }
-  return withDefaults(toObject(object, bodyDefinition).object, bodyDefinition);
+  return withDefaults(fromApplied(object, patch.value as AnyObject, scope), bodyDefinition);
+}
+
+/**
+ * The object behind an apply.
+ * @throws StatusError 500 for values that pass the schema of apply and fit no Go type, which upstream counts as its own fault
+ *
+ * Source: apimachinery `managedfields/internal/structuredmerge.go`, `runtime/converter.go`.
+ */
+function fromApplied(object: AnyObject, applied: AnyObject, { bodyDefinition }: VerbScope): AnyObject {
+  try {
+    return toObject(object, bodyDefinition).object;
+  } catch (error) {
+    if (!(error instanceof StatusError && error.cause instanceof TypeMismatchError)) throw error;
+    const what = `failed to convert new object (${describeApplied(applied)}) to proper version`;
+    const why = toConversionFault(error.cause.message);
+    const message = `${what}: unable to convert unstructured object to ${describeKind(applied)}: ${why}`;
+    throw internalPatchError(message);
+  }
+}
+
+function toConversionFault(text: string): string {
+  if (text.startsWith('illegal base64')) return `error decoding from json: ${text}`;
+  const type = /^json: cannot unmarshal number \S+ into .* of type (\w+)$/.exec(text)?.[1];
+  return type === undefined ? text : `cannot convert float64 to ${type}`;
 }
 
 function uidMismatch({ definition }: VerbScope, name: string, uid: string): Error {

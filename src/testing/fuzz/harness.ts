@@ -37,6 +37,7 @@ export function drop(answer: WireAnswer): void {
 /** Faults of 500 that upstream answers alike, by their words. */
 const upstreamFaults = [
   /failed to create typed patch object /,
+  /unable to convert unstructured object to /,
   /resourceVersion: Invalid value: /,
   /strconv\.ParseUint: /,
   /resourceVersion should not be set on objects to be created/,

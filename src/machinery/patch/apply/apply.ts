@@ -3,12 +3,13 @@ import { type AnyObject, parseApiVersion } from '../../object/object.ts';
 import { toWire } from '../../schema/decode.ts';
 import type { ObjectShape } from '../../schema/type-schema.ts';
 import { internalPatchError } from '../patch-error.ts';
+import { checkTyped } from './check-typed.ts';
 import { type Conflict, conflictError } from './conflicts.ts';
 import { FieldSet } from './field-set.ts';
 import { fieldsLastApplied, syncLastApplied } from './last-applied.ts';
 import { capUpdaters, type Manager, managerId, readManagers, writeManagers } from './managers.ts';
 import { prune } from './prune.ts';
-import { checkTyped, isSame, mergeTyped, TypedError, toFieldSet } from './typed.ts';
+import { isSame, mergeTyped, TypedError, toFieldSet } from './typed.ts';
 import { Changes, type VersionedShape, versionOf } from './versions.ts';
 
 export interface FieldManagement extends VersionedShape {
@@ -177,12 +178,20 @@ function check(applied: AnyObject, shape: ObjectShape): void {
     checkTyped(applied, shape);
   } catch (error) {
     if (!(error instanceof TypedError)) throw error;
-    const { group, version } = parseApiVersion(applied.apiVersion ?? '');
-    const { name = '' } = applied.metadata ?? {};
-    throw internalPatchError(
-      `failed to create typed patch object (${applied.metadata?.namespace ?? ''}/${name}; ${group}/${version}, Kind=${applied.kind}): ${error.message}`,
-    );
+    throw internalPatchError(`failed to create typed patch object (${describeApplied(applied)}): ${error.message}`);
   }
+}
+
+/** `namespace/name; group/version, Kind=kind`, as upstream's faults name a configuration. */
+export function describeApplied(applied: AnyObject): string {
+  const { name = '', namespace = '' } = applied.metadata ?? {};
+  return `${namespace}/${name}; ${describeKind(applied)}`;
+}
+
+/** `group/version, Kind=kind`, as Go prints it. */
+export function describeKind({ apiVersion = '', kind }: AnyObject): string {
+  const { group, version } = parseApiVersion(apiVersion);
+  return `${group}/${version}, Kind=${kind}`;
 }
 
 /** Managers of an object that was written before anybody kept track: all that is there belongs to one of them. */

@@ -294,6 +294,8 @@ export function toPathText(path: readonly string[]): string {
           return `[${Object.entries(JSON.parse(text) as Record<string, unknown>)
             .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
             .join(',')}]`;
+        case 'i:':
+          return `[${text}]`;
         default:
           return `[=${text}]`;
       }

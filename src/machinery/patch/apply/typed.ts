@@ -1,6 +1,6 @@
 import type { FieldSchema, ListShape, ObjectShape, TypeSchema } from '../../schema/type-schema.ts';
 import { setOwnField } from '../../values/own-field.ts';
-import { FieldSet, toPathText } from './field-set.ts';
+import { FieldSet } from './field-set.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -350,98 +350,3 @@ function emptied(value: unknown): unknown {
 function isEmptied(value: unknown): boolean {
   return Array.isArray(value) ? value.length === 0 : isFields(value) && Object.keys(value).length === 0;
 }
-
-/** Checks an applied configuration. @throws TypedError with the first fault, in upstream's words. */
-export function checkTyped(value: unknown, type: TypeSchema, path: readonly string[] = []): void {
-  if (value === null || value === undefined) return;
-  switch (type.shape) {
-    case 'object':
-    case 'map':
-      return checkMap(value, type, path);
-    case 'list':
-      return checkList(value, type, path);
-    case 'scalar':
-      return checkScalar(value, type.type, path);
-    default:
-      return;
-  }
-}
-
-function fail(path: readonly string[], message: string): never {
-  throw new TypedError(`${toPathText(path)}: ${message}`);
-}
-
-function checkMap(
-  value: unknown,
-  type: Extract<TypeSchema, { shape: 'object' | 'map' }>,
-  path: readonly string[],
-): void {
-  if (!isFields(value)) fail(path, `expected map, got &{${toGo(value)}}`);
-  for (const [key, inner] of Object.entries(value as Fields)) {
-    const below = [...path, `f:${key}`];
-    const field: FieldSchema | undefined = type.shape === 'object' ? type.fields.get(key) : undefined;
-    if (type.shape === 'object' && field === undefined) {
-      if (!type.preservesUnknown) fail(below, 'field not declared in schema');
-      continue;
-    }
-    checkTyped(inner, type.shape === 'map' ? type.values : (field as FieldSchema).type, below);
-  }
-}
-
-function checkList(value: unknown, type: ListShape, path: readonly string[]): void {
-  if (!Array.isArray(value)) fail(path, `expected list, got &{${toGo(value)}}`);
-  const seen = new Set<string>();
-  for (const [index, item] of (value as unknown[]).entries()) {
-    if (type.listType === 'atomic') {
-      checkTyped(item, type.items, [...path, `v:${index}`]);
-      continue;
-    }
-    const element = checkedElement(item, type, path, index);
-    if (seen.has(element)) fail(path, `duplicate entries for key ${toPathText([element])}`);
-    seen.add(element);
-    checkTyped(item, type.items, [...path, element]);
-  }
-}
-
-function checkedElement(item: unknown, type: ListShape, path: readonly string[], index: number): string {
-  try {
-    return elementOf(item, type);
-  } catch (error) {
-    return fail(path, `element ${index}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function checkScalar(value: unknown, type: string, path: readonly string[]): void {
-  const shown = `&value.valueUnstructured{Value:${typeof value === 'string' ? JSON.stringify(value) : toGo(value)}}`;
-  switch (type) {
-    case 'boolean':
-      if (typeof value !== 'boolean')
-        fail(path, `expected boolean, got ${typeof value === 'string' ? 'string' : shown}`);
-      return;
-    case 'int32':
-    case 'int64':
-    case 'double':
-      if (typeof value !== 'number')
-        fail(path, `expected numeric (int or float), got ${typeof value === 'string' ? 'string' : shown}`);
-      return;
-    case 'int-or-string':
-    case 'quantity':
-      return;
-    default:
-      if (typeof value !== 'string') fail(path, `expected string, got ${shown}`);
-  }
-}
-
-function toGo(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(toGo).join(' ')}]`;
-  if (isFields(value)) {
-    return `map[${Object.keys(value)
-      .sort()
-      .map((key) => `${key}:${toGo(value[key])}`)
-      .join(' ')}]`;
-  }
-  return value === null || value === undefined ? '<nil>' : String(value);
-}
-
-/** The shape of whole objects, for callers that have no other. */
-export type { ObjectShape };
