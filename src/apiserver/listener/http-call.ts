@@ -78,11 +78,14 @@ export class HttpCall implements Call {
   }
 }
 
-/** Aborts once the client goes away. A finished answer closes too; nobody listens any more by then. */
+/** Aborts once the client goes away before it has its answer. */
 function abortWithClient({ response, socket }: RawExchange): AbortController {
   const controller = new AbortController();
   const source = response ?? socket;
-  const abort = (): void => controller.abort(new DOMException('the client went away', 'AbortError'));
+  const abort = (): void => {
+    // A finished answer closes too, and an abort costs an exception with its stack.
+    if (response?.writableFinished !== true) controller.abort(new DOMException('the client went away', 'AbortError'));
+  };
   if (source.destroyed) abort();
   else source.once('close', abort);
   return controller;
