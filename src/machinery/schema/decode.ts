@@ -239,9 +239,9 @@ function decodeScalar(value: unknown, shape: ScalarShape, path: string, context:
     case 'quantity':
       return decodeQuantity(value);
     case 'int-or-string':
-      if (typeof value !== 'string' && !Number.isInteger(value))
-        throw mismatch(value, { shape: 'scalar', type: 'int32' }, path, context);
-      return value;
+      return typeof value === 'string'
+        ? value
+        : decodeInteger(value, { shape: 'scalar', type: 'int32' }, path, context);
     case 'time':
     case 'micro-time':
       return decodeTime(value, shape, path, context);
