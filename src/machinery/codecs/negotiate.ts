@@ -35,33 +35,45 @@ export function negotiate(
   const clauses = inOrder(accept.split(',').map(parseClause));
   for (const { type, parameters } of clauses) {
     const mediaType = aliases[type];
-    if (mediaType === undefined) continue;
-    if (mediaType === 'application/vnd.kubernetes.protobuf' && !offers.protobuf) continue;
-    const as = parameters.get('as');
-    if (as === undefined)
-      return {
-        ...plain(mediaType),
-        pretty: parameters.get('pretty') === '1',
-        stream: parameters.get('stream') === 'watch',
-      };
-    const version = parameters.get('v');
-    if (
-      !offers.transforms ||
-      !transforms.has(as) ||
-      parameters.get('g') !== 'meta.k8s.io' ||
-      (version !== 'v1' && version !== 'v1beta1')
-    )
-      continue;
-    return {
+    if (mediaType === undefined || !isAllowed(mediaType, parameters, offers)) continue;
+    const form = {
       mediaType,
-      as: as as 'Table',
-      group: 'meta.k8s.io',
-      version,
       stream: parameters.get('stream') === 'watch',
       pretty: parameters.get('pretty') === '1',
     };
+    if (!isTransform(parameters)) return form;
+    const as = parameters.get('as') as NonNullable<Negotiated['as']>;
+    return { ...form, as, group: META_GROUP, version: parameters.get('v') };
   }
   return undefined;
+}
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const META_GROUP = 'meta.k8s.io';
+
+function isTransform(parameters: ReadonlyMap<string, string>): boolean {
+  return parameters.has('as') || parameters.has('g') || parameters.has('v');
+}
+
+/**
+ * Whether a clause can be served. Metadata comes in protobuf for custom kinds as well, and tables never do.
+ * Source: apiserver `negotiation/negotiate.go` (acceptMediaTypeOptions), `handlers/rest.go` (AllowsMediaTypeTransform).
+ */
+function isAllowed(
+  mediaType: MediaType,
+  parameters: ReadonlyMap<string, string>,
+  offers: { readonly protobuf: boolean; readonly transforms: boolean },
+): boolean {
+  const stream = parameters.get('stream');
+  if (stream && (stream !== 'watch' || mediaType === 'application/yaml')) return false;
+  const serverVersion = parameters.get('sv');
+  if (serverVersion && !(offers.transforms && serverVersion === 'v1')) return false;
+  if (!isTransform(parameters)) return offers.protobuf || mediaType !== PROTOBUF;
+  const as = parameters.get('as');
+  const version = parameters.get('v');
+  if (!offers.transforms || as === undefined || !transforms.has(as)) return false;
+  if (parameters.get('g') !== META_GROUP || (version !== 'v1' && version !== 'v1beta1')) return false;
+  return as !== 'Table' || mediaType !== PROTOBUF;
 }
 
 /**
