@@ -100,6 +100,31 @@ describe('helm', () => {
     );
   });
 
+  it('takes over what is there where it is told so, and undoes an upgrade that fails', async () => {
+    await helm(`install foreign ${chart} --take-ownership --skip-crds`);
+    assert.equal(await kubectl('get configmap foreign-words -o jsonpath={.data.greeting}'), 'hello');
+    await assert.rejects(
+      helm(`upgrade foreign ${chart} --set greeting=never,hooks.command=false --rollback-on-failure --timeout=30s`),
+      /release foreign failed, and has been rolled back due to rollback-on-failure being set/,
+    );
+    assert.equal(await kubectl('get configmap foreign-words -o jsonpath={.data.greeting}'), 'hello');
+    assert.match(await helm('uninstall foreign --keep-history'), /release "foreign" uninstalled\n/);
+    assert.match(await helm('history foreign'), /\suninstalled\s/);
+  });
+
+  it('installs and upgrades without server-side apply', async () => {
+    const flags = '--install --server-side=false --no-hooks --skip-crds';
+    assert.match(await helm(`upgrade plain ${chart} ${flags}`), /STATUS: deployed\nREVISION: 1\n/);
+    await kubectl('annotate configmap plain-words own=kept');
+    await helm(`upgrade plain ${chart} ${flags} --set greeting=moin,replicas=0`);
+    assert.equal(
+      await kubectl('get configmap plain-words -o jsonpath={.data.greeting}{.metadata.annotations.own}'),
+      'moinkept',
+    );
+    assert.match(await helm('get all plain'), /^REVISION: 2$/m);
+    await helm('uninstall plain --no-hooks');
+  });
+
   it('uninstalls all but the definition, hooks and their remains', async () => {
     assert.match(await helm('uninstall corner --wait --timeout=60s'), /release "corner" uninstalled\n/);
     await eventually(async () =>
@@ -107,6 +132,6 @@ describe('helm', () => {
     );
     assert.equal(await kubectl('get job corner-post-delete -o jsonpath={.status.succeeded}'), '1');
     assert.match(await server.kubectl('get crd offers.shop.example -o name'), /offers/);
-    assert.match(await helm('list'), /^NAME[^\n]*\n$/);
+    assert.doesNotMatch(await helm('list'), /corner/);
   });
 });
