@@ -8,6 +8,7 @@ import type { ResourceDefinition } from '../../machinery/object/resource-definit
 import { builtinShape } from '../../machinery/schema/builtin.ts';
 import { toWire } from '../../machinery/schema/decode.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
+import { toProtobuf } from '../render/encode.ts';
 import type { ResourceCatalog, ResourcesSnapshot, ServedGroup, ServedResourceEntry } from '../served-resources.ts';
 import { createDiscoveryPaths } from './discovery.ts';
 
@@ -86,11 +87,20 @@ describe('discovery', () => {
     it(`answers ${path} as a real server does`, async () => {
       const answer = await get(path);
       assert.ok(answer?.kind === 'object');
-      const object = JSON.parse(answer.item.json?.toString() ?? JSON.stringify(answer.item.object));
+      const object = JSON.parse(JSON.stringify(answer.item.object));
       if (path === '/api') object['serverAddressByClientCIDRs'] = [];
       assert.deepEqual(object, documents[path]);
     });
   }
+
+  it('has a protobuf form of every document', async () => {
+    for (const path of Object.keys(documents)) {
+      const answer = await get(path);
+      assert.ok(answer?.kind === 'object');
+      const { apiVersion, kind } = unwrapUnknown(toProtobuf(answer.item));
+      assert.deepEqual([apiVersion, kind], [documents[path]?.['apiVersion'] ?? '', documents[path]?.['kind']]);
+    }
+  });
 
   it('lists its paths', async () => {
     const answer = await get('/');

@@ -91,10 +91,7 @@ async function answerRoot(
   if (form !== undefined) return answerAggregated(call, documents.aggregated(root), form);
   const { snapshot } = documents;
   if (root === 'apis') return toAnswer(call, toGroupList(snapshot));
-  const versions = toApiVersions(snapshot, serverAddress);
-  // The document has no apiVersion in JSON, and needs one to be known as a type.
-  const json = Buffer.from(JSON.stringify(versions));
-  return toAnswer(call, { apiVersion: 'v1', ...versions }, json);
+  return toAnswer(call, toApiVersions(snapshot, serverAddress));
 }
 
 function answerAggregated(call: AuthenticatedCall, document: AggregatedDocument, form: AggregatedForm): Answer {
@@ -128,7 +125,7 @@ function answerResources(
 }
 
 /** @throws StatusError 406 where the client takes no form that there is. */
-async function toAnswer(call: AuthenticatedCall, object: unknown, json?: Buffer): Promise<Answer> {
+async function toAnswer(call: AuthenticatedCall, object: unknown): Promise<Answer> {
   if (call.direct === undefined) negotiateAnswer(call, { protobuf: true, transforms: false });
-  return { kind: 'object', status: 200, item: { object: object as AnyObject, json } };
+  return { kind: 'object', status: 200, item: { object: object as AnyObject } };
 }

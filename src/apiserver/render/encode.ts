@@ -60,7 +60,9 @@ const metaTypes: Readonly<Record<string, string>> = {
 };
 
 export function protobufTypeOf(apiVersion: string, kind: string): string {
-  const meta = apiVersion === 'v1' || apiVersion.startsWith('meta.k8s.io/') ? metaTypes[kind] : undefined;
+  // The oldest documents of discovery have a kind and no version.
+  const isMeta = apiVersion === '' || apiVersion === 'v1' || apiVersion.startsWith('meta.k8s.io/');
+  const meta = isMeta ? metaTypes[kind] : undefined;
   const typeName = meta ?? typeNameOf(apiVersion, kind);
   if (typeName === undefined) throw new Error(`${apiVersion}, ${kind} has no protobuf form`);
   return typeName;
