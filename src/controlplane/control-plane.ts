@@ -35,6 +35,8 @@ export interface ControlPlaneOptions {
   readonly serviceAccountKeyPem: string;
   readonly host: string;
   readonly port: number;
+  /** `host:port` under which clients are told to find the server. Default: where it listens. */
+  readonly externalAddress?: string | undefined;
   readonly serving: ServingCertificate;
   readonly clusterCidrs: readonly string[];
   readonly serviceCidrs: readonly string[];
@@ -129,6 +131,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         kubeletTls: { certPem: kubeletClient.chainPem, keyPem: kubeletClient.keyPem ?? '', caPem: pki.server.certPem },
       }),
     otherPaths: ({ catalog, reader }) => {
+      const { externalAddress = `${options.host}:${port}` } = options;
       const paths: OtherPaths[] = [
         createHealthPaths({
           livez: [],
@@ -144,8 +147,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         }),
         createVersionPath(),
         createMetricsPath(metrics),
-        createDiscoveryPaths({ catalog, serverAddress: `${options.host}:${port}` }),
-        createOpenIdDocuments({ issuer, externalAddress: `${options.host}:${port}`, keys: [signer.key] }),
+        createDiscoveryPaths({ catalog, serverAddress: externalAddress }),
+        createOpenIdDocuments({ issuer, externalAddress, keys: [signer.key] }),
         createOpenApiPaths({ catalog, reader }),
       ];
       return (call) => {

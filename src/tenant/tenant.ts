@@ -99,6 +99,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       serviceAccountKeyPem: files['service.key'] ?? '',
       host: config.bindAddress,
       port: config.port,
+      externalAddress: toHostPort(advertised, config.port),
       serving,
       clusterCidrs: config.clusterCidrs,
       serviceCidrs: config.serviceCidrs,
