@@ -181,7 +181,7 @@ function decodeMap(
     const below = values.shape === 'object' ? `${path}.${name}` : path;
     setOwnField(result, name, inner === null ? emptyOf(values) : decodeValue(inner, values, below, context));
   }
-  return result;
+  return inKeyOrder(result);
 }
 
 function decodeList(value: unknown, shape: ListShape, path: string, context: Context): unknown[] {
