@@ -2,7 +2,9 @@ import type { Container, PodTemplateSpec } from '../../generated/api/core/v1.ts'
 import type { LabelSelector } from '../../generated/api/meta/v1.ts';
 import { matchesLabels, parseSelectorObject, toSelectorText } from '../../machinery/values/selector-object.ts';
 import type { FieldFaults } from '../checks/field-faults.ts';
+import { toSelectorView } from '../checks/go-view.ts';
 import { checkLabelSelector, isEmptySelector, isUsableSelector } from '../checks/labels.ts';
+import { isSame } from '../checks/same.ts';
 import type { Cells } from '../columns.ts';
 import { checkPodTemplate } from '../core/pod-spec/pod-template.ts';
 
@@ -47,11 +49,22 @@ export function checkSelector(
   if (!selector) faults.required(path);
   else {
     checkLabelSelector(selector, path, faults);
-    if (isEmptySelector(selector)) faults.invalid(path, selector, `empty selector is invalid for ${kind}`);
+    if (isEmptySelector(selector))
+      faults.invalid(path, toSelectorView(selector), `empty selector is invalid for ${kind}`);
   }
   if (!selector || isUsableSelector(selector)) return true;
-  faults.invalid(path, selector, unusableText);
+  faults.invalid(path, toSelectorView(selector), unusableText);
   return false;
+}
+
+/** A selector that stays as it is. */
+export function checkSameSelector(
+  next: LabelSelector | undefined,
+  previous: LabelSelector | undefined,
+  faults: FieldFaults,
+): void {
+  if (!isSame(next, previous))
+    faults.invalid('spec.selector', next ? toSelectorView(next) : null, 'field is immutable');
 }
 
 /** The template carries the labels that the selector asks for. An absent selector matches nothing. */

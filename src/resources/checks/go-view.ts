@@ -1,5 +1,8 @@
+import type { LabelSelector } from '../../generated/api/meta/v1.ts';
 import { escapeHtml } from '../../machinery/errors/field-error.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
 import { builtinShape } from '../../machinery/schema/builtin.ts';
+import { toWire } from '../../machinery/schema/decode.ts';
 import type { FieldSchema, ObjectShape, TypeSchema } from '../../machinery/schema/type-schema.ts';
 import { internalFields } from './internal-types.ts';
 import { unifiedDiff } from './unified-diff.ts';
@@ -36,6 +39,11 @@ export function goDifference(before: unknown, after: unknown, typeName: string):
   return unifiedDiff(old ?? '', next ?? '');
 }
 
+/** A selector as messages show it: its type has JSON names, and leaves out what is empty. */
+export function toSelectorView(selector: LabelSelector): unknown {
+  return toWire(selector as unknown as AnyObject, builtinShape('meta/v1.LabelSelector'));
+}
+
 /** Fields of a pod's spec that upstream keeps with the security settings. */
 const SECURITY_FIELDS = ['hostNetwork', 'hostPID', 'hostIPC', 'shareProcessNamespace', 'hostUsers'] as const;
 
@@ -54,8 +62,9 @@ function viewInternal(value: unknown, type: string): unknown {
     case 'q':
       return value ?? '0';
     case 'm':
-    case 'M':
       return value ?? null;
+    case 'M':
+      return isNone ? null : toSelectorView(value as LabelSelector);
     default:
       return viewInternalStruct((value ?? {}) as Readonly<Record<string, unknown>>, type);
   }

@@ -2,11 +2,10 @@ import type { DaemonSet, DaemonSetUpdateStrategy } from '../../../generated/api/
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { matchesLabels, parseSelectorObject } from '../../../machinery/values/selector-object.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
-import { toGoView } from '../../checks/go-view.ts';
+import { toGoView, toSelectorView } from '../../checks/go-view.ts';
 import { checkAtMost100Percent, checkIntOrPercent, numberOf } from '../../checks/int-or-percent.ts';
 import { checkLabelSelector, isEmptySelector, isUsableSelector } from '../../checks/labels.ts';
-import { isSame } from '../../checks/same.ts';
-import { checkCollisions, checkCounts, checkLastingTemplate } from '../workload.ts';
+import { checkCollisions, checkCounts, checkLastingTemplate, checkSameSelector } from '../workload.ts';
 
 /** Source of all: apps/validation (ValidateDaemonSet, …Update, …StatusUpdate). */
 
@@ -18,7 +17,7 @@ export function validateDaemonSet(daemonSet: DaemonSet): readonly FieldError[] {
 
 export function validateDaemonSetUpdate(next: DaemonSet, previous: DaemonSet): readonly FieldError[] {
   const faults = new FieldFaults();
-  faults.immutable('spec.selector', next.spec.selector, previous.spec.selector, isSame);
+  checkSameSelector(next.spec.selector, previous.spec.selector, faults);
   check(next, faults);
   return faults.list;
 }
@@ -33,7 +32,7 @@ function check({ spec }: DaemonSet, faults: FieldFaults): void {
     faults.invalid('spec.template.metadata.labels', labels ?? null, why);
   }
   if (selector && isEmptySelector(selector))
-    faults.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
+    faults.invalid('spec.selector', toSelectorView(selector), 'empty selector is invalid for daemonset');
   checkLastingTemplate(template, 'DaemonSet', faults);
   faults.nonNegative('spec.minReadySeconds', spec.minReadySeconds);
   checkStrategy(spec.updateStrategy ?? {}, 'spec.updateStrategy', faults);

@@ -3,12 +3,12 @@ import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
 import { checkAtMost100Percent, checkIntOrPercent, numberOf } from '../../checks/int-or-percent.ts';
-import { isSame } from '../../checks/same.ts';
 import {
   checkAtMost,
   checkCollisions,
   checkCounts,
   checkLastingTemplate,
+  checkSameSelector,
   checkSelector,
   checkTemplateLabels,
 } from '../workload.ts';
@@ -24,7 +24,7 @@ export function validateDeployment(deployment: Deployment): readonly FieldError[
 export function validateDeploymentUpdate(next: Deployment, previous: Deployment): readonly FieldError[] {
   const faults = new FieldFaults();
   check(next, faults);
-  faults.immutable('spec.selector', next.spec.selector, previous.spec.selector, isSame);
+  checkSameSelector(next.spec.selector, previous.spec.selector, faults);
   return faults.list;
 }
 

@@ -10,7 +10,7 @@ import { podNameWarnings } from '../../core/replication-controller/definition.ts
 import { validateControllerStatus } from '../../core/replication-controller/validation.ts';
 import { defineResource } from '../../define.ts';
 import { specAndStatus } from '../../status-strategy.ts';
-import { checkLastingTemplate, checkSelector, checkTemplateLabels, wideCells } from '../workload.ts';
+import { checkLastingTemplate, checkSameSelector, checkSelector, checkTemplateLabels, wideCells } from '../workload.ts';
 
 /** Source: apps/validation (ValidateReplicaSetSpec). */
 function check(replicaSet: ReplicaSet, faults: FieldFaults): void {
@@ -31,7 +31,7 @@ function validate(replicaSet: ReplicaSet): readonly FieldError[] {
 function validateUpdate(next: ReplicaSet, previous: ReplicaSet): readonly FieldError[] {
   const faults = new FieldFaults();
   check(next, faults);
-  faults.immutable('spec.selector', next.spec.selector, previous.spec.selector, isSame);
+  checkSameSelector(next.spec.selector, previous.spec.selector, faults);
   return faults.list;
 }
 

@@ -1,6 +1,7 @@
 import type { CronJob, JobSpec } from '../../../generated/api/batch/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { toSelectorView } from '../../checks/go-view.ts';
 import { checkJobSpec } from '../job/validation.ts';
 import { scheduleFault } from './schedule.ts';
 
@@ -33,7 +34,8 @@ function check({ spec }: CronJob, previous: CronJob | undefined, faults: FieldFa
   const { spec: jobSpec = {} as JobSpec } = spec.jobTemplate;
   const path = 'spec.jobTemplate.spec';
   checkJobSpec(jobSpec, path, faults);
-  if (jobSpec.selector) faults.invalid(`${path}.selector`, jobSpec.selector, '`selector` will be auto-generated');
+  if (jobSpec.selector)
+    faults.invalid(`${path}.selector`, toSelectorView(jobSpec.selector), '`selector` will be auto-generated');
   if (jobSpec.manualSelector) faults.notSupported(`${path}.manualSelector`, true, ['nil', 'false']);
   faults.nonNegative('spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit);
   faults.nonNegative('spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit);

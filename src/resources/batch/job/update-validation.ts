@@ -1,6 +1,7 @@
 import type { Job, JobSpec } from '../../../generated/api/batch/v1.ts';
 import type { Container, PodSpec, PodTemplateSpec } from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
+import { checkSameSelector } from '../../apps/workload.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
 import { isSame, isSameStruct } from '../../checks/same.ts';
@@ -20,7 +21,7 @@ export function validateJobUpdate(next: Job, previous: Job): readonly FieldError
   const { spec: old } = previous;
   checkFullSpec(spec, 'spec', faults);
   checkCompletions(spec, old, faults);
-  faults.immutable('spec.selector', spec.selector, old.selector, isSame);
+  checkSameSelector(spec.selector, old.selector, faults);
   checkTemplate(next, previous, faults);
   for (const field of IMMUTABLE)
     if (!isSame(spec[field], old[field])) faults.invalid(`spec.${field}`, shownAs(spec, field), 'field is immutable');

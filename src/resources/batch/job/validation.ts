@@ -3,6 +3,7 @@ import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { dns1123LabelFaults, dns1123SubdomainFaults } from '../../../machinery/values/names.ts';
 import { matchesLabels, parseSelectorObject } from '../../../machinery/values/selector-object.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
+import { toSelectorView } from '../../checks/go-view.ts';
 import { checkLabelSelector, isUsableSelector } from '../../checks/labels.ts';
 import { checkPodTemplate } from '../../core/pod-spec/pod-template.ts';
 import { checkFailurePolicy, checkSuccessPolicy } from './policies.ts';
@@ -49,7 +50,7 @@ function checkGeneratedSelector(
     else if (labels[key] !== wanted[key]) faults.invalid(at, labels, why);
   }
   if (isUsableSelector(spec.selector) && !matchesLabels(parseSelectorObject(spec.selector), wanted))
-    faults.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
+    faults.invalid('spec.selector', toSelectorView(spec.selector), '`selector` not auto-generated');
 }
 
 export function checkFullSpec(spec: JobSpec, path: string, faults: FieldFaults): void {

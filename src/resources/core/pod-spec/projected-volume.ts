@@ -7,6 +7,7 @@ import type {
 } from '../../../generated/api/core/v1.ts';
 import { dns1123SubdomainFaults } from '../../../machinery/values/names.ts';
 import type { FieldFaults } from '../../checks/field-faults.ts';
+import { toSelectorView } from '../../checks/go-view.ts';
 import { checkLabelSelector } from '../../checks/labels.ts';
 import { checkDomainPrefixedKey, checkSignerName } from '../../checks/names.ts';
 import { checkFieldRef, checkResourceFieldRef, volumeFieldPaths } from './field-references.ts';
@@ -101,7 +102,11 @@ function checkTrustBundle(bundle: ClusterTrustBundleProjection, path: string, fa
     for (const fault of dns1123SubdomainFaults(split < 0 ? name : name.slice(split + 1)))
       faults.invalid(`${path}.name`, name, `not a valid clustertrustbundlename: ${fault}`);
     if (labelSelector)
-      faults.invalid(`${path}.labelSelector`, labelSelector, 'labelSelector must be unset if name is specified');
+      faults.invalid(
+        `${path}.labelSelector`,
+        toSelectorView(labelSelector),
+        'labelSelector must be unset if name is specified',
+      );
   } else if (signerName !== undefined) {
     if (signerName === '') faults.required(`${path}.signerName`, 'must be a valid signer name');
     checkSignerName(`${path}.signerName`, signerName, faults);
