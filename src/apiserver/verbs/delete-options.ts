@@ -1,5 +1,8 @@
+import type { DeleteOptions as MetaDeleteOptions } from '../../generated/api/meta/v1.ts';
 import { type FieldError, fieldInvalid, fieldNotSupported } from '../../machinery/errors/field-error.ts';
-import { badRequest, invalid } from '../../machinery/errors/status-error.ts';
+import { badRequest, invalid, StatusError } from '../../machinery/errors/status-error.ts';
+import { builtinShape } from '../../machinery/schema/builtin.ts';
+import { decodeObject, TypeMismatchError } from '../../machinery/schema/decode.ts';
 import { readBoolean, readInteger } from './query-values.ts';
 import { validateDryRun } from './write-options.ts';
 
@@ -38,23 +41,27 @@ export function readDeleteQuery(query: URLSearchParams): DeleteOptions {
 
 /** Reads a `DeleteOptions` object. @throws StatusError 400 for values of the wrong type, 422 for wrong ones. */
 export function readDeleteBody(body: unknown): DeleteOptions {
-  const fields = asRecord(body, 'DeleteOptions');
-  const preconditions = fields['preconditions'];
-  return check({
-    gracePeriodSeconds: optional(fields['gracePeriodSeconds'], 'number', 'gracePeriodSeconds', 'int64'),
-    propagationPolicy: optional(fields['propagationPolicy'], 'string', 'propagationPolicy', 'v1.DeletionPropagation'),
-    orphanDependents: optional(fields['orphanDependents'], 'boolean', 'orphanDependents', 'bool'),
-    preconditions:
-      preconditions === undefined || preconditions === null ? undefined : asRecord(preconditions, 'Preconditions'),
-    dryRun: Array.isArray(fields['dryRun']) ? fields['dryRun'].map(String) : [],
-  });
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun = [] } = decode(body);
+  return check({ gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun });
+}
+
+function decode(body: unknown): MetaDeleteOptions {
+  try {
+    const { object } = decodeObject(body, builtinShape('meta/v1.DeleteOptions'), { unknownFields: 'drop' });
+    return object as unknown as MetaDeleteOptions;
+  } catch (error) {
+    if (error instanceof StatusError && error.cause instanceof TypeMismatchError) throw badRequest(error.cause.message);
+    throw error;
+  }
 }
 
 interface Unchecked {
   readonly gracePeriodSeconds: number | undefined;
   readonly propagationPolicy: string | undefined;
   readonly orphanDependents: boolean | undefined;
-  readonly preconditions: Record<string, unknown> | undefined;
+  readonly preconditions:
+    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
+    | undefined;
   readonly dryRun: readonly string[];
 }
 
@@ -75,43 +82,14 @@ function check(read: Unchecked): DeleteOptions {
     gracePeriodSeconds: (read.gracePeriodSeconds ?? 0) < 0 ? 1 : read.gracePeriodSeconds,
     propagationPolicy: read.propagationPolicy as PropagationPolicy | undefined,
     orphanDependents: read.orphanDependents,
-    uid: optional(read.preconditions?.['uid'], 'string', 'preconditions.uid', 'types.UID'),
-    resourceVersion: optional(
-      read.preconditions?.['resourceVersion'],
-      'string',
-      'preconditions.resourceVersion',
-      'string',
-    ),
+    uid: read.preconditions?.uid,
+    resourceVersion: read.preconditions?.resourceVersion,
     dryRun: read.dryRun.length > 0,
   };
 }
 
 function isPolicy(text: string): text is PropagationPolicy {
   return text === 'Foreground' || text === 'Background' || text === 'Orphan';
-}
-
-function asRecord(value: unknown, type: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw badRequest(`json: cannot unmarshal ${goKindOf(value)} into Go value of type v1.${type}`);
-}
-
-interface JsonTypes {
-  number: number;
-  string: string;
-  boolean: boolean;
-}
-
-function optional<K extends keyof JsonTypes>(
-  value: unknown,
-  type: K,
-  field: string,
-  goType: string,
-): JsonTypes[K] | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === type) return value as JsonTypes[K];
-  throw badRequest(
-    `json: cannot unmarshal ${goKindOf(value)} into Go struct field DeleteOptions.${field} of type ${goType}`,
-  );
 }
 
 /** The kind of a JSON value, in Go's word. */

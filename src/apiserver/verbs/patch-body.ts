@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../../machinery/object/resource-definit
 import { MAX_JSON_PATCH_OPERATIONS } from '../../machinery/patch/json-patch.ts';
 import type { AuthenticatedCall } from '../call.ts';
 import { unsupportedMediaType } from './decode-body.ts';
+import type { FieldValidation } from './write-options.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -38,15 +39,26 @@ export function patchTypeOf(call: AuthenticatedCall, definition: ResourceDefinit
   throw new StatusError({ code: 415, reason: 'UnsupportedMediaType', message, details: {} });
 }
 
-/** Reads the patch. @throws StatusError 400, 413 */
-export async function readPatch(call: AuthenticatedCall, type: PatchType): Promise<PatchBody> {
+/**
+ * Reads the patch.
+ * @param fieldValidation - JSON patches are read more loosely where nobody wants to hear of their faults.
+ * @throws StatusError 400, 413
+ */
+export async function readPatch(
+  call: AuthenticatedCall,
+  type: PatchType,
+  fieldValidation: FieldValidation,
+): Promise<PatchBody> {
   if (call.direct !== undefined) return { type, value: call.direct.body, faults: [] };
   const bytes = await call.body();
   if (type === 'apply') return readApply(bytes);
   const prefix = type === 'strategic' ? '' : 'error decoding patch: ';
   const { value, duplicates } = parse(bytes, prefix);
   const twice = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
-  if (type === 'json') return { type, value: checkOperations(value), faults: [...unknownParts(value), ...twice] };
+  if (type === 'json') {
+    checkOperations(value, fieldValidation);
+    return { type, value, faults: [...unknownParts(value), ...twice].map((fault) => `json patch ${fault}`) };
+  }
   if (value === null && type === 'merge') throw badRequest('Invalid JSON Patch');
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badRequest(
@@ -64,16 +76,30 @@ function parse(bytes: Buffer, prefix: string): { value: unknown; duplicates: rea
   }
 }
 
-function checkOperations(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) {
-    const text = `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type []handlers.jsonPatchOp`;
-    throw badRequest(`error decoding patch: ${text}`);
-  }
+function checkOperations(value: unknown, fieldValidation: FieldValidation): void {
+  const isLoose = fieldValidation === 'Ignore';
+  const prefix = isLoose ? '' : 'error decoding patch: ';
+  const fail = (found: unknown, type: string): never => {
+    throw badRequest(`${prefix}json: cannot unmarshal ${jsonTypeOf(found)} into Go ${type}`);
+  };
+  if (value === null) return;
+  if (!Array.isArray(value))
+    return fail(value, `value of type ${isLoose ? 'jsonpatch.Patch' : '[]handlers.jsonPatchOp'}`);
   if (value.length > MAX_JSON_PATCH_OPERATIONS) {
     const message = `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${value.length}`;
     throw new StatusError({ code: 413, reason: 'RequestEntityTooLarge', message });
   }
-  return value;
+  for (const operation of value as unknown[]) {
+    if (operation === null) continue;
+    if (typeof operation !== 'object' || Array.isArray(operation)) {
+      return fail(operation, `value of type ${isLoose ? 'jsonpatch.Operation' : 'handlers.jsonPatchOp'}`);
+    }
+    if (isLoose) continue;
+    for (const field of ['op', 'path', 'from']) {
+      const text = (operation as Readonly<Record<string, unknown>>)[field] ?? '';
+      if (typeof text !== 'string') return fail(text, `struct field jsonPatchOp.${field} of type string`);
+    }
+  }
 }
 
 const operationFields = new Set(['op', 'path', 'from', 'value']);
@@ -83,7 +109,7 @@ function unknownParts(value: unknown): readonly string[] {
   return value.flatMap((operation: unknown, index) => {
     if (typeof operation !== 'object' || operation === null) return [];
     const unknown = Object.keys(operation).filter((field) => !operationFields.has(field));
-    return unknown.map((field) => `json patch unknown field ${JSON.stringify(`[${index}].${field}`)}`);
+    return unknown.map((field) => `unknown field ${JSON.stringify(`[${index}].${field}`)}`);
   });
 }
 

@@ -23,9 +23,10 @@ export function patchHandler(scope: VerbScope, target: UpdateTarget): Handler<Au
     requireAcceptable(call, scope.bodyDefinition);
     await call.body();
     const options = readPatchOptions(call, { isApply: type === 'apply' });
-    const patch = await readPatch(call, type);
     const { name } = call.info;
     const { dryRun } = options;
+    // Read once the object is found: that it is missing counts before anything that is wrong with the patch.
+    let patch: PatchBody | undefined;
     const { written, created } = await target.store.update(keyOfCall(call, scope), {
       userName: call.user.name,
       dryRun,
@@ -35,8 +36,11 @@ export function patchHandler(scope: VerbScope, target: UpdateTarget): Handler<Au
       createsMissing: type === 'apply' && scope.subresource === '',
       rules: target.rules,
       async transform(previous) {
+        const isMissing = previous === undefined && (type !== 'apply' || scope.subresource !== '');
+        if (isMissing) throw notFound({ group: scope.definition.group, resource: scope.definition.plural }, name);
+        patch ??= await readPatch(call, type, options.fieldValidation);
         const next =
-          type === 'apply'
+          type === 'apply' || previous === undefined
             ? applied(call, scope, patch, options, previous)
             : patched(call, scope, patch, options, previous);
         if (previous === undefined && next.metadata.uid) throw uidMismatch(scope, name, next.metadata.uid);
@@ -64,10 +68,8 @@ function patched(
   scope: VerbScope,
   patch: PatchBody,
   options: PatchWriteOptions,
-  previous: AnyObject | undefined,
+  previous: AnyObject,
 ): AnyObject {
-  const { group, plural } = scope.definition;
-  if (previous === undefined) throw notFound({ group, resource: plural }, call.info.name);
   const next = patchObject(call, scope.bodyDefinition, patch, options.fieldValidation, previous);
   trackFields(scope, previous, next, options.fieldManager);
   return next;
@@ -80,10 +82,7 @@ function applied(
   options: PatchWriteOptions,
   previous: AnyObject | undefined,
 ): AnyObject {
-  const { bodyDefinition, definition } = scope;
-  if (previous === undefined && scope.subresource !== '') {
-    throw notFound({ group: definition.group, resource: definition.plural }, call.info.name);
-  }
+  const { bodyDefinition } = scope;
   checkAppliedKind(patch.value, bodyDefinition);
   const { object } = applyServerSide({
     ...fieldManagement(scope, options.fieldManager),
@@ -91,12 +90,13 @@ function applied(
     applied: patch.value as AnyObject,
     force: options.force,
   });
+  const next = withDefaults(fromApplied(object, patch.value as AnyObject, scope), bodyDefinition);
   if (options.fieldValidation === 'Warn') for (const fault of patch.faults) addWarning(call, fault);
   if (options.fieldValidation === 'Strict' && patch.faults.length > 0) {
     const text = `yaml: unmarshal errors:\n  ${patch.faults.join('\n  ')}`;
     throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${text}`);
   }
-  return withDefaults(fromApplied(object, patch.value as AnyObject, scope), bodyDefinition);
+  return next;
 }
 
 /**
