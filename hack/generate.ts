@@ -49,6 +49,12 @@ const goFields = JSON.parse(readFileSync(join(root, 'hack/data/go-fields.json'),
   Record<string, string>
 >;
 
+/** Fields whose Go type has a name of its own, which the messages of Go's decoder tell. */
+const goTypes = JSON.parse(readFileSync(join(root, 'hack/data/go-types.json'), 'utf8')) as Record<
+  string,
+  Record<string, string>
+>;
+
 /** Wire types that have a JSON form of their own, so their fields never show. */
 const leaves: Record<string, string> = {
   'k8s.io.apimachinery.pkg.api.resource.Quantity': 'Quantity',
@@ -152,6 +158,8 @@ function toRow(full: string, type: string, field: ProtoField): Row {
   if (field.structType === 'granular' || field.mapType === 'granular') extra['atomic'] = false;
   if (field.patchStrategy) extra['patch'] = field.patchStrategy;
   if (field.patchMergeKey) extra['mergeKey'] = field.patchMergeKey;
+  const goType = goTypes[type]?.[name];
+  if (goType !== undefined) extra['go'] = goType;
   // Markers hold JSON, or the name of a constant, which is of no use here.
   if (typeof field.default === 'string' && /^["\d]|^(true|false)$/.test(field.default))
     extra['default'] = JSON.parse(field.default);

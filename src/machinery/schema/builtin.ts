@@ -107,6 +107,7 @@ function toField(row: Row): FieldSchema {
     ...(extra?.default === undefined ? {} : { default: extra.default }),
     patchStrategy: (extra?.patch?.split(',') ?? []) as ('merge' | 'replace' | 'retainKeys')[],
     patchMergeKey: extra?.mergeKey,
+    goType: extra?.go,
   };
 }
 

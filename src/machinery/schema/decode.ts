@@ -29,6 +29,8 @@ interface Context {
   readonly custom: boolean;
   /** Type that holds the field that is being read, for messages. */
   holder: string;
+  /** Go's own name for the type that is being read, where it has one. */
+  goType: string | undefined;
 }
 
 /**
@@ -39,7 +41,13 @@ interface Context {
  */
 export function decodeObject(value: unknown, shape: ObjectShape, options: DecodeOptions): Decoded {
   const custom = shape.typeName === undefined;
-  const context: Context = { keep: options.unknownFields === 'keep', unknown: [], custom, holder: '' };
+  const context: Context = {
+    keep: options.unknownFields === 'keep',
+    unknown: [],
+    custom,
+    holder: '',
+    goType: undefined,
+  };
   try {
     const object = decodeStruct(value, shape, '', context) as AnyObject;
     return { object, unknown: context.unknown.length > 1 ? asInDocument(context.unknown, value) : context.unknown };
@@ -108,6 +116,7 @@ function decodeStruct(value: unknown, shape: ObjectShape, path: string, context:
     known++;
     if (inner === null && field.type.shape !== 'opaque') continue;
     context.holder = own;
+    context.goType = field.goType;
     result[name] = decodeValue(inner, field.type, path === '' ? name : `${path}.${name}`, context);
   }
   context.holder = outer;
@@ -176,7 +185,9 @@ function decodeMap(
 ): Record<string, unknown> {
   if (!isRecord(value)) throw mismatch(value, { values, ...shape }, path, context);
   const result: Record<string, unknown> = {};
+  const inGo = /^map\[[^\]]*\](.*)$/.exec(context.goType ?? '')?.[1];
   for (const [name, inner] of Object.entries(value)) {
+    context.goType = inGo;
     // Go names the field, not the key of the map that it is.
     const below = values.shape === 'object' ? `${path}.${name}` : path;
     setOwnField(result, name, inner === null ? emptyOf(values) : decodeValue(inner, values, below, context));
@@ -186,9 +197,11 @@ function decodeMap(
 
 function decodeList(value: unknown, shape: ListShape, path: string, context: Context): unknown[] {
   if (!Array.isArray(value)) throw mismatch(value, shape, path, context);
-  return value.map((inner, index) =>
-    inner === null ? emptyOf(shape.items) : decodeValue(inner, shape.items, `${path}[${index}]`, context),
-  );
+  const inGo = context.goType?.startsWith('[]') ? context.goType.slice(2) : undefined;
+  return value.map((inner, index) => {
+    context.goType = inGo;
+    return inner === null ? emptyOf(shape.items) : decodeValue(inner, shape.items, `${path}[${index}]`, context);
+  });
 }
 
 /** What Go makes of null where a value has to be. */
@@ -306,7 +319,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function mismatch(value: unknown, type: TypeSchema, path: string, context: Context): TypeMismatchError {
   return new TypeMismatchError(
-    `json: cannot unmarshal ${jsonTypeOf(value)} into ${place(path, context)} of type ${goTypeOf(type)}`,
+    `json: cannot unmarshal ${jsonTypeOf(value)} into ${place(path, context)} of type ${context.goType ?? goTypeOf(type)}`,
   );
 }
 

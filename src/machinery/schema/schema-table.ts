@@ -18,6 +18,7 @@ export interface RowExtra {
   readonly patch?: string;
   readonly mergeKey?: string;
   readonly default?: unknown;
+  readonly go?: string;
 }
 
 /** Protobuf number, JSON name, type, flags, and what else there is to say. */

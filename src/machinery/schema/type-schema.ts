@@ -75,6 +75,8 @@ export interface FieldSchema {
   readonly pointer: boolean;
   /** Default from the schema; per-kind defaults live in `resources/`. */
   readonly default?: unknown;
+  /** The name of its type in Go, where it has one of its own (`v1.RestartPolicy`); messages tell it. */
+  readonly goType?: string | undefined;
   /** Strategic merge: `merge`, `replace`, `retainKeys`, as upstream's struct tags say. */
   readonly patchStrategy: readonly ('merge' | 'replace' | 'retainKeys')[];
   readonly patchMergeKey?: string | undefined;
