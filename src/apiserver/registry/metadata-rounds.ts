@@ -72,6 +72,13 @@ export function metadataRoundsOf(
   return (part === 'status' ? ofStatusUpdate : ofUpdate)[`${group}/${plural}`] ?? 'U';
 }
 
+/** Kinds whose own rules for new objects leave metadata to the general ones, which come when nothing else is wrong. */
+const judgedLast = new Set(['/events', 'policy/poddisruptionbudgets']);
+
+export function judgesMetadataLast({ group, plural }: { readonly group: string; readonly plural: string }): boolean {
+  return judgedLast.has(`${group}/${plural}`);
+}
+
 /** Every fault of an update's metadata: those that all kinds look for, then those of the kind's own rounds. */
 export function validateUpdatedMetadata(
   next: ObjectMeta,

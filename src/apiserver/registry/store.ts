@@ -11,7 +11,7 @@ import { cloneJson } from './clone-json.ts';
 import { type DeletionPlan, type DeletionWish, planDeletion } from './deletion.ts';
 import { generateName } from './generate-name.ts';
 import { forgetIdleTimes } from './managed-times.ts';
-import { validateUpdatedMetadata } from './metadata-rounds.ts';
+import { judgesMetadataLast, validateUpdatedMetadata } from './metadata-rounds.ts';
 import { validateKubeFinalizers, validateMetadata } from './metadata-validation.ts';
 import { asksForKubeFinalizers, nameRuleOf } from './name-rules.ts';
 import type { ResourceStorage, StoredItem } from './resource-storage.ts';
@@ -154,6 +154,7 @@ export class ResourceStore {
       const scope = { namespaced: definition.namespaced, nameRule: nameRuleOf(definition) };
       const finalizers = asksForKubeFinalizers(definition) ? validateKubeFinalizers(metadata) : [];
       const faults = strategy.validateCreate?.(object) ?? [];
+      if (judgesMetadataLast(definition)) this.#demand(object, faults);
       this.#demand(object, [...validateMetadata(metadata, scope), ...finalizers, ...faults]);
       for (const text of strategy.warningsOnCreate?.(object) ?? []) request.warn(text);
       // Upstream fills defaults once more when it reads what it stored: they may follow from what the server filled in.
