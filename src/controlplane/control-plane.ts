@@ -53,6 +53,8 @@ export interface ControlPlaneOptions {
   /** Takes requests before the API does. */
   readonly first?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   readonly upgradeFirst?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined;
+  /** Runs with the controllers, where these run, until aborted. */
+  readonly besideControllers?: ((seams: LoopSeams, signal: AbortSignal) => Promise<void>) | undefined;
   /** Who this server is among several of one cluster: controllers run in one of them. Undefined: it is the only one. */
   readonly leaderIdentity?: string | undefined;
   readonly clock: Clock;
@@ -64,6 +66,9 @@ export interface ControlPlaneOptions {
  * Upstream's times (15 s, 10 s, 2 s) would make it up to 18.
  */
 const LEASE_TIMES = { leaseDurationMs: 10_000, renewDeadlineMs: 7_000, retryPeriodMs: 1_500 };
+
+/** What loops beside the controllers are given. */
+export type LoopSeams = Pick<ControlPlane, 'informers' | 'clientFor'>;
 
 /** A running control plane: API, controllers and scheduler of one cluster in this process. */
 export interface ControlPlane {
@@ -231,6 +236,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       createEventRecorder({ client, component, clock, logger, signal });
     const schedulerClient = clientFor(SCHEDULER_USER);
     await Promise.all([
+      options.besideControllers?.({ informers, clientFor }, signal),
       runControllers(
         {
           clientFor: (userName) => clientFor(userName),

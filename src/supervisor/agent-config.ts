@@ -56,12 +56,12 @@ export function toAgentConfig(options: AgentConfigOptions): Record<string, unkno
     FlannelExternalIP: false,
     // Newer agents then let the server reach pods and services through their tunnel; older ones do not know the key.
     EgressSelectorMode: 'cluster',
-    // There is no cloud controller: kubelets set their own addresses and no taint waits for one.
-    DisableCCM: true,
+    // Without a cloud controller kubelets set their own addresses, and no taint waits for one.
+    DisableCCM: options.disabled.includes('cloud-controller'),
     DisableNPC: false,
     DisableKubeProxy: false,
     DisableHelmController: true,
-    DisableServiceLB: true,
+    DisableServiceLB: options.disabled.includes('servicelb'),
     DisableAPIServer: false,
     DisableControllerManager: false,
     DisableScheduler: false,

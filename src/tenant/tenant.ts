@@ -115,6 +115,13 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       },
       first: (request, response) => supervisor.handle(request, response),
       upgradeFirst: (request, socket, head) => supervisor.upgrade(request, socket, head),
+      besideControllers: async ({ clientFor, informers }, signal) => {
+        const { runAddons } = await import('../addons/index.ts');
+        const addonClient = clientFor(SUPERVISOR_USER, ['system:masters']);
+        const { disabled, clusterDns, clusterDomain } = config;
+        const options = { disabled, clusterDns: clusterDns[0] ?? '', clusterDomain };
+        await runAddons({ client: addonClient, informers, clock, logger }, options, signal);
+      },
       leaderIdentity: isShared ? `${hostname()}_${randomUUID()}` : undefined,
       clock,
       logger,
@@ -129,7 +136,6 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     state.nodes = controlPlane.informers.for(nodes);
     state.ready = true;
     const stopPasswords = releaseNodePasswords({ client, informers: controlPlane.informers, clock, logger });
-    const stopAddons = await startAddons(config, controlPlane, { clock, logger });
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
     const renewal = clock.every(RENEWAL_PERIOD_MS, () => {
@@ -147,7 +153,6 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         state.ready = false;
         renewal.cancel();
         stopPasswords();
-        await stopAddons();
         await started.leave?.();
         tunnels.close();
         await controlPlane.close();
@@ -198,31 +203,6 @@ function toReader(client: Client): Pick<ObjectReader, 'get'> {
         if (isNotFound(error)) return undefined;
         throw error;
       }),
-  };
-}
-
-async function startAddons(
-  config: TenantConfig,
-  controlPlane: Awaited<ReturnType<typeof startControlPlane>>,
-  deps: { clock: Clock; logger: Logger },
-): Promise<() => Promise<void>> {
-  if (config.disabled.includes('coredns')) return async () => {};
-  const { runCoreDns } = await import('../addons/coredns.ts');
-  const abort = new AbortController();
-  const [clusterDns = ''] = config.clusterDns;
-  const work = runCoreDns(
-    {
-      client: controlPlane.clientFor('system:k3s-supervisor', ['system:masters']),
-      informers: controlPlane.informers,
-      clusterDns,
-      clusterDomain: config.clusterDomain,
-      ...deps,
-    },
-    abort.signal,
-  );
-  return async () => {
-    abort.abort(new Error('the tenant stops'));
-    await work;
   };
 }
 
