@@ -22,6 +22,8 @@ export type Schema = Readonly<Record<string, unknown>>;
 /** Schemas by name; a document holds those that its paths lead to. */
 export interface Schemas {
   readonly byName: Map<string, Schema>;
+  /** Those that come from definitions. */
+  readonly customNames: Set<string>;
   readonly descriptions: Descriptions;
 }
 

@@ -34,6 +34,7 @@ export async function runDocumentJob(job: DocumentJob): Promise<DocumentResult> 
   const sources: DocumentSources = {
     findCrd: (group, plural) => job.crds.find(({ spec }) => spec.group === group && spec.names.plural === plural),
     descriptions: unpackDescriptions(descriptions),
+    dialect: job.form === 'v3' ? 'v3' : 'v2',
   };
   if (job.form === 'v3') {
     const texts = job.versions.map((version) => JSON.stringify(toV3(toApiDocument(version, sources))));

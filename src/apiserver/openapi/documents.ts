@@ -5,7 +5,7 @@ import { KUBERNETES_VERSION } from '../../machinery/object/version.ts';
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
 import type { ServedSubresource } from '../served-resources.ts';
 import { addBuiltin, refTo, type Schema, type Schemas } from './builtin-schemas.ts';
-import { addCustom } from './custom-schemas.ts';
+import { addCustom, type Dialect } from './custom-schemas.ts';
 import type { Descriptions } from './descriptions.ts';
 import { addPaths, type Paths, type ResourceSchemas } from './operations.ts';
 
@@ -32,21 +32,22 @@ export interface DocumentedVersion {
 export interface ApiDocument {
   readonly paths: Paths;
   readonly schemas: ReadonlyMap<string, Schema>;
+  /** Schemas that come from definitions. */
+  readonly customNames: ReadonlySet<string>;
 }
 
 /** What documents are made of, beside the table of types. */
 export interface DocumentSources {
   readonly findCrd: FindCrd;
   readonly descriptions: Descriptions;
+  /** What custom schemas are written in. Built-in ones become 2.0 as a whole. */
+  readonly dialect: Dialect;
 }
 
 /** Builds what a group and version has to say of itself. Takes some milliseconds: keep bytes, not the result. */
-export function toApiDocument(
-  { resources }: DocumentedVersion,
-  { findCrd, descriptions }: DocumentSources,
-): ApiDocument {
+export function toApiDocument({ resources }: DocumentedVersion, sources: DocumentSources): ApiDocument {
   const paths: Paths = {};
-  const schemas: Schemas = { byName: new Map(), descriptions };
+  const schemas: Schemas = { byName: new Map(), customNames: new Set(), descriptions: sources.descriptions };
   const verbs = new Set(resources.flatMap((entry) => [entry, ...entry.subresources].flatMap((each) => each.verbs)));
   // Created only where some operation refers to them.
   const status = verbs.has('delete') ? addBuiltin(schemas, 'meta/v1.Status') : {};
@@ -54,7 +55,7 @@ export function toApiDocument(
   if (verbs.has('patch'))
     schemas.byName.set(PATCH, { description: 'A change, in the form that its media type names.', type: 'object' });
   for (const entry of resources) {
-    const kinds = kindsOf(schemas, entry, findCrd);
+    const kinds = kindsOf(schemas, entry, sources);
     if (kinds === undefined) continue;
     const all: ResourceSchemas = {
       ...kinds,
@@ -70,18 +71,18 @@ export function toApiDocument(
     };
     addPaths(paths, entry, all);
   }
-  return { paths, schemas: schemas.byName };
+  return { paths, schemas: schemas.byName, customNames: schemas.customNames };
 }
 
 function kindsOf(
   schemas: Schemas,
   { definition }: DocumentedResource,
-  findCrd: FindCrd,
+  { findCrd, dialect }: DocumentSources,
 ): { readonly item: Schema; readonly list: Schema } | undefined {
   const { group, version, kind, listKind } = definition;
   if (definition.origin === 'custom') {
     const crd = findCrd(group, definition.plural);
-    return crd === undefined ? undefined : addCustom(schemas, crd, version);
+    return crd === undefined ? undefined : addCustom(schemas, crd, { version, dialect });
   }
   const item = addKind(schemas, group, version, kind);
   if (item === undefined) return undefined;
@@ -95,10 +96,13 @@ function addKind(schemas: Schemas, group: string, version: string, kind: string)
 }
 
 /** The document in OpenAPI 3.0. */
-export function toV3({ paths, schemas }: ApiDocument): unknown {
+export function toV3({ paths, schemas, customNames }: ApiDocument): unknown {
   return {
     openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: KUBERNETES_VERSION },
+    info:
+      customNames.size > 0
+        ? { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' }
+        : { title: 'Kubernetes', version: KUBERNETES_VERSION },
     paths: sorted(paths),
     components: {
       schemas: sorted(Object.fromEntries(schemas)),

@@ -45,6 +45,7 @@ const crd = {
             description: 'A widget.',
             properties: {
               metadata: { type: 'object' },
+              colour: { type: 'string', default: 'red' },
               spec: { type: 'object', required: ['size'], properties: { size: { type: 'integer', minimum: 1 } } },
             },
           },
@@ -173,13 +174,16 @@ describe('/openapi/v3', () => {
 
   it('shows custom kinds with the schema of their definition, and without strategic merge', async () => {
     const document = await read('/openapi/v3/apis/example.com/v1');
-    assert.deepEqual(document.components.schemas['com.example.v1.Widget'], {
+    const widget = document.components.schemas['com.example.v1.Widget'];
+    for (const name of ['apiVersion', 'kind', 'metadata']) delete widget.properties[name].description;
+    assert.deepEqual(widget, {
       type: 'object',
       description: 'A widget.',
       properties: {
         apiVersion: { type: 'string' },
         kind: { type: 'string' },
         metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+        colour: { type: 'string', default: 'red' },
         spec: { type: 'object', required: ['size'], properties: { size: { type: 'integer', minimum: 1 } } },
       },
       'x-kubernetes-group-version-kind': [{ group: 'example.com', version: 'v1', kind: 'Widget' }],
@@ -235,6 +239,17 @@ describe('/openapi/v2', () => {
       required: true,
       schema: { $ref: '#/definitions/io.k8s.api.apps.v1.Deployment' },
     });
+  });
+
+  it('tells defaults of custom kinds, and no zeros of built-in ones', async () => {
+    groups = [...groups, { group: 'example.com', versions: [{ version: 'v1', resources: [widgets] }] }];
+    snapshot = { generation: 3, groups };
+    const { definitions } = await read('/openapi/v2');
+    assert.deepEqual(definitions['com.example.v1.Widget'].properties.colour, { type: 'string', default: 'red' });
+    assert.equal(
+      definitions['io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry'].properties.time.default,
+      undefined,
+    );
   });
 
   it('speaks protobuf to Go clients, and refuses what it does not speak', async () => {

@@ -8,7 +8,10 @@ export function toV2(documents: readonly ApiDocument[]): Record<string, unknown>
   const paths: Record<string, unknown> = {};
   for (const document of documents) {
     for (const [name, schema] of document.schemas)
-      definitions[name] = mergeKinds(definitions[name], toDefinition(schema));
+      definitions[name] = mergeKinds(
+        definitions[name],
+        toDefinition(schema, { defaults: document.customNames.has(name) }),
+      );
     for (const [path, item] of Object.entries(document.paths)) paths[path] = toPathItem(item);
   }
   return {
@@ -32,20 +35,26 @@ function mergeKinds(before: unknown, schema: Schema): Schema {
   return { ...schema, [KINDS]: [...all.values()] };
 }
 
+/** Zeros are told of fields in 3.0 only; defaults of custom kinds in both. */
+interface DefinitionOptions {
+  readonly defaults: boolean;
+}
+
 /** A schema in the older dialect, which has no alternatives and takes references alone. */
-function toDefinition(schema: unknown): Schema {
+function toDefinition(schema: unknown, options: DefinitionOptions): Schema {
   if (typeof schema !== 'object' || schema === null) return schema as Schema;
-  const { oneOf, anyOf: _any, nullable: _nullable, default: _default, allOf, ...rest } = schema as Schema;
+  const { oneOf, anyOf: _any, nullable: _nullable, default: given, allOf, ...rest } = schema as Schema;
   const [only] = Array.isArray(allOf) && allOf.length === 1 ? allOf : [];
-  const converted: Record<string, unknown> = only === undefined ? {} : { ...toDefinition(only) };
+  const converted: Record<string, unknown> = only === undefined ? {} : { ...toDefinition(only, options) };
+  if (options.defaults && given !== undefined) converted['default'] = given;
   if (oneOf !== undefined) converted['type'] = 'string';
   for (const [key, value] of Object.entries(rest)) {
     if (key === '$ref') converted[key] = String(value).replace('#/components/schemas/', '#/definitions/');
     else if (key === 'properties') {
       converted[key] = Object.fromEntries(
-        Object.entries(value as Schema).map(([name, each]) => [name, toDefinition(each)]),
+        Object.entries(value as Schema).map(([name, each]) => [name, toDefinition(each, options)]),
       );
-    } else if (key === 'items' || key === 'additionalProperties') converted[key] = toDefinition(value);
+    } else if (key === 'items' || key === 'additionalProperties') converted[key] = toDefinition(value, options);
     else converted[key] = value;
   }
   return converted;
@@ -88,10 +97,15 @@ function toOperation(operation: Readonly<Record<string, unknown>>): Schema {
 
 function toBodyParameter({ content, required }: Body): Schema {
   const schema = Object.values(content)[0]?.schema;
-  return { name: 'body', in: 'body', ...(required ? { required } : {}), schema: toDefinition(schema ?? {}) };
+  return {
+    name: 'body',
+    in: 'body',
+    ...(required ? { required } : {}),
+    schema: toDefinition(schema ?? {}, { defaults: false }),
+  };
 }
 
 function toResponse({ description, content }: { description: string; content?: Body['content'] }): Schema {
   const schema = Object.values(content ?? {})[0]?.schema;
-  return { description, ...(schema === undefined ? {} : { schema: toDefinition(schema) }) };
+  return { description, ...(schema === undefined ? {} : { schema: toDefinition(schema, { defaults: false }) }) };
 }
