@@ -28,6 +28,7 @@ export interface Step {
   /** Asks again until the answer is as expected; else the first one counts. */
   readonly until?: boolean;
   readonly save?: Readonly<Record<string, string>>;
+  readonly keep?: Readonly<Record<string, string>>;
   /** What is expected: the status code, a part of the body, some headers, all warnings. */
   readonly code: number;
   readonly body?: unknown;
@@ -93,8 +94,10 @@ export class Conversationalist implements Disposable {
     for (const [index, written] of steps.entries()) {
       const step = fill(written, variables) as Step;
       try {
-        const { body } = await this.#expect(step);
+        const { body, headers } = await this.#expect(step);
         for (const [name, path] of Object.entries(step.save ?? {})) variables[name] = String(at(body, path));
+        for (const [name, header] of Object.entries(step.keep ?? {}))
+          variables[name] = `${headers[header.toLowerCase()]}`;
       } catch (error) {
         if (error instanceof Error) error.message = `step ${index + 1}, ${step.do}: ${error.message}`;
         throw error;
