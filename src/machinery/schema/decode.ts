@@ -4,7 +4,11 @@ import { parseDurationMs, toDurationText } from '../values/duration.ts';
 import { setOwnField } from '../values/own-field.ts';
 import { parseQuantity } from '../values/quantity.ts';
 import { canonicalMicroTime, canonicalTime } from '../values/time.ts';
+import { emptyOf } from './empty-value.ts';
+import { inKeyOrder } from './key-order.ts';
 import type { FieldSchema, ListShape, MapShape, ObjectShape, ScalarShape, TypeSchema } from './type-schema.ts';
+
+export { isEmptyValue, toWire, type WireOptions } from './to-wire.ts';
 
 export interface DecodeOptions {
   /** What becomes of fields that the schema does not know. They are reported either way. */
@@ -20,6 +24,13 @@ export interface Decoded {
 /** A JSON value that does not fit its Go type; the message is Go's. */
 export class TypeMismatchError extends Error {
   override readonly name = 'TypeMismatchError';
+  /** Go's decoder gives up at once where a type reads itself; else it reads on and tells of the first fault at the end. */
+  readonly isFinal: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly isFinal?: boolean } = {}) {
+    super(message, options);
+    this.isFinal = options.isFinal ?? false;
+  }
 }
 
 interface Context {
@@ -31,6 +42,8 @@ interface Context {
   holder: string;
   /** Go's own name for the type that is being read, where it has one. */
   goType: string | undefined;
+  /** Set while a value that does not fit is read once more, in the order of its text, for the fault that Go tells. */
+  faults: TypeMismatchError[] | undefined;
 }
 
 /**
@@ -47,18 +60,60 @@ export function decodeObject(value: unknown, shape: ObjectShape, options: Decode
     custom,
     holder: '',
     goType: undefined,
+    faults: undefined,
   };
   try {
     const object = decodeStruct(value, shape, '', context) as AnyObject;
     return { object, unknown: context.unknown.length > 1 ? asInDocument(context.unknown, value) : context.unknown };
   } catch (error) {
     if (!(error instanceof TypeMismatchError)) throw error;
+    const fault = faultInOrder(value, shape, context) ?? error;
     const { kind, apiVersion } = (value ?? {}) as { kind?: unknown; apiVersion?: unknown };
     const version = String(apiVersion ?? '').replace(/^.*\//, '');
-    throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${error.message}`, {
-      cause: error,
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${fault.message}`, {
+      cause: fault,
     });
   }
+}
+
+/** The fault that Go's decoder tells, which goes through a value in the order of its text. */
+function faultInOrder(value: unknown, shape: ObjectShape, context: Context): TypeMismatchError | undefined {
+  const faults: TypeMismatchError[] = [];
+  try {
+    decodeStruct(value, shape, '', { ...context, faults });
+  } catch (error) {
+    if (!(error instanceof TypeMismatchError)) throw error;
+    if (error.isFinal) return error;
+    faults.push(error);
+  }
+  return faults[0];
+}
+
+/** Reads a part; where faults are collected, one that is not final does not keep the rest from being read. */
+function decodePart(value: unknown, type: TypeSchema, path: string, context: Context): unknown {
+  if (context.faults === undefined) return decodeValue(value, type, path, context);
+  const { holder } = context;
+  try {
+    return decodeValue(value, type, path, context);
+  } catch (error) {
+    if (!(error instanceof TypeMismatchError) || error.isFinal) throw error;
+    context.faults.push(error);
+    context.holder = holder;
+    return undefined;
+  }
+}
+
+/** The fields of a struct that a value has: in the order of the schema, or of the value where faults are collected. */
+function fieldsIn(
+  value: Record<string, unknown>,
+  { fields }: ObjectShape,
+  { faults }: Context,
+): Iterable<readonly [string, FieldSchema]> {
+  if (faults === undefined) return fields;
+  return Object.keys(value).flatMap((name) => {
+    const field = fields.get(name);
+    return field === undefined ? [] : [[name, field] as const];
+  });
 }
 
 /** Paths in the order in which they stand in the text. */
@@ -110,14 +165,14 @@ function decodeStruct(value: unknown, shape: ObjectShape, path: string, context:
   const outer = context.holder;
   const own = shape.typeName ?? '';
   let known = 0;
-  for (const [name, field] of shape.fields) {
+  for (const [name, field] of fieldsIn(value, shape, context)) {
     const inner = value[name];
     if (inner === undefined) continue;
     known++;
     if (inner === null && field.type.shape !== 'opaque') continue;
     context.holder = own;
     context.goType = field.goType;
-    result[name] = decodeValue(inner, field.type, path === '' ? name : `${path}.${name}`, context);
+    result[name] = decodePart(inner, field.type, path === '' ? name : `${path}.${name}`, context);
   }
   context.holder = outer;
   const names = Object.keys(value);
@@ -190,7 +245,7 @@ function decodeMap(
     context.goType = inGo;
     // Go names the field, not the key of the map that it is.
     const below = values.shape === 'object' ? `${path}.${name}` : path;
-    setOwnField(result, name, inner === null ? emptyOf(values) : decodeValue(inner, values, below, context));
+    setOwnField(result, name, inner === null ? emptyOf(values) : decodePart(inner, values, below, context));
   }
   return inKeyOrder(result);
 }
@@ -200,38 +255,9 @@ function decodeList(value: unknown, shape: ListShape, path: string, context: Con
   const inGo = context.goType?.startsWith('[]') ? context.goType.slice(2) : undefined;
   return value.map((inner, index) => {
     context.goType = inGo;
-    return inner === null ? emptyOf(shape.items) : decodeValue(inner, shape.items, `${path}[${index}]`, context);
+    return inner === null ? emptyOf(shape.items) : decodePart(inner, shape.items, `${path}[${index}]`, context);
   });
 }
-
-/** What Go makes of null where a value has to be. */
-function emptyOf(type: TypeSchema): unknown {
-  switch (type.shape) {
-    case 'object':
-    case 'map':
-      return {};
-    case 'list':
-      return [];
-    case 'opaque':
-      return null;
-    default:
-      return emptyScalars[type.type];
-  }
-}
-
-const emptyScalars: Readonly<Record<ScalarShape['type'], unknown>> = {
-  string: '',
-  bytes: '',
-  boolean: false,
-  int32: 0,
-  int64: 0,
-  double: 0,
-  'int-or-string': 0,
-  quantity: '0',
-  time: null,
-  'micro-time': null,
-  duration: '0s',
-};
 
 function decodeScalar(value: unknown, shape: ScalarShape, path: string, context: Context): unknown {
   switch (shape.type) {
@@ -252,9 +278,7 @@ function decodeScalar(value: unknown, shape: ScalarShape, path: string, context:
     case 'quantity':
       return decodeQuantity(value);
     case 'int-or-string':
-      return typeof value === 'string'
-        ? value
-        : decodeInteger(value, { shape: 'scalar', type: 'int32' }, path, context);
+      return typeof value === 'string' ? value : decodePort(value, path, context);
     case 'time':
     case 'micro-time':
       return decodeTime(value, shape, path, context);
@@ -276,6 +300,15 @@ function decodeInteger(value: unknown, shape: ScalarShape, path: string, context
   return value;
 }
 
+/** The number of an IntOrString, which reads itself. */
+function decodePort(value: unknown, path: string, context: Context): number {
+  try {
+    return decodeInteger(value, { shape: 'scalar', type: 'int32' }, path, context);
+  } catch (error) {
+    throw error instanceof TypeMismatchError ? toFinal(error) : error;
+  }
+}
+
 function decodeBytes(value: unknown, shape: ScalarShape, path: string, context: Context): string {
   if (typeof value !== 'string') throw mismatch(value, shape, path, context);
   const clean = value.replace(/[\r\n]/g, '');
@@ -293,23 +326,25 @@ function decodeQuantity(value: unknown): string {
       typeof value === 'number' ? String(value) : typeof value === 'string' ? value.trim() : '',
     ).toString();
   } catch (cause) {
-    throw new TypeMismatchError((cause as Error).message, { cause });
+    throw new TypeMismatchError((cause as Error).message, { cause, isFinal: true });
   }
 }
 
 function decodeTime(value: unknown, shape: ScalarShape, path: string, context: Context): string {
-  if (typeof value !== 'string') throw mismatch(value, { shape: 'scalar', type: 'string' }, path, context);
+  if (typeof value !== 'string') throw toFinal(mismatch(value, { shape: 'scalar', type: 'string' }, path, context));
   const text = shape.type === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
   if (text !== undefined) return text;
   const layout = shape.type === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
   const rest = value === '' ? '' : value;
-  throw new TypeMismatchError(`parsing time "${value}" as "${layout}": cannot parse "${rest}" as "2006"`);
+  throw new TypeMismatchError(`parsing time "${value}" as "${layout}": cannot parse "${rest}" as "2006"`, {
+    isFinal: true,
+  });
 }
 
 function decodeDuration(value: unknown, path: string, context: Context): string {
-  if (typeof value !== 'string') throw mismatch(value, { shape: 'scalar', type: 'string' }, path, context);
+  if (typeof value !== 'string') throw toFinal(mismatch(value, { shape: 'scalar', type: 'string' }, path, context));
   const ms = parseDurationMs(value);
-  if (ms === undefined) throw new TypeMismatchError(`time: invalid duration "${value}"`);
+  if (ms === undefined) throw new TypeMismatchError(`time: invalid duration "${value}"`, { isFinal: true });
   return toDurationText(ms);
 }
 
@@ -321,6 +356,11 @@ function mismatch(value: unknown, type: TypeSchema, path: string, context: Conte
   return new TypeMismatchError(
     `json: cannot unmarshal ${jsonTypeOf(value)} into ${place(path, context)} of type ${context.goType ?? goTypeOf(type)}`,
   );
+}
+
+/** As the fault of a type that reads itself. */
+function toFinal(fault: TypeMismatchError): TypeMismatchError {
+  return new TypeMismatchError(fault.message, { isFinal: true });
 }
 
 function place(path: string, { holder, custom }: Context): string {
@@ -363,94 +403,3 @@ const goScalars: Readonly<Record<string, string>> = {
   bytes: '[]uint8',
   quantity: 'resource.Quantity',
 };
-
-/** Whether Go's `omitempty` drops the value. */
-export function isEmptyValue(value: unknown, { shape }: TypeSchema): boolean {
-  if (value === undefined || value === null) return true;
-  if (shape === 'scalar') return value === '' || value === 0 || value === false;
-  if (shape === 'list') return (value as unknown[]).length === 0;
-  return shape === 'map' && Object.keys(value as object).length === 0;
-}
-
-/**
- * The object as Go writes it: fields in order, empty ones dropped unless they are pointers, and those without
- * `omitempty` in place. Values are not checked: {@link decodeObject} has done so.
- */
-export function toWire(object: AnyObject, shape: ObjectShape, options: WireOptions = {}): AnyObject {
-  return wireStruct(object, shape, options) as AnyObject;
-}
-
-export interface WireOptions {
-  /**
-   * Lists and maps that are always written become null when they are empty: protobuf, in which upstream stores, cannot
-   * tell them from those that were never set. Default false.
-   */
-  readonly asStored?: boolean;
-}
-
-function wireStruct(value: Record<string, unknown>, shape: ObjectShape, options: WireOptions): Record<string, unknown> {
-  const result: Record<string, unknown> = {};
-  for (const [name, field] of shape.fields) {
-    const wired = wireField(value[name], field, options);
-    if (wired !== undefined) result[name] = wired;
-  }
-  if (!shape.preservesUnknown) return result;
-  for (const [name, inner] of Object.entries(value)) if (!shape.fields.has(name)) result[name] = inner;
-  return result;
-}
-
-function wireField(value: unknown, field: FieldSchema, options: WireOptions): unknown {
-  const { type, pointer, alwaysWritten } = field;
-  if (value === undefined || value === null) {
-    if (!alwaysWritten) return undefined;
-    if (pointer || type.shape === 'list' || type.shape === 'map') return null;
-    if (type.shape === 'object') return wireStruct({}, type, options);
-    // Go's empty slice of bytes is nil, and an empty RawExtension is null.
-    if (type.shape === 'opaque' || type.type === 'bytes') return null;
-    return emptyOf(type);
-  }
-  if (!pointer && !alwaysWritten && isEmptyValue(value, type)) return undefined;
-  if (options.asStored && !pointer && type.shape !== 'scalar' && isEmptyValue(value, type)) return null;
-  const wired = wireValue(value, type, options);
-  // A struct with `omitzero` goes when nothing is left in it.
-  const isOmittable = type.shape === 'object' && !pointer && !alwaysWritten;
-  return isOmittable && Object.keys(wired as object).length === 0 ? undefined : wired;
-}
-
-function wireValue(value: unknown, type: TypeSchema, options: WireOptions): unknown {
-  switch (type.shape) {
-    case 'object':
-      return wireStruct(value as Record<string, unknown>, type, options);
-    case 'map': {
-      const map = inKeyOrder(value as Record<string, unknown>);
-      if (isPlain(type.values)) return map;
-      return Object.fromEntries(
-        Object.entries(map).map(([key, inner]) => [key, wireValue(inner, type.values, options)]),
-      );
-    }
-    case 'list':
-      if (isPlain(type.items)) return value;
-      return (value as unknown[]).map((inner) => wireValue(inner, type.items, options));
-    case 'opaque':
-      return type.holds === undefined ? value : wireHeld(value, type.holds, options);
-    default:
-      return value;
-  }
-}
-
-/** Written as it is. */
-function isPlain(type: TypeSchema): boolean {
-  return type.shape === 'scalar' || (type.shape === 'opaque' && type.holds === undefined);
-}
-
-function wireHeld(value: unknown, shape: ObjectShape, options: WireOptions): unknown {
-  if (Array.isArray(value)) return value.map((inner) => wireHeld(inner, shape, options));
-  return isRecord(value) ? wireStruct(value, shape, options) : value;
-}
-
-/** Go writes maps in the order of their keys. Keys that look like small numbers stand first in any object of JavaScript. */
-function inKeyOrder(map: Record<string, unknown>): Record<string, unknown> {
-  const keys = Object.keys(map);
-  if (keys.every((key, index) => index === 0 || (keys[index - 1] as string) < key)) return map;
-  return Object.fromEntries(keys.sort().map((key) => [key, map[key]]));
-}
