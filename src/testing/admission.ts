@@ -43,6 +43,7 @@ export function attemptOf(facts: Facts): TriedAttempt {
   const previous = facts.previous as AnyObject | undefined;
   return {
     operation: previous === undefined ? 'CREATE' : object === undefined ? 'DELETE' : 'UPDATE',
+    verb: previous === undefined ? 'create' : object === undefined ? 'delete' : 'update',
     group: '',
     version: 'v1',
     resource: 'pods',

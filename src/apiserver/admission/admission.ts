@@ -7,6 +7,8 @@ export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 /** One try to change something, as admission sees it. */
 export interface AdmissionAttempt {
   readonly operation: Operation;
+  /** The verb of the request that rights are asked for: a change is an `update` or a `patch`. */
+  readonly verb: string;
   readonly group: string;
   readonly version: string;
   readonly resource: string;

@@ -40,6 +40,7 @@ export function toAttempt(call: AuthenticatedCall, scope: VerbScope, facts: Atte
   const isNamespace = definition.group === '' && definition.plural === 'namespaces';
   return {
     ...facts,
+    verb: call.info.verb,
     group: definition.group,
     version: definition.version,
     resource: definition.plural,

@@ -19,6 +19,7 @@ const goNames: Readonly<Record<string, string>> = {
   uid: 'UID',
   httpGet: 'HTTPGet',
   grpc: 'GRPC',
+  cel: 'CEL',
 };
 
 /** Fields that upstream's internal types do not have. */

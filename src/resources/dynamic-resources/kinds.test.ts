@@ -198,6 +198,14 @@ describe('device resources', () => {
     assert.match(fault, /^spec: Invalid value: \{"Devices":.*field is immutable$/);
   });
 
+  it('show a template with its metadata among its fields', () => {
+    const spec = { metadata: { labels: { a: 'b' } }, spec: {} };
+    const none = '{"Devices":{"Requests":null,"Constraints":null,"Config":null}}';
+    assert.deepEqual(updated(template, { spec: { spec: devices({}) } }, { spec }).faults, [
+      `spec: Invalid value: {"labels":{"a":"b"},"Spec":${none}}: field is immutable`,
+    ]);
+  });
+
   it('allocate what was asked for, once', () => {
     assert.deepEqual(updated(claim, status({}), status({ allocation }), 'StatusUpdate').faults, []);
     const odd = { devices: { results: [{ ...result, request: 'other', pool: '', shareID: 'x' }] } };

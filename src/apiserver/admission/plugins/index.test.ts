@@ -39,6 +39,8 @@ describe('builtinPlugins', () => {
       'PodResizeValidator',
       'Webhooks',
       'CertificateRequester',
+      'PolicyParameters',
+      'DeviceClaims',
       'ResourceQuota',
     ]);
   });

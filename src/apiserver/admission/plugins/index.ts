@@ -15,6 +15,7 @@ import {
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { deviceClaims } from './device-claims.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeDeclaredFeatureValidator } from './node-declared-features.ts';
@@ -23,6 +24,7 @@ import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts
 import { podResizeValidator } from './pod-resize-validator.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
+import { policyParameters } from './policy-parameters.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota/resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
@@ -106,7 +108,8 @@ export async function builtinPlugins(
   const chosen = Object.entries(listed).filter(([name, { isOff }]) => isOn(name, isOff));
   const plugins = await Promise.all(chosen.map(([, { make }]) => make(deps)));
   const quota = isOn('ResourceQuota') ? [resourceQuota(deps)] : [];
-  return [...plugins, ...(deps.configured ?? []), certificateRequester, ...quota];
+  const ofKinds = [certificateRequester, policyParameters(deps), deviceClaims(deps)];
+  return [...plugins, ...(deps.configured ?? []), ...ofKinds, ...quota];
 }
 
 function checkNames(flag: string, names: readonly string[]): void {

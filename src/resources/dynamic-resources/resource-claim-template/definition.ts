@@ -26,9 +26,14 @@ function validate(template: ResourceClaimTemplate): readonly FieldError[] {
 function validateUpdate(next: ResourceClaimTemplate, previous: ResourceClaimTemplate): readonly FieldError[] {
   const faults = new FieldFaults();
   check(next, faults);
-  if (!isSameStruct(next.spec, previous.spec, SPEC_TYPE))
-    faults.invalid('spec', toGoView(next.spec, SPEC_TYPE), 'field is immutable');
+  if (!isSameStruct(next.spec, previous.spec, SPEC_TYPE)) faults.invalid('spec', shownSpec(next), 'field is immutable');
   return faults.list;
+}
+
+/** Upstream's type has its metadata among its other fields, under their JSON names. */
+function shownSpec({ spec }: ResourceClaimTemplate): object {
+  const given = Object.entries(spec.metadata ?? {}).filter(([, value]) => value !== undefined && value !== '');
+  return { ...Object.fromEntries(given), Spec: toGoView(spec.spec ?? {}, 'resource/v1.ResourceClaimSpec') };
 }
 
 export const resourceClaimTemplateResource = defineResource(resourceclaimtemplates, {
