@@ -3,7 +3,7 @@ import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
 import type { ControllerConfig, ControllerDeps } from '../controllers/definition.ts';
 import { controllers } from '../controllers/index.ts';
-import { systemClock } from '../std/clock.ts';
+import { type Clock, systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { FakeTransport } from './fake-transport.ts';
 
@@ -18,11 +18,12 @@ export interface ControllerHarness extends AsyncDisposable {
   settle(): Promise<void>;
 }
 
-/** Runs controllers by name against a fake server. Abort by disposing. */
+/** Runs controllers by name against a fake server, by the system's clock or another. Abort by disposing. */
 export function startControllers(
   names: readonly string[],
   config: Partial<ControllerConfig> = {},
   prepare: (server: FakeTransport) => void = () => {},
+  clock: Clock = systemClock,
 ): ControllerHarness {
   const server = new FakeTransport();
   prepare(server);
@@ -33,7 +34,7 @@ export function startControllers(
   const deps: ControllerDeps = {
     clientFor: () => client,
     informers,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     events: (component, owner) => createEventRecorder({ client: owner, component, ...base }),
     config: { clusterCIDRs: ['10.42.0.0/16'], serviceCIDRs: ['10.43.0.0/16'], rootCA: 'PEM', ...config },

@@ -37,6 +37,8 @@ interface Deps {
 class HorizontalPodAutoscalerController implements Reconciler {
   readonly #deps: Deps;
   readonly #memories = new Map<string, Memory>();
+  /** When each autoscaler is looked at next: a change does not hurry that. Source: `podautoscaler` (enqueueHPA). */
+  readonly #dueMs = new Map<string, number>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -46,8 +48,14 @@ class HorizontalPodAutoscalerController implements Reconciler {
     const hpa = this.#deps.autoscalers.get(key);
     if (hpa === undefined) {
       this.#memories.delete(key);
+      this.#dueMs.delete(key);
       return done;
     }
+    const nowMs = this.#deps.clock.nowMs();
+    const dueMs = this.#dueMs.get(key) ?? nowMs + PERIOD_MS;
+    this.#dueMs.set(key, dueMs);
+    if (nowMs < dueMs) return { requeueAfterMs: dueMs - nowMs };
+    this.#dueMs.set(key, nowMs + PERIOD_MS);
     const round = new Round(this.#deps, hpa, this.#memories.get(key) ?? emptyMemory);
     await round.run();
     this.#memories.set(key, round.memory);

@@ -4,6 +4,8 @@ import type { HorizontalPodAutoscaler } from '../../generated/api/autoscaling/v2
 import type { Pod } from '../../generated/api/core/v1.ts';
 import { horizontalpodautoscalersV2, pods } from '../../generated/resource-types.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
+import type { FakeTransport } from '../../testing/fake-transport.ts';
+import { ManualClock } from '../../testing/manual-clock.ts';
 import { emptyMemory, planSize, remember } from './behavior.ts';
 import { planReplicas } from './replicas.ts';
 
@@ -78,7 +80,8 @@ describe('the autoscaler', () => {
   it('reads what pods use and scales their owner', async () => {
     let replicas = 2;
     const scaled: number[] = [];
-    await using cluster = startControllers(['horizontal-pod-autoscaler-controller'], {}, (server) => {
+    const clock = new ManualClock();
+    const prepare = (server: FakeTransport): void => {
       const scale = () => ({
         metadata: { name: 'web', namespace: 'default' },
         spec: { replicas },
@@ -98,7 +101,8 @@ describe('the autoscaler', () => {
           containers: [{ name: 'c', usage: { cpu: '1' } }],
         })),
       }));
-    });
+    };
+    await using cluster = startControllers(['horizontal-pod-autoscaler-controller'], {}, prepare, clock);
     const { server, until } = cluster;
     server.put(pods, pod('p0'), pod('p1'));
     server.put(horizontalpodautoscalersV2, {
@@ -111,9 +115,15 @@ describe('the autoscaler', () => {
         ],
       },
     });
-    await until(() => server.find(horizontalpodautoscalersV2, 'default', 'h')?.status?.desiredReplicas === 4);
+    const status = () => server.find(horizontalpodautoscalersV2, 'default', 'h')?.status;
+    await cluster.settle();
+    assert.equal(status(), undefined);
+    await until(() => {
+      clock.advance(1000);
+      return status()?.desiredReplicas === 4;
+    });
     assert.deepEqual(scaled, [4]);
-    const { currentMetrics } = server.find(horizontalpodautoscalersV2, 'default', 'h')?.status ?? {};
+    const { currentMetrics } = status() ?? {};
     assert.equal(currentMetrics?.[0]?.resource?.current.averageUtilization, 100);
   });
 });
