@@ -20,6 +20,7 @@ import {
   NAMESPACE_LABEL,
   SERVICE_ACCOUNT,
   toDaemonSet,
+  traitsOf,
 } from './service-lb-plan.ts';
 
 /** Keeps a service until its DaemonSet is gone. Source: cloud-provider `service/helpers` (LoadBalancerCleanupFinalizer). */
@@ -66,8 +67,7 @@ class ServiceLoadBalancer implements Reconciler {
   async #serve(service: Service, hasFinalizer: boolean): Promise<void> {
     if (!hasFinalizer) await this.#setFinalizers(service, [...(service.metadata.finalizers ?? []), FINALIZER]);
     await this.#ensureAccount();
-    const labelled = this.#listers.nodes.list().some(({ metadata }) => metadata.labels?.[ENABLE_LABEL] !== undefined);
-    const daemonSet = toDaemonSet(service, labelled);
+    const daemonSet = toDaemonSet(service, traitsOf(this.#listers.nodes.list()));
     const options = { type: 'apply', force: true, fieldManager: FIELD_MANAGER } as const;
     const applied = await this.#client.patch(daemonsets, keyOf(daemonSet), daemonSet, options);
     if (applied.metadata.generation === 1 && applied.status?.observedGeneration === undefined && !hasFinalizer)
@@ -169,7 +169,11 @@ export function runServiceLoadBalancer(deps: AddonDeps, signal: AbortSignal): Pr
       .filter(isServed)
       .map((service) => toKeyText(keyOf(service)));
   const relevantText = (node: Node | undefined): string =>
-    JSON.stringify([node?.metadata.labels?.[ENABLE_LABEL], node?.status?.addresses]);
+    JSON.stringify([
+      node?.metadata.labels?.[ENABLE_LABEL],
+      node?.status?.addresses,
+      node?.status?.nodeInfo?.kubeletVersion,
+    ]);
   const sources = [
     onChange(listers.services),
     onChange(listers.pods, ({ object }) => serviceOf(object)),

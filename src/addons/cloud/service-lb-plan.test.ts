@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Node, Pod, Service } from '../../generated/api/core/v1.ts';
 import type { EndpointSlice } from '../../generated/api/discovery/v1.ts';
-import { daemonSetName, ingressAddresses, isServed, toDaemonSet } from './service-lb-plan.ts';
+import { daemonSetName, ingressAddresses, isServed, toDaemonSet, traitsOf } from './service-lb-plan.ts';
 
 function makeService(spec: object = {}, metadata: object = {}): Service {
   return {
@@ -17,9 +17,13 @@ function makeService(spec: object = {}, metadata: object = {}): Service {
   } as unknown as Service;
 }
 
+const machine = (kubeletVersion: string, labels: Record<string, string> = {}): Node =>
+  ({ metadata: { labels }, status: { nodeInfo: { kubeletVersion } } }) as unknown as Node;
+const today = traitsOf([machine('v1.36.2+k3s1')]);
+
 const envOf = (service: Service): Record<string, unknown> =>
   Object.fromEntries(
-    (toDaemonSet(service, false).spec?.template.spec?.containers?.[0]?.env ?? []).map(({ name, value, valueFrom }) => [
+    (toDaemonSet(service, today).spec?.template.spec?.containers?.[0]?.env ?? []).map(({ name, value, valueFrom }) => [
       name,
       value ?? valueFrom?.fieldRef?.fieldPath,
     ]),
@@ -27,7 +31,7 @@ const envOf = (service: Service): Record<string, unknown> =>
 
 describe('the DaemonSet of a load balancer', () => {
   it('takes the ports of the service on the machines, and sends what comes to the service', () => {
-    const { spec } = toDaemonSet(makeService(), false);
+    const { spec } = toDaemonSet(makeService(), today);
     assert.deepEqual(spec?.template.spec?.containers?.[0]?.ports, [
       { name: 'lb-tcp-80', containerPort: 80, hostPort: 80, protocol: 'TCP' },
     ]);
@@ -53,11 +57,24 @@ describe('the DaemonSet of a load balancer', () => {
 
   it('runs on the machines that are chosen, where some are', () => {
     const service = makeService({}, { labels: { 'svccontroller.k3s.cattle.io/lbpool': 'edge' } });
-    assert.equal(toDaemonSet(service, false).spec?.template.spec?.nodeSelector, undefined);
-    assert.deepEqual(toDaemonSet(service, true).spec?.template.spec?.nodeSelector, {
+    const labelled = traitsOf([
+      machine('v1.36.2'),
+      machine('v1.36.2', { 'svccontroller.k3s.cattle.io/enablelb': 'true' }),
+    ]);
+    assert.equal(toDaemonSet(service, today).spec?.template.spec?.nodeSelector, undefined);
+    assert.deepEqual(toDaemonSet(service, labelled).spec?.template.spec?.nodeSelector, {
       'svccontroller.k3s.cattle.io/enablelb': 'true',
       'svccontroller.k3s.cattle.io/lbpool': 'edge',
     });
+  });
+
+  it('asks older machines for nothing that they refuse or do not know', () => {
+    const service = makeService({ externalTrafficPolicy: 'Local' });
+    const old = toDaemonSet(service, traitsOf([machine('v1.36.2+k3s1'), machine('v1.21.2+k3s1')])).spec?.template.spec;
+    assert.deepEqual(old?.securityContext, {});
+    assert.equal(old?.containers?.[0]?.env?.at(-1)?.valueFrom?.fieldRef?.fieldPath, 'status.hostIP');
+    const { sysctls } = toDaemonSet(service, today).spec?.template.spec?.securityContext ?? {};
+    assert.deepEqual(sysctls, [{ name: 'net.ipv4.ip_forward', value: '1' }]);
   });
 
   it('has a name that is distinct and not too long', () => {

@@ -28,15 +28,41 @@ export function daemonSetName({ metadata: { name = '', uid = '' } }: Service): s
 
 const isLocal = ({ spec }: Service): boolean => spec?.externalTrafficPolicy === 'Local';
 
-/** The DaemonSet whose pods take a service's ports on their nodes. `nodesAreLabelled`: some node has the label to take part. */
-export function toDaemonSet(service: Service, nodesAreLabelled: boolean): DaemonSet {
+/** What the machines of a cluster have in common. */
+export interface MachineTraits {
+  /** Some of them are labelled to take part, so that the others do not. */
+  readonly areLabelled: boolean;
+  /** All let pods switch on forwarding. Those that do not are older, and their pods inherit it from the machine. */
+  readonly allowForwarding: boolean;
+  /** All know the field with a machine's addresses of both families. */
+  readonly knowHostIPs: boolean;
+}
+
+/** The first minor versions of k3s's kubelets that allow or know something. */
+const FORWARDING_MINOR = 24;
+const HOST_IPS_MINOR = 30;
+
+export function traitsOf(machines: readonly Node[]): MachineTraits {
+  const minors = machines.map(({ status }) =>
+    Number(/^v1\.(\d+)/.exec(status?.nodeInfo?.kubeletVersion ?? '')?.[1] ?? Infinity),
+  );
+  const oldest = Math.min(...minors);
+  return {
+    areLabelled: machines.some(({ metadata }) => metadata.labels?.[ENABLE_LABEL] !== undefined),
+    allowForwarding: oldest >= FORWARDING_MINOR,
+    knowHostIPs: oldest >= HOST_IPS_MINOR,
+  };
+}
+
+/** The DaemonSet whose pods take a service's ports on their machines. */
+export function toDaemonSet(service: Service, traits: MachineTraits): DaemonSet {
   const { name = '', namespace = '', labels = {}, annotations = {} } = service.metadata;
   const { ipFamilies = [], ports = [] } = service.spec ?? {};
   const own = daemonSetName(service);
   const tied = { [NAME_LABEL]: name, [NAMESPACE_LABEL]: namespace };
   const pool = labels[POOL_LABEL];
   const nodeSelector = { [ENABLE_LABEL]: 'true', ...(pool ? { [POOL_LABEL]: pool } : {}) };
-  const sysctls = ipFamilies.map((family) =>
+  const sysctls = (traits.allowForwarding ? ipFamilies : []).map((family) =>
     family === 'IPv6'
       ? { name: 'net.ipv6.conf.all.forwarding', value: '1' }
       : { name: 'net.ipv4.ip_forward', value: '1' },
@@ -47,7 +73,7 @@ export function toDaemonSet(service: Service, nodesAreLabelled: boolean): Daemon
     metadata: {
       name: own,
       namespace: NAMESPACE,
-      labels: { [NODE_SELECTOR_LABEL]: String(nodesAreLabelled), ...tied },
+      labels: { [NODE_SELECTOR_LABEL]: String(traits.areLabelled), ...tied },
     },
     spec: {
       selector: { matchLabels: { app: own } },
@@ -57,14 +83,14 @@ export function toDaemonSet(service: Service, nodesAreLabelled: boolean): Daemon
           priorityClassName: annotations[PRIORITY_ANNOTATION] ?? 'system-node-critical',
           serviceAccountName: SERVICE_ACCOUNT,
           automountServiceAccountToken: false,
-          securityContext: { sysctls },
+          securityContext: sysctls.length === 0 ? {} : { sysctls },
           tolerations: [
             { key: 'node-role.kubernetes.io/master', operator: 'Exists', effect: 'NoSchedule' },
             { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
             { key: 'CriticalAddonsOnly', operator: 'Exists' },
           ],
-          ...(nodesAreLabelled ? { nodeSelector } : {}),
-          containers: ports.map((port) => toContainer(service, port)),
+          ...(traits.areLabelled ? { nodeSelector } : {}),
+          containers: ports.map((port) => toContainer(service, port, traits)),
         },
       },
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
@@ -72,13 +98,14 @@ export function toDaemonSet(service: Service, nodesAreLabelled: boolean): Daemon
   } as DaemonSet;
 }
 
-function toContainer(service: Service, port: ServicePort): Container {
+function toContainer(service: Service, port: ServicePort, { knowHostIPs }: MachineTraits): Container {
+  const fieldPath = knowHostIPs ? 'status.hostIPs' : 'status.hostIP';
   const protocol = port.protocol ?? 'TCP';
   const name = `lb-${protocol.toLowerCase()}-${port.port}`;
   const target: EnvVar[] = isLocal(service)
     ? [
         { name: 'DEST_PORT', value: String(port.nodePort ?? 0) },
-        { name: 'DEST_IPS', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'status.hostIPs' } } },
+        { name: 'DEST_IPS', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } },
       ]
     : [
         { name: 'DEST_PORT', value: String(port.port) },
