@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createApiServer } from '../../apiserver/api-server.ts';
-import { createDiscoveryPaths } from '../../apiserver/discovery/discovery.ts';
-import { openMemoryBackend } from '../../datastore/memory/memory-backend.ts';
 import { builtinResources } from '../../resources/index.ts';
 import { systemClock } from '../../std/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { startAskingServer } from '../asking-server.ts';
 import { drop, isServerFault, toCall } from './harness.ts';
 import { Random } from './random.ts';
 import { RequestMaker } from './requests.ts';
@@ -16,22 +14,10 @@ const REQUESTS = 2_500;
 describe('a server under malformed requests', () => {
   it('answers each without a fault of its own', async () => {
     const faults: unknown[] = [];
-    const stop = new AbortController();
-    const server = await createApiServer({
-      backend: await openMemoryBackend(),
-      clock: systemClock,
-      logger: collecting(faults),
-      definitions: builtinResources(),
-      authenticator: { authenticate: async () => ({ name: 'admin', groups: ['system:masters'] }) },
-      tokenIssuer: { issue: () => ({ token: 't', expirationMs: 0 }) } as never,
-      readRequestSubject: () => ({ commonName: '', organizations: [] }),
-      otherPaths: ({ catalog }) => createDiscoveryPaths({ catalog, serverAddress: '127.0.0.1:6443' }),
-    });
-    await server.start(stop.signal);
+    const { server, ask, close } = await startAskingServer(collecting(faults));
     // Pods would wait for it.
-    const admin = server.transportFor({ name: 'admin', groups: ['system:masters'] });
     const account = { metadata: { name: 'default' } };
-    await admin.request({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', body: account });
+    await ask({ method: 'POST', target: '/api/v1/namespaces/default/serviceaccounts', body: account });
     const maker = new RequestMaker(new Random(SEED), builtinResources());
     for (let sent = 0; sent < REQUESTS; sent++) {
       const request = maker.make();
@@ -44,8 +30,7 @@ describe('a server under malformed requests', () => {
       assert.equal(isServerFault(answer), false, shown.slice(0, 2_000));
       assert.deepEqual(faults, [], shown.slice(0, 2_000));
     }
-    stop.abort();
-    server.close();
+    close();
   });
 });
 
