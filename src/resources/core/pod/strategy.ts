@@ -9,7 +9,7 @@ import { isSame } from '../../checks/same.ts';
 import { APP_ARMOR } from '../pod-spec/annotations.ts';
 import { appArmorFieldOf } from '../pod-spec/app-armor.ts';
 import { defaultPod } from '../pod-spec/defaults.ts';
-import { dropDisabledPodFields } from '../pod-spec/disabled-fields.ts';
+import { dropDisabledPodFields, dropDisabledStatusFields } from '../pod-spec/disabled-fields.ts';
 import { checkAppArmor } from '../pod-spec/security-context.ts';
 import { podSpecWarnings } from '../pod-spec/warnings.ts';
 import { visitContainers } from '../pod-spec/windows.ts';
@@ -32,6 +32,7 @@ export const podStrategy: Strategy<Pod> = {
   validateCreate: validatePod,
   prepareForUpdate(next, previous) {
     next.status = previous.status;
+    dropDisabledPodFields(next.spec);
   },
   validateUpdate: validatePodUpdate,
   prepareForStatusUpdate(next, previous) {
@@ -42,6 +43,7 @@ export const podStrategy: Strategy<Pod> = {
     const { status } = next;
     if (!status.qosClass) status.qosClass = previous.status?.qosClass;
     keepObservedGenerations(status, previous.status ?? {});
+    dropDisabledStatusFields(status);
   },
   validateStatusUpdate: validatePodStatus,
   warningsOnCreate(pod) {
