@@ -143,6 +143,11 @@ const created: Record<string, [string, Json, string[]]> = {
     claim({ resources: { requests: { storage: '0' } } }),
     ['spec.resources[storage]: Invalid value: "0": must be greater than zero'],
   ],
+  'claims take no data from another namespace': [
+    '/persistentvolumeclaims',
+    claim({ dataSourceRef: { kind: '', name: '', namespace: 'other' } }),
+    [],
+  ],
   'secrets have the keys of their type': [
     '/secrets',
     { type: 'kubernetes.io/tls', data: { 'a/b': 'YQ==' } },

@@ -22,6 +22,8 @@ export function defaultClaim(claim: PersistentVolumeClaim): void {
 
 /** Both names of the data source say the same. Source: pkg/api/persistentvolumeclaim/util.go. */
 function normalizeSources(spec: PersistentVolumeClaimSpec, previous?: PersistentVolumeClaimSpec): void {
+  // The feature gate CrossNamespaceVolumeDataSource is off in 1.36.
+  if (spec.dataSourceRef?.namespace && previous?.dataSourceRef === undefined) spec.dataSourceRef = undefined;
   const { dataSource: source, dataSourceRef } = spec;
   const wasUsed = previous?.dataSource !== undefined || previous?.dataSourceRef !== undefined;
   if (!wasUsed && !dataSourceRef && source) {
