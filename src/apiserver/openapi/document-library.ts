@@ -5,16 +5,19 @@ import type { CustomResourceDefinition } from '../../generated/api/apiextensions
 import { customresourcedefinitions } from '../../generated/resource-types.ts';
 import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
 import type { ObjectReader } from '../object-reader.ts';
-import type { ResourceCatalog, ServedVersion } from '../served-resources.ts';
+import type { ResourceCatalog, ServedGroup, ServedResourceEntry } from '../served-resources.ts';
 import type { DocumentJob, DocumentResult, Kept } from './document-job.ts';
 import type { DocumentedVersion } from './documents.ts';
+import { groupPath, type RootPath, resourcesPath, rootDocuments } from './root-paths.ts';
 
-/** A group's version whose document there is. */
+/** A document that there is. */
 export interface Shelfmark {
   /** Below `/openapi/v3/`: `apis/apps/v1`. */
   readonly path: string;
-  readonly group: string;
-  readonly version: ServedVersion;
+  /** Of the custom kinds that it may tell of. */
+  readonly group?: string | undefined;
+  readonly resources: readonly ServedResourceEntry[];
+  readonly roots: readonly RootPath[];
 }
 
 /** Builds documents somewhere. */
@@ -46,12 +49,14 @@ export class DocumentLibrary {
     this.#runJob = runJob;
   }
 
+  /** In the order of their paths. */
   all(): readonly Shelfmark[] {
-    return this.#catalog
-      .resourcesSnapshot()
-      .groups.flatMap(({ group, versions }) =>
-        versions.map((version) => ({ group, version, path: pathOf(group, version.version) })),
-      );
+    const { groups } = this.#catalog.resourcesSnapshot();
+    const marks = [
+      ...Object.entries(rootDocuments).map(([path, root]) => ({ path, resources: [], roots: [root] })),
+      ...groups.flatMap(toShelfmarks),
+    ];
+    return marks.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   find(path: string): Shelfmark | undefined {
@@ -94,7 +99,7 @@ export class DocumentLibrary {
     const crds = await this.#crds();
     const missing = marks.filter((mark) => this.#kept.get(`v3 ${mark.path}`)?.madeOf !== madeOf(mark, crds));
     if (missing.length > 0) {
-      const groups = new Set(missing.map(({ group }) => group));
+      const groups = new Set<string | undefined>(missing.map(({ group }) => group));
       const own = crds.filter(({ spec }) => groups.has(spec.group));
       const documents = this.#build({ form: 'v3', versions: missing.map(toDocumented), crds: own });
       for (const [index, mark] of missing.entries()) {
@@ -141,8 +146,21 @@ function pathOf(group: string, version: string): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`;
 }
 
-function toDocumented({ version: { resources } }: Shelfmark): DocumentedVersion {
+/** Groups of custom kinds have no document of their own, and their versions tell of nothing else. */
+function toShelfmarks({ group, versions }: ServedGroup): readonly Shelfmark[] {
+  const isCustom = (resources: readonly ServedResourceEntry[]): boolean =>
+    resources.every(({ definition }) => definition.origin === 'custom');
+  const marks = versions.map(({ version, resources }) => {
+    const roots = isCustom(resources) ? [] : [resourcesPath(group, version)];
+    return { path: pathOf(group, version), group, resources, roots };
+  });
+  if (group === '' || versions.every(({ resources }) => isCustom(resources))) return marks;
+  return [{ path: `apis/${group}`, resources: [], roots: [groupPath(group)] }, ...marks];
+}
+
+function toDocumented({ resources, roots }: Shelfmark): DocumentedVersion {
   return {
+    roots,
     resources: resources.map(({ definition, verbs, subresources }) => {
       const { group, version, kind, plural, namespaced, listKind, origin } = definition;
       return {
@@ -155,8 +173,8 @@ function toDocumented({ version: { resources } }: Shelfmark): DocumentedVersion 
 }
 
 /** Changes whenever the document does. */
-function madeOf({ group, path, version }: Shelfmark, crds: readonly Crd[]): string {
-  const resources = version.resources.map(({ definition, verbs, subresources }) =>
+function madeOf({ group, path, resources: entries }: Shelfmark, crds: readonly Crd[]): string {
+  const resources = entries.map(({ definition, verbs, subresources }) =>
     [definition.plural, definition.kind, ...verbs, ...subresources.map(({ name }) => `/${name}`)].join(),
   );
   const definitions = crds

@@ -8,6 +8,7 @@ import { addBuiltin, refTo, type Schema, type Schemas } from './builtin-schemas.
 import { addCustom, type Dialect } from './custom-schemas.ts';
 import type { Descriptions } from './descriptions.ts';
 import { addPaths, type Paths, type ResourceSchemas } from './operations.ts';
+import { addRootPath, type RootPath } from './root-paths.ts';
 
 /** Finds the definition behind a custom kind. */
 export type FindCrd = (group: string, plural: string) => CustomResourceDefinition | undefined;
@@ -24,7 +25,9 @@ export interface DocumentedResource {
   readonly subresources: readonly ServedSubresource[];
 }
 
+/** What stands in one document of 3.0. */
 export interface DocumentedVersion {
+  readonly roots: readonly RootPath[];
   readonly resources: readonly DocumentedResource[];
 }
 
@@ -45,7 +48,7 @@ export interface DocumentSources {
 }
 
 /** Builds what a group and version has to say of itself. Takes some milliseconds: keep bytes, not the result. */
-export function toApiDocument({ resources }: DocumentedVersion, sources: DocumentSources): ApiDocument {
+export function toApiDocument({ roots, resources }: DocumentedVersion, sources: DocumentSources): ApiDocument {
   const paths: Paths = {};
   const schemas: Schemas = { byName: new Map(), customNames: new Set(), descriptions: sources.descriptions };
   const verbs = new Set(resources.flatMap((entry) => [entry, ...entry.subresources].flatMap((each) => each.verbs)));
@@ -54,6 +57,7 @@ export function toApiDocument({ resources }: DocumentedVersion, sources: Documen
   const deleteOptions = verbs.has('delete') ? addBuiltin(schemas, 'meta/v1.DeleteOptions') : {};
   if (verbs.has('patch'))
     schemas.byName.set(PATCH, { description: 'A change, in the form that its media type names.', type: 'object' });
+  for (const root of roots) addRootPath(paths, schemas, root);
   for (const entry of resources) {
     const kinds = kindsOf(schemas, entry, sources);
     if (kinds === undefined) continue;

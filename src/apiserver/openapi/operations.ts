@@ -3,6 +3,7 @@ import { REPEATED, rowsOf } from '../../machinery/schema/schema-table.ts';
 import type { ServedSubresource } from '../served-resources.ts';
 import { type GroupVersionKindEntry, type Schema, scalarSchema } from './builtin-schemas.ts';
 import type { DocumentedResource } from './documents.ts';
+import { groupNameOf } from './group-names.ts';
 
 export interface ResourceSchemas {
   readonly item: Schema;
@@ -309,8 +310,7 @@ class OperationMaker {
 
   #base(verb: string, action: string, { suffix = '', method = '', ending = '' } = {}): Operation {
     const { group, version, kind } = this.#owner ?? this.#kind;
-    const [first = '', ...others] = (group === '' ? 'core' : group.replace(/\.k8s\.io$/, '')).split('.');
-    const groupName = first + others.map(capital).join('');
+    const groupName = groupNameOf(group);
     const tail = this.#owner === undefined ? '' : capital(this.#owner.name);
     const scope = suffix === '' ? this.#scope : '';
     return {
