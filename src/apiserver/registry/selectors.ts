@@ -1,7 +1,12 @@
 import { badRequest } from '../../machinery/errors/status-error.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import { type FieldRequirement, matchesFields, parseFieldSelector } from '../../machinery/values/field-selector.ts';
-import { matchesLabels, parseLabelSelector, SelectorError } from '../../machinery/values/label-selector.ts';
+import {
+  type LabelRequirement,
+  matchesLabels,
+  parseLabelSelector,
+  SelectorError,
+} from '../../machinery/values/label-selector.ts';
 import type { Selector } from '../storage/stored-object.ts';
 
 const everyKind: readonly string[] = ['metadata.name', 'metadata.namespace'];
@@ -14,12 +19,22 @@ export function parseSelectors(
   query: { readonly labelSelector: string; readonly fieldSelector: string },
   definition: ResourceDefinition,
 ): Selector | undefined {
-  const labels = read(() => parseLabelSelector(query.labelSelector));
-  const fields = read(() => parseFieldSelector(query.fieldSelector));
+  const { labels, fields } = readSelectors(query);
   for (const requirement of fields) requireSelectable(requirement, definition);
   if (labels.length === 0 && fields.length === 0) return undefined;
   return {
     matches: (objectLabels, objectFields) => matchesLabels(labels, objectLabels) && matchesFields(fields, objectFields),
+  };
+}
+
+/** Both selectors as they are written. @throws StatusError 400 */
+export function readSelectors(query: { readonly labelSelector: string; readonly fieldSelector: string }): {
+  readonly labels: readonly LabelRequirement[];
+  readonly fields: readonly FieldRequirement[];
+} {
+  return {
+    labels: read(() => parseLabelSelector(query.labelSelector)),
+    fields: read(() => parseFieldSelector(query.fieldSelector)),
   };
 }
 
@@ -33,7 +48,7 @@ function read<T>(parse: () => T): T {
 }
 
 function requireSelectable({ field }: FieldRequirement, definition: ResourceDefinition): void {
-  if (definition.selectableFields[field] !== undefined) return;
+  if (Object.hasOwn(definition.selectableFields, field)) return;
   const hasOwnWords = definition.origin === 'custom' || Object.keys(definition.selectableFields).length > 0;
   const { group, version, kind, plural } = definition;
   // Built-in kinds without namespaces that name their fields do not name this one.

@@ -1,5 +1,6 @@
 import { type FieldError, fieldForbidden, fieldNotSupported } from '../../machinery/errors/field-error.ts';
 import { invalid } from '../../machinery/errors/status-error.ts';
+import { readSelectors } from '../registry/selectors.ts';
 import { readBoolean, readInteger, readText } from './query-values.ts';
 
 /** Options of list, watch and deletecollection, as the query states them. */
@@ -38,6 +39,8 @@ export function readListOptions(query: URLSearchParams, options: { watch: boolea
     sendInitialEvents: readBoolean(query, 'sendInitialEvents'),
   });
   const faults = isAsked ? validateWatch(read) : validateList(read);
+  // What cannot be read counts before what may not be.
+  if (faults.length > 0) readSelectors(read);
   if (faults.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', faults);
   return read;
 }

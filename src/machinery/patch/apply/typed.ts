@@ -267,7 +267,15 @@ export function mergeTyped(base: unknown, over: unknown, type: TypeSchema | unde
 function mergeLists(base: readonly unknown[], over: readonly unknown[], type: ListShape): unknown[] {
   const left = base.map((item) => [elementOf(item, type), item] as const);
   const right = over.map((item) => [elementOf(item, type), item] as const);
-  const inLeft = new Map(left);
+  const inLeft = new Map<string, unknown>(left);
+  // Items that stand twice are not merged but replaced.
+  if (inLeft.size < left.length) {
+    const seen = new Set<string>();
+    for (const [element] of left) {
+      if (seen.has(element)) inLeft.set(element, undefined);
+      seen.add(element);
+    }
+  }
   const inRight = new Map(right);
   const shared = right.map(([element]) => element).filter((element) => inLeft.has(element));
   const merged = new Set<string>();
