@@ -1,6 +1,6 @@
 /**
  * Runs the tests: `node hack/test.ts [unit|e2e] [FILTER]`. Without a name both, units first.
- * Unit tests run side by side, a file a process; e2e suites run one after another, since each owns a whole cluster.
+ * Unit tests run side by side, a file a process; e2e suites two at a time, since each owns a whole cluster, and mostly waits.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
@@ -27,5 +27,5 @@ function run(title: string, files: string[], concurrency: string[]): boolean {
 let passed = true;
 if (suite === 'all' || suite === 'unit') passed = run('unit tests', testsBelow('src'), []) && passed;
 if (suite === 'all' || suite === 'e2e')
-  passed = run('end-to-end tests', testsBelow('e2e'), ['--test-concurrency=1']) && passed;
+  passed = run('end-to-end tests', testsBelow('e2e'), ['--test-concurrency=2']) && passed;
 process.exitCode = passed ? 0 : 1;
