@@ -1,5 +1,5 @@
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
-import { REPEATED, rowsOf } from '../../machinery/schema/schema-table.ts';
+import { rowsOf } from '../../machinery/schema/schema-table.ts';
 import type { ServedSubresource } from '../served-resources.ts';
 import { type GroupVersionKindEntry, type Schema, scalarSchema } from './builtin-schemas.ts';
 import type { DocumentedResource } from './documents.ts';
@@ -174,10 +174,10 @@ function connectMethods({ name, verbs }: ServedSubresource): readonly string[] {
 /** The fields of an options type, as a query takes them. */
 function optionParameters(group: string, version: string, kind: string): readonly QueryParameter[] {
   const typeName = typeNameOf(group === '' ? version : `${group}/${version}`, kind) ?? `core/v1.${kind}`;
-  return rowsOf(typeName).flatMap(([, name, type, flags]) => {
+  return rowsOf(typeName).flatMap(([, name, type]) => {
     const single = scalarSchema(type)?.['type'];
-    // A query has one value of a name in this dialect's eyes.
-    return typeof single === 'string' ? [[name, flags & REPEATED ? 'string' : single] as const] : [];
+    // Of a list, one value is told: that of one name in the query.
+    return typeof single === 'string' ? [[name, single] as const] : [];
   });
 }
 
