@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ApiServer, createApiServer } from '../apiserver/api-server.ts';
+import { type ApiServer, createApiServer, serverUser } from '../apiserver/api-server.ts';
 import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
 import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
+import { secretTokenUse } from '../apiserver/authn/secret-token-use.ts';
 import { createTokenSigner } from '../apiserver/authn/token-signer.ts';
 import type { User } from '../apiserver/call.ts';
 import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
@@ -118,7 +119,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       createAuthenticator({
         clientCaPem: pki.client.certPem,
         requestHeader: { caPem: pki.requestHeader.certPem, allowedNames: ['system:auth-proxy'] },
-        serviceAccounts: { keys: [signer.key], issuers: [issuer], audiences: [issuer, 'k3s'] },
+        serviceAccounts: {
+          keys: [signer.key],
+          issuers: [issuer],
+          audiences: [issuer, 'k3s'],
+          onLegacyTokenUsed: secretTokenUse({
+            client: () => holder.server && new Client(holder.server.transportFor(serverUser, 'kube-apiserver')),
+            clock,
+            logger,
+          }),
+        },
         reader,
         clock,
         basic: options.basic,

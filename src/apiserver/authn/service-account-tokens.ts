@@ -151,15 +151,16 @@ function isDeleted(object: KubeObject, nowMs: number): boolean {
 const INVALID_SINCE = 'kubernetes.io/legacy-token-invalid-since';
 
 async function checkLegacy(token: string, claims: Claims, options: ServiceAccountTokenOptions): Promise<User> {
-  const claim = (name: string): string => {
+  const claim = (name: string, title: string): string => {
     const value = claims[`kubernetes.io/serviceaccount/${name}`];
-    if (typeof value !== 'string' || value === '') throw new Error(`${name} claim is missing`);
+    if (typeof value !== 'string' || value === '') throw new Error(`${title} claim is missing`);
     return value;
   };
-  const namespace = claim('namespace');
-  const secretName = claim('secret.name');
-  const name = claim('service-account.name');
-  const uid = claim('service-account.uid');
+  if (!claims.sub) throw new Error('sub claim is missing');
+  const namespace = claim('namespace', 'namespace');
+  const secretName = claim('secret.name', 'secretName');
+  const name = claim('service-account.name', 'serviceAccountName');
+  const uid = claim('service-account.uid', 'serviceAccountUID');
   if (claims.sub !== `system:serviceaccount:${namespace}:${name}`) throw new Error('sub claim is invalid');
   const secret = await options.reader.get(secrets as ResourceType<Secret & KubeObject>, {
     namespace,
@@ -179,7 +180,9 @@ async function checkLegacy(token: string, claims: Claims, options: ServiceAccoun
   }
   options.onLegacyTokenUsed?.(secret);
   if (secret.metadata.labels?.[INVALID_SINCE]) {
-    throw new Error(`the token in secret ${namespace}/${secretName} has been marked invalid`);
+    throw new Error(
+      `the token in secret ${namespace}/${secretName} for service account ${namespace}/${name} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${INVALID_SINCE}' label from the secret to temporarily allow use of this token`,
+    );
   }
   return toUser(namespace, { name, uid }, {});
 }
