@@ -1,0 +1,92 @@
+import { CelError, TimestampValue } from '../values.ts';
+import { checkTimestamp } from './numbers.ts';
+
+const RFC3339 = /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:[.,](\d+))?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/** Reads RFC 3339; undefined for any other text. @throws CelError for years that no timestamp has. */
+export function parseTimestamp(text: string): TimestampValue | undefined {
+  const match = RFC3339.exec(text);
+  if (match === null) return undefined;
+  const [, date = '', time = '', fraction = '', zone = ''] = match;
+  const day = Number(date.slice(8));
+  const ms = Date.parse(`${date}T${time}${zone.toUpperCase()}`);
+  const last = new Date(Date.UTC(Number(date.slice(0, 4)), Number(date.slice(5, 7)), 0)).getUTCDate();
+  if (Number.isNaN(ms) || day > last || time.startsWith('24')) return undefined;
+  const nanos = BigInt(fraction.slice(0, 9).padEnd(9, '0'));
+  return new TimestampValue(checkTimestamp(BigInt(ms) * 1_000_000n + nanos));
+}
+
+/** RFC 3339 in UTC with as many digits as there are. */
+export function formatTimestamp({ nanos }: TimestampValue): string {
+  const fraction = ((nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = (nanos - fraction) / 1_000_000_000n;
+  const text = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  const digits = fraction === 0n ? '' : `.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}`;
+  return `${text}${digits}Z`;
+}
+
+/** Seconds with as many digits as there are, and an `s`. */
+export function formatDurationSeconds(nanos: bigint): string {
+  const size = nanos < 0n ? -nanos : nanos;
+  const fraction = (size % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '');
+  return `${nanos < 0n ? '-' : ''}${size / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}s`;
+}
+
+export interface CalendarTime {
+  readonly year: number;
+  /** From 0. */
+  readonly month: number;
+  /** From 1. */
+  readonly day: number;
+  readonly weekDay: number;
+  /** From 0. */
+  readonly yearDay: number;
+  readonly hours: number;
+  readonly minutes: number;
+  readonly seconds: number;
+  readonly milliseconds: number;
+}
+
+/** A point in time as calendars show it in a zone: a name such as `Europe/Paris`, an offset such as `+02:00`, or UTC. */
+export function toCalendar({ nanos }: TimestampValue, zone = 'UTC'): CalendarTime {
+  const ms = Number((nanos - (((nanos % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n);
+  const local = new Date(ms + offsetMs(ms, zone));
+  const year = local.getUTCFullYear();
+  return {
+    year,
+    month: local.getUTCMonth(),
+    day: local.getUTCDate(),
+    weekDay: local.getUTCDay(),
+    yearDay: Math.floor((Date.UTC(year, local.getUTCMonth(), local.getUTCDate()) - Date.UTC(year, 0, 1)) / 86_400_000),
+    hours: local.getUTCHours(),
+    minutes: local.getUTCMinutes(),
+    seconds: local.getUTCSeconds(),
+    milliseconds: local.getUTCMilliseconds(),
+  };
+}
+
+function offsetMs(ms: number, zone: string): number {
+  if (zone === '' || zone === 'UTC') return 0;
+  const fixed = /^([+-]?)(\d{1,2}):(\d{2})$/.exec(zone);
+  if (fixed !== null) {
+    const [, sign, hours, minutes] = fixed;
+    return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+  }
+  try {
+    const parts = new Intl.DateTimeFormat('en-US', {
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    }).formatToParts(ms);
+    const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value);
+    const local = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
+    return local - Math.floor(ms / 1000) * 1000;
+  } catch (cause) {
+    throw new CelError(`unknown time zone ${zone}`, { cause });
+  }
+}
