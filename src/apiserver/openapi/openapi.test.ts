@@ -268,6 +268,9 @@ describe('/openapi/v2', () => {
     assert.equal(answer.contentType, 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
     // Field 1 of the document: swagger, "2.0".
     assert.equal((answer.body as Buffer).subarray(0, 5).toString('latin1'), '\x0a\x032.0');
-    await assert.rejects(get('/openapi/v2', { accept: 'text/html' }), { code: 406 });
+    assert.equal((await get('/openapi/v2', { accept: 'text/html' })).status, 406);
+    assert.equal((await get('/openapi/v3/apis/apps/v1', { accept: accept.replace('v2@', 'v3@') })).status, 406);
+    const json = await get('/openapi/v2', { accept: `${accept};q=0.5,application/json` });
+    assert.equal(json.contentType, 'application/json');
   });
 });

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { StatusError } from '../../machinery/errors/status-error.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog } from '../served-resources.ts';
@@ -46,8 +45,7 @@ async function answerIndex(call: AuthenticatedCall, library: DocumentLibrary): P
 }
 
 async function answerV3(call: AuthenticatedCall, library: DocumentLibrary, found: Shelfmark): Promise<Answer> {
-  const accepted = /application\/json|\*\/\*|application\/\*/.test(call.header('accept') ?? '*/*');
-  if (!accepted) throw notAcceptable('application/json');
+  if (chooseType(call, ['application/json']) === undefined) return notAcceptable;
   const kept = await library.v3(found);
   const asked = call.query.get('hash');
   if (asked !== null && asked !== kept.hash) {
@@ -62,12 +60,25 @@ async function answerV3(call: AuthenticatedCall, library: DocumentLibrary, found
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 async function answerV2(call: AuthenticatedCall, library: DocumentLibrary): Promise<Answer> {
-  const accept = call.header('accept') ?? '*/*';
-  if (accept.includes(V2_PROTOBUF) || accept.includes(V2_PROTOBUF_OLD)) {
-    return await toAnswer(call, await library.v2('protobuf'), V2_PROTOBUF_OLD, {});
+  const type = chooseType(call, ['application/json', V2_PROTOBUF, V2_PROTOBUF_OLD]);
+  if (type === undefined) return notAcceptable;
+  if (type === 'application/json') return await toAnswer(call, await library.v2('json'), type, {});
+  return await toAnswer(call, await library.v2('protobuf'), V2_PROTOBUF_OLD, {});
+}
+
+/** The first type that the client takes, by its order of preference; undefined where it takes none. */
+function chooseType(call: AuthenticatedCall, types: readonly string[]): string | undefined {
+  const ranges = (call.header('accept') || '*/*').split(',').map((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
+    const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
+    return { type, quality: Number(quality ?? 1) };
+  });
+  ranges.sort((a, b) => b.quality - a.quality);
+  for (const { type } of ranges) {
+    const found = types.find((each) => type === each || type === '*/*' || type === 'application/*');
+    if (found !== undefined) return found;
   }
-  if (!/application\/json|\*\/\*|application\/\*/.test(accept)) throw notAcceptable(`application/json, ${V2_PROTOBUF}`);
-  return await toAnswer(call, await library.v2('json'), 'application/json', {});
+  return undefined;
 }
 
 /** Clients that read gzip get the bytes as they are kept. */
@@ -95,7 +106,4 @@ async function toAnswer(
   return { kind: 'bytes', status: 200, contentType, headers, body: await unpackDocument(kept) };
 }
 
-function notAcceptable(types: string): StatusError {
-  const message = `only the following media types are accepted: ${types}`;
-  return new StatusError({ code: 406, reason: 'NotAcceptable', message });
-}
+const notAcceptable: Answer = { kind: 'bytes', status: 406, contentType: 'text/plain', body: Buffer.alloc(0) };
