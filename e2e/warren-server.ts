@@ -16,6 +16,8 @@ export interface WarrenServer extends Program, AsyncDisposable {
   readonly folder: string;
   readonly url: string;
   readonly kubeconfig: string;
+  /** What clients need to know of: the kubeconfig, and a home of their own, since they keep what they discover. */
+  readonly env: Readonly<Record<string, string>>;
   readonly kubectl: CommandLine;
   readonly helm: CommandLine;
   /** As `kubectl`, for runs whose code and standard error matter; never throws. */
@@ -36,9 +38,11 @@ export async function startWarrenServer(): Promise<WarrenServer> {
   );
   const url = `https://127.0.0.1:${port}`;
   const kubeconfig = join(data, 'server', 'cred', 'admin.kubeconfig');
+  const env = { KUBECONFIG: kubeconfig, HOME: folder };
   const commandLine = (name: 'kubectl' | 'helm', first: readonly string[] = []): CommandLine => {
     const client = clientFor(name, kubeconfig);
-    return (line, options) => client([...first, ...toWords(line)], { cwd: folder, ...options });
+    return (line, options) =>
+      client([...first, ...toWords(line)], { cwd: folder, ...options, env: { ...env, ...options?.env } });
   };
   const kubectl = commandLine('kubectl');
   const agents: AgentDouble[] = [];
@@ -47,13 +51,14 @@ export async function startWarrenServer(): Promise<WarrenServer> {
     folder,
     url,
     kubeconfig,
+    env,
     kubectl,
     helm: commandLine('helm'),
     kubectlRun: (args, options = {}) =>
       runProgram(clientPath('kubectl'), args, {
         ...options,
         cwd: folder,
-        env: { KUBECONFIG: kubeconfig, ...options.env },
+        env: { ...env, ...options.env },
       }),
     async join(nodeName, run) {
       const token = readFileSync(join(data, 'server', 'token'), 'utf8').trim();

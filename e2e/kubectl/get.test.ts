@@ -121,7 +121,7 @@ describe('kubectl get', () => {
     const watching = spawn(
       clientPath('kubectl'),
       ['-n', 'seen', 'get', 'pods', '--watch', '--output-watch-events', '-l', 'app=watched'],
-      { env: { ...process.env, KUBECONFIG: server.kubeconfig } },
+      { env: { ...process.env, ...server.env } },
     );
     let text = '';
     watching.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -51,7 +51,7 @@ after(async () => {
 /** Starts kubectl for something that goes on, and hands over what it says. */
 async function during(line: string, saying: RegExp, use: (said: RegExpExecArray) => Promise<void>): Promise<void> {
   const child = spawn(clientPath('kubectl'), ['-n', 'live', ...line.split(' ')], {
-    env: { ...process.env, KUBECONFIG: server.kubeconfig },
+    env: { ...process.env, ...server.env },
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
