@@ -27,7 +27,7 @@ export interface KindRules<T> {
   readonly generation?: 'spec' | 'none';
   readonly allowCreateOnUpdate?: boolean;
   readonly allowUnconditionalUpdate?: boolean;
-  readonly defaultPropagation?: 'Background' | 'Orphan';
+  readonly defaultPropagation?: ResourceDefinition['defaultPropagation'];
   readonly leaseSeconds?: number;
   /** See {@link ResourceDefinition.deprecation}. */
   readonly deprecation?: string;

@@ -123,7 +123,7 @@ function raised(generation: number | undefined): { generation?: number } {
 /** The finalizers after the propagation policy had its say. */
 export function planFinalizers(
   meta: ObjectMeta,
-  definition: Pick<ResourceDefinition, 'plural' | 'defaultPropagation'>,
+  definition: Pick<ResourceDefinition, 'defaultPropagation'>,
   wish: DeletionWish,
 ): readonly string[] {
   const given = meta.finalizers ?? [];
@@ -137,18 +137,18 @@ export function planFinalizers(
 
 function policyOf(
   finalizers: readonly string[],
-  definition: Pick<ResourceDefinition, 'plural' | 'defaultPropagation'>,
+  definition: Pick<ResourceDefinition, 'defaultPropagation'>,
   wish: DeletionWish,
 ): 'Background' | 'Foreground' | 'Orphan' {
-  // Events have no dependents.
-  if (definition.plural === 'events') return 'Background';
+  const { defaultPropagation } = definition;
+  if (defaultPropagation === 'None') return 'Background';
   if (wish.orphanDependents !== undefined) return wish.orphanDependents ? 'Orphan' : 'Background';
   if (wish.propagationPolicy !== undefined) return wish.propagationPolicy;
   for (const name of finalizers) {
     if (name === 'orphan') return 'Orphan';
     if (name === 'foregroundDeletion') return 'Foreground';
   }
-  return definition.defaultPropagation;
+  return defaultPropagation;
 }
 
 function withMetadata(object: AnyObject, finalizers: readonly string[], marks: DeletionMarks): AnyObject {

@@ -4,7 +4,7 @@ import { toTimeText } from '../../machinery/values/time.ts';
 import { planFinalizers } from './deletion.ts';
 import type { StoreHooks } from './store.ts';
 
-const definition = { plural: 'namespaces', defaultPropagation: 'Background' } as const;
+const definition = { defaultPropagation: 'Background' } as const;
 
 /**
  * A namespace goes in two steps: first it is marked, and it stays until `spec.finalizers` are empty too.

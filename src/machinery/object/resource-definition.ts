@@ -93,8 +93,11 @@ export interface ResourceDefinition<T extends KubeObject = AnyObject> extends Re
   readonly allowCreateOnUpdate: boolean;
   /** Whether a PUT without resourceVersion wins over any state. */
   readonly allowUnconditionalUpdate: boolean;
-  /** How a deletion treats dependents when the request does not say. Jobs and replication controllers orphan. */
-  readonly defaultPropagation: 'Background' | 'Orphan';
+  /**
+   * How a deletion treats dependents when the request does not say. Jobs and replication controllers orphan; events own
+   * nothing (`None`), whatever the request says.
+   */
+  readonly defaultPropagation: 'Background' | 'Orphan' | 'None';
   /** Seconds until a stored object expires by itself; only events do. */
   readonly leaseSeconds?: number | undefined;
   /** The group that faults name, where it is not the one that is served. */

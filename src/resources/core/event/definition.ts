@@ -44,6 +44,7 @@ export const eventCells = {
 
 export const eventResource = defineResource(events, {
   leaseSeconds: EVENT_LEASE_SECONDS,
+  defaultPropagation: 'None',
   allowCreateOnUpdate: true,
   selectableFields: {
     'involvedObject.kind': ({ involvedObject }) => involvedObject?.kind ?? '',

@@ -21,6 +21,7 @@ const regarding = (field: keyof NonNullable<Event['regarding']>) => (event: Even
 export const regardingEventResource = defineResource(eventsRegarding, {
   storagePrefix: 'events',
   leaseSeconds: EVENT_LEASE_SECONDS,
+  defaultPropagation: 'None',
   internalGroup: '',
   allowCreateOnUpdate: true,
   convert: {
