@@ -17,6 +17,7 @@ import { CrdController } from './crds/crd-controller.ts';
 import { CustomResources } from './crds/custom-resources.ts';
 import { createDispatcher } from './dispatch.ts';
 import { withAuthorization } from './filters/authorization.ts';
+import { FlowSchemaStatuses } from './flowcontrol/flow-schema-statuses.ts';
 import { InProcessTransport } from './in-process/transport.ts';
 import { userAgentOf } from './in-process/user-agent.ts';
 import type { ObjectReader } from './object-reader.ts';
@@ -169,6 +170,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       });
       signal.addEventListener('abort', () => subscription.close(), { once: true });
       ready = true;
+      const statuses = new FlowSchemaStatuses({ client, feed: seams.feed, clock, logger });
+      void statuses.start(signal).catch((error) => logger.warn('flow schemas have no status', { error }));
     },
     publishEndpoints: async (addresses, port) => {
       await startKubernetesService(port);
