@@ -7,6 +7,7 @@ import {
   fieldNotSupported,
   fieldRequired,
   fieldTooLong,
+  fieldTooMany,
 } from '../../machinery/errors/field-error.ts';
 
 /** Gathers the faults of one object, in the order in which upstream finds them. Paths are texts such as `spec.ports[0]`. */
@@ -60,7 +61,7 @@ export class FieldFaults {
 
   /** Unlike the other size faults, this one shows the size. Source: apimachinery `field/errors.go` (TooMany). */
   tooMany(field: string, actual: number, max: number): void {
-    this.list.push(new FieldError('FieldValueTooMany', field, actual, `must have at most ${max} items`));
+    this.list.push(fieldTooMany(field, actual, max));
   }
 
   internal(field: string, detail: string): void {
