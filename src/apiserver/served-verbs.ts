@@ -1,4 +1,5 @@
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
+import { toWire } from '../machinery/schema/decode.ts';
 import type { AuthenticatedCall, Handler } from './call.ts';
 import type { Collection } from './registry/collection.ts';
 import type { ResourceStore } from './registry/store.ts';
@@ -82,13 +83,17 @@ export function createOnlyHandler(
 ): Handler<AuthenticatedCall> {
   return createHandler(
     scope,
-    (object, request, call) =>
-      creater.create(object, {
+    async (object, request, call) => {
+      const written = await creater.create(object, {
         ...request,
         key: { namespace: call.info.namespace, name: call.info.name },
         user: call.user,
         signal: call.signal,
-      }),
+      });
+      // What is stored is put in upstream's order on its way in; this never is.
+      const { kind, schema } = scope.bodyDefinition;
+      return written.object.kind === kind ? { ...written, object: toWire(written.object, schema) } : written;
+    },
     options,
   );
 }

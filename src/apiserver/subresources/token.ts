@@ -69,10 +69,8 @@ export function tokenCreater(deps: TokenDeps): Creater {
       const binding = await bind(tokenRequest.spec.boundObjectRef, request, deps.reader);
       const { audiences = [], expirationSeconds = DEFAULT_SECONDS } = tokenRequest.spec;
       const status = await deps.issuer.issueToken(account, { audiences, expirationSeconds, ...binding });
-      // Upstream's type writes the reference even where there is none.
-      const spec = { ...tokenRequest.spec, boundObjectRef: tokenRequest.spec.boundObjectRef ?? null };
       return {
-        object: { ...object, spec, status: { token: status.token, expirationTimestamp: status.expirationTimestamp } },
+        object: { ...object, status: { token: status.token, expirationTimestamp: status.expirationTimestamp } },
       };
     },
   };
