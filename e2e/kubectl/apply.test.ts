@@ -278,6 +278,36 @@ describe('kubectl kustomize', () => {
   });
 });
 
+describe('kubectl with folders', () => {
+  it('applies all that lies below one, definitions and their objects too, and deletes it again', async () => {
+    const kubectl = await server.inNamespace('folders');
+    const folder = join(server.folder, 'folders');
+    mkdirSync(join(folder, 'below'), { recursive: true });
+    const crd = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'notes.folders.example' },
+      spec: {
+        group: 'folders.example',
+        scope: 'Namespaced',
+        names: { kind: 'Note', plural: 'notes' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+      },
+    };
+    writeFileSync(join(folder, 'a.yaml'), `${configMap('one')}\n---\n${configMap('two')}\n---\n# nothing\n`);
+    writeFileSync(join(folder, 'below', 'b.json'), JSON.stringify(crd));
+    assert.equal(
+      await kubectl('apply -R -f folders'),
+      'configmap/one created\nconfigmap/two created\ncustomresourcedefinition.apiextensions.k8s.io/notes.folders.example created\n',
+    );
+    await kubectl('wait crd/notes.folders.example --for=condition=Established --timeout=10s');
+    const note = JSON.stringify({ apiVersion: 'folders.example/v1', kind: 'Note', metadata: { name: 'n' } });
+    assert.equal(await kubectl('apply -f -', { input: note }), 'note.folders.example/n created\n');
+    assert.equal(await kubectl('apply -f -', { input: note }), 'note.folders.example/n unchanged\n');
+    assert.equal((await kubectl('delete -R -f folders --timeout=30s')).match(/ deleted/g)?.length, 3);
+  });
+});
+
 describe('kubectl delete', () => {
   let kubectl: CommandLine;
   before(async () => {

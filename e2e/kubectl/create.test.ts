@@ -306,3 +306,36 @@ describe('kubectl set', () => {
     assert.equal(await kubectl('get rolebinding readers -o jsonpath={.subjects[*].name}'), 'anna staff robot bert');
   });
 });
+
+describe('kubectl --dry-run=server', () => {
+  const lines: readonly (readonly [line: string, printed: string])[] = [
+    ['label deployment tried a=b', 'deployment.apps/tried labeled (server dry run)'],
+    ['annotate deployment tried a=b', 'deployment.apps/tried annotated (server dry run)'],
+    ['set image deployment/tried one=one:9', 'deployment.apps/tried image updated (server dry run)'],
+    ['set env deployment/tried A=b', 'deployment.apps/tried env updated (server dry run)'],
+    ['set selector service tried x=y', 'service/tried selector updated (server dry run)'],
+    ['scale deployment tried --replicas=7', 'deployment.apps/tried scaled (server dry run)'],
+    ['autoscale deployment tried --max=7', 'horizontalpodautoscaler.autoscaling/tried autoscaled (server dry run)'],
+    ['expose deployment tried --port=80 --name=other', 'service/other exposed (server dry run)'],
+    [`patch deployment tried -p '{"spec":{"replicas":7}}'`, 'deployment.apps/tried patched'],
+    ['run tried --image=one:1', 'pod/tried created (server dry run)'],
+    ['create job tried --image=one:1', 'job.batch/tried created (server dry run)'],
+    ['delete deployment tried', 'deployment.apps "tried" deleted from made namespace (server dry run)'],
+  ];
+  const state = async (): Promise<string> =>
+    await kubectl('get deployment,service,hpa,pod,job -o jsonpath={.items[*].metadata.resourceVersion}');
+  before(async () => {
+    await kubectl('create deployment tried --image=one:1 --replicas=0');
+    await kubectl('create service clusterip tried --tcp=80');
+    await kubectl('wait deployment/tried --for=condition=Available --timeout=30s');
+  });
+
+  for (const [line, printed] of lines) {
+    it(`tells what "${line}" would do, and does nothing`, async () => {
+      const version = 'get deployment tried -o jsonpath={.metadata.resourceVersion}';
+      const before = [await kubectl(version), (await state()).split(' ').length];
+      assert.equal(await kubectl(`${line} --dry-run=server`), `${printed}\n`);
+      assert.deepEqual([await kubectl(version), (await state()).split(' ').length], before);
+    });
+  }
+});
