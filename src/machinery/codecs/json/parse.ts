@@ -12,7 +12,7 @@ export interface ParsedJson {
 /**
  * Reads JSON. @throws JsonSyntaxError with Go's sentence.
  *
- * @param options.findDuplicates - Also reports repeated keys, which costs a second pass.
+ * @param options.findDuplicates - Also reports repeated keys. Costs little where there are none.
  */
 export function parseJson(bytes: Buffer, options: { readonly findDuplicates?: boolean } = {}): ParsedJson {
   if (isTooDeep(bytes)) throw new JsonSyntaxError('exceeded max depth');
@@ -23,8 +23,8 @@ export function parseJson(bytes: Buffer, options: { readonly findDuplicates?: bo
   } catch (cause) {
     throw new JsonSyntaxError(goSyntaxMessage(text), { cause });
   }
-  const duplicates = options.findDuplicates ? findDuplicates(text) : [];
-  return { value, duplicates };
+  const isSuspect = options.findDuplicates === true && countColons(bytes) !== countKeys(value);
+  return { value, duplicates: isSuspect ? findDuplicates(text) : [] };
 }
 
 /** Source: Go's `encoding/json/scanner.go` (maxNestingDepth). */
@@ -48,15 +48,48 @@ function isTooDeep(bytes: Buffer): boolean {
   return false;
 }
 
-/** Walks valid JSON and names each key that an object has had before. */
-function findDuplicates(text: string): string[] {
-  const found: string[] = [];
-  const scan = { at: 0 };
-  walk(text, scan, '', found);
-  return found;
+/** Colons outside of strings, in valid JSON: one for each key that was written. */
+function countColons(bytes: Buffer): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === 0x3a) count++;
+    else if (byte === 0x22) {
+      for (at++; bytes[at] !== 0x22; at++) if (bytes[at] === 0x5c) at++;
+    }
+  }
+  return count;
 }
 
-function walk(text: string, scan: { at: number }, path: string, found: string[]): void {
+/** Keys that are left in a value: of each that was written twice, one. */
+function countKeys(value: unknown): number {
+  let count = 0;
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next !== 'object' || next === null) continue;
+    if (Array.isArray(next)) {
+      for (const inner of next) if (typeof inner === 'object') left.push(inner);
+      continue;
+    }
+    for (const key in next) {
+      count++;
+      const inner = (next as Record<string, unknown>)[key];
+      if (typeof inner === 'object') left.push(inner);
+    }
+  }
+  return count;
+}
+
+/** Walks valid JSON and names each key that an object has had before. */
+function findDuplicates(text: string): string[] {
+  const found = new Set<string>();
+  const scan = { at: 0 };
+  walk(text, scan, '', found);
+  return [...found];
+}
+
+function walk(text: string, scan: { at: number }, path: string, found: Set<string>): void {
   skipBlanks(text, scan);
   const char = text[scan.at];
   if (char === '{') walkObject(text, scan, path, found);
@@ -65,7 +98,7 @@ function walk(text: string, scan: { at: number }, path: string, found: string[])
   else while (scan.at < text.length && !/[\s,\]}]/.test(text[scan.at] as string)) scan.at++;
 }
 
-function walkObject(text: string, scan: { at: number }, path: string, found: string[]): void {
+function walkObject(text: string, scan: { at: number }, path: string, found: Set<string>): void {
   const seen = new Set<string>();
   scan.at++;
   for (;;) {
@@ -77,7 +110,7 @@ function walkObject(text: string, scan: { at: number }, path: string, found: str
     }
     const key = readString(text, scan);
     const inner = path === '' ? key : `${path}.${key}`;
-    if (seen.has(key) && !found.includes(inner)) found.push(inner);
+    if (seen.has(key)) found.add(inner);
     seen.add(key);
     skipBlanks(text, scan);
     scan.at++;
@@ -86,7 +119,7 @@ function walkObject(text: string, scan: { at: number }, path: string, found: str
   scan.at++;
 }
 
-function walkArray(text: string, scan: { at: number }, path: string, found: string[]): void {
+function walkArray(text: string, scan: { at: number }, path: string, found: Set<string>): void {
   scan.at++;
   for (let index = 0; ; ) {
     skipBlanks(text, scan);
