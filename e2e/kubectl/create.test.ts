@@ -322,8 +322,13 @@ describe('kubectl --dry-run=server', () => {
     ['create job tried --image=one:1', 'job.batch/tried created (server dry run)'],
     ['delete deployment tried', 'deployment.apps "tried" deleted from made namespace (server dry run)'],
   ];
-  const state = async (): Promise<string> =>
-    await kubectl('get deployment,service,hpa,pod,job -o jsonpath={.items[*].metadata.resourceVersion}');
+  /** What is there under the names of the lines, and which versions it has. */
+  const state = async (): Promise<readonly string[]> => [
+    await kubectl('get deployment,service,hpa,pod,job -o name').then(
+      (names) => names.match(/\S+\/(tried|other)$/gm)?.join() ?? '',
+    ),
+    await kubectl('get deployment,service tried -o jsonpath={.items[*].metadata.resourceVersion}'),
+  ];
   before(async () => {
     await kubectl('create deployment tried --image=one:1 --replicas=0');
     await kubectl('create service clusterip tried --tcp=80');
@@ -332,10 +337,9 @@ describe('kubectl --dry-run=server', () => {
 
   for (const [line, printed] of lines) {
     it(`tells what "${line}" would do, and does nothing`, async () => {
-      const version = 'get deployment tried -o jsonpath={.metadata.resourceVersion}';
-      const before = [await kubectl(version), (await state()).split(' ').length];
+      const before = await state();
       assert.equal(await kubectl(`${line} --dry-run=server`), `${printed}\n`);
-      assert.deepEqual([await kubectl(version), (await state()).split(' ').length], before);
+      assert.deepEqual(await state(), before);
     });
   }
 });
