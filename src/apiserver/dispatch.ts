@@ -29,17 +29,28 @@ export interface DispatchDeps {
 export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall> {
   return async (call) => {
     const { info } = call;
+    // Upstream's router takes paths as they are written, though authorization has read past the slashes in front.
+    if (call.path.startsWith('//')) return pageNotFound;
     const proxied = info.prefix === 'apis' ? deps.aggregated?.find(info.group, info.version) : undefined;
     if (proxied !== undefined) return proxied(call);
     if (info.isResourceRequest) return dispatchResource(call, deps.resources);
     const answer = deps.other?.(call);
-    if (answer !== undefined) return await answer;
+    if (answer !== undefined && (call.method === 'GET' || !isReadOnly(call.path))) return await answer;
+    if (answer !== undefined) {
+      answer.catch(() => {});
+      throw methodNotAllowed();
+    }
     // Below a group that is built in, what is unknown is a resource that is not there.
     const [, prefix, group = ''] = call.path.split('/');
     const isKnown = prefix === 'api' || (prefix === 'apis' && group !== '' && deps.resources.isBuiltinGroup(group));
     if (isKnown) throw noSuchResource();
     return pageNotFound;
   };
+}
+
+/** Paths that upstream's router serves to GET alone; all other paths beside resources take any method. */
+function isReadOnly(path: string): boolean {
+  return /^\/(api|apis|version|openid\/v1\/jwks|\.well-known\/openid-configuration)(\/|$)/.test(path);
 }
 
 async function dispatchResource(call: AuthenticatedCall, resources: ResourceTable): Promise<Answer> {

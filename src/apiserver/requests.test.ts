@@ -35,6 +35,12 @@ const refusals: Record<string, [question: Question, code: number, message: strin
     404,
     'the server could not find the requested resource',
   ],
+  'a list in a form that nobody has': [
+    get(MAPS, { accept: 'image/png' }),
+    406,
+    '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
+  ],
+  'anything but GET on what tells of the server': [{ method: 'POST', target: '/apis' }, 405, refused],
   'a timeout that is no duration': [
     get(`${ONE}?timeout=soon`),
     400,
@@ -117,6 +123,16 @@ describe('requests', () => {
       assert.deepEqual([status, (body as Status).message], [code, message]);
     });
   }
+
+  it('refuse a watch in a form that cannot be streamed, in that form', async () => {
+    const { status, body } = await asking.ask(get(`${MAPS}?watch=true`, { accept: 'application/yaml' }));
+    assert.equal(status, 406);
+    assert.match(String(body).replace(/\s+/g, ' '), /accepted: application\/json;stream=watch, application\/vnd/);
+  });
+
+  it('answer the page of nothing behind two slashes', async () => {
+    assert.equal((await asking.ask(get('//api/v1/pods'))).body, '404 page not found\n');
+  });
 
   it('answer the page of nothing below groups that are not there', async () => {
     assert.equal((await asking.ask(get('/apis/none.example.com/v1'))).body, '404 page not found\n');

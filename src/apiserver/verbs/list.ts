@@ -1,7 +1,7 @@
 import type { AuthenticatedCall, Handler, ListAnswer, WatchAnswer } from '../call.ts';
 import type { Collection, CollectionQuery } from '../registry/collection.ts';
 import { type ListOptions, readListOptions } from './list-options.ts';
-import { requireAcceptable } from './media.ts';
+import { requireAcceptable, requireStreamable } from './media.ts';
 import type { VerbScope } from './scope.ts';
 
 /** Milliseconds after which the server ends a watch that sets no time itself: 30 to 60 minutes, as upstream's. */
@@ -14,10 +14,11 @@ export function listHandler(
 ): Handler<AuthenticatedCall, ListAnswer | WatchAnswer> {
   const table = { definition: scope.bodyDefinition };
   return async (call) => {
-    requireAcceptable(call, scope.bodyDefinition);
+    requireAcceptable(call, scope.bodyDefinition, { streams: true });
     const options = readListOptions(call.query, { watch: call.info.verb === 'watch' });
     const query = toCollectionQuery(call, options);
     if (!options.watch) return { kind: 'list', status: 200, list: await collection.list(query), table };
+    requireStreamable(call, scope.bodyDefinition);
     const timeoutMs = options.timeoutSeconds ? options.timeoutSeconds * 1000 : MIN_WATCH_MS * (1 + Math.random());
     const feed = await collection.watch({ ...query, timeoutMs });
     return { kind: 'watch', status: 200, feed, table };
