@@ -35,7 +35,7 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
     if (proxied !== undefined) return proxied(call);
     if (info.isResourceRequest) return dispatchResource(call, deps.resources);
     const answer = deps.other?.(call);
-    if (answer !== undefined && (call.method === 'GET' || !isReadOnly(call.path))) return await answer;
+    if (answer !== undefined && (call.method === 'GET' || !isReadOnly(call.path, deps.resources))) return await answer;
     if (answer !== undefined) {
       answer.catch(() => {});
       throw methodNotAllowed();
@@ -48,9 +48,15 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
   };
 }
 
-/** Paths that upstream's router serves to GET alone; all other paths beside resources take any method. */
-function isReadOnly(path: string): boolean {
-  return /^\/(api|apis|version|openid\/v1\/jwks|\.well-known\/openid-configuration)(\/|$)/.test(path);
+const readOnlyPaths = /^\/(api(\/[^/]*)?|version|openid\/v1\/jwks|\.well-known\/openid-configuration)\/?$/;
+
+/**
+ * Paths beside resources that upstream's router serves, and to GET alone. Others take any method, among them the groups,
+ * which the aggregator tells of.
+ */
+function isReadOnly(path: string, resources: ResourceTable): boolean {
+  const group = /^\/apis\/([^/]+)\/[^/]+\/?$/.exec(path)?.[1];
+  return group === undefined ? readOnlyPaths.test(path) : resources.isBuiltinGroup(group);
 }
 
 async function dispatchResource(call: AuthenticatedCall, resources: ResourceTable): Promise<Answer> {

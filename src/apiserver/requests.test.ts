@@ -40,7 +40,7 @@ const refusals: Record<string, [question: Question, code: number, message: strin
     406,
     '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
   ],
-  'anything but GET on what tells of the server': [{ method: 'POST', target: '/apis' }, 405, refused],
+  'anything but GET on what tells of the server': [{ method: 'POST', target: '/apis/apps/v1' }, 405, refused],
   'a timeout that is no duration': [
     get(`${ONE}?timeout=soon`),
     400,
