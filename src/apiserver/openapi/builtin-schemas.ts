@@ -138,7 +138,8 @@ function kindsOf(typeName: string): readonly GroupVersionKindEntry[] {
 function toObject(schemas: Schemas, typeName: string): Schema {
   const properties: Record<string, Schema> = {};
   const kinds = isKind(typeName) ? kindsOf(typeName) : [];
-  if (kinds.length > 0) {
+  // Events of a watch are known as a kind, and have none in themselves.
+  if (kinds.length > 0 && typeName !== 'meta/v1.WatchEvent') {
     for (const name of ['apiVersion', 'kind'])
       properties[name] = described({ type: 'string' }, schemas.descriptions.ofField(typeName, name));
   }

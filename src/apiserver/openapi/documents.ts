@@ -57,6 +57,10 @@ export function toApiDocument({ roots, resources }: DocumentedVersion, sources: 
   const deleteOptions = verbs.has('delete') ? addBuiltin(schemas, 'meta/v1.DeleteOptions') : {};
   if (verbs.has('patch'))
     schemas.byName.set(PATCH, { description: 'A change, in the form that its media type names.', type: 'object' });
+  const watches = resources.some(
+    ({ definition, verbs: own }) => definition.origin !== 'custom' && own.includes('watch'),
+  );
+  const watchEvent = watches ? addBuiltin(schemas, 'meta/v1.WatchEvent') : {};
   for (const root of roots) addRootPath(paths, schemas, root);
   for (const entry of resources) {
     const kinds = kindsOf(schemas, entry, sources);
@@ -66,6 +70,7 @@ export function toApiDocument({ roots, resources }: DocumentedVersion, sources: 
       status,
       deleteOptions,
       patch: refTo(PATCH),
+      watchEvent,
       subresource: (subresource) => {
         const { definition } = entry;
         if (subresource.kind === definition.kind && subresource.group === undefined) return kinds.item;

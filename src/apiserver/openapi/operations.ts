@@ -11,6 +11,7 @@ export interface ResourceSchemas {
   readonly status: Schema;
   readonly deleteOptions: Schema;
   readonly patch: Schema;
+  readonly watchEvent: Schema;
   /** Of a kind that a subresource shows instead; undefined where no schema is known. */
   subresource(subresource: ServedSubresource): Schema | undefined;
 }
@@ -119,6 +120,7 @@ export function addPaths(paths: Paths, entry: DocumentedResource, schemas: Resou
         parameters: deleteParameters,
       }),
   });
+  if (has('watch') && !custom) addWatches(paths, entry, { maker, event: schemas.watchEvent });
   for (const subresource of entry.subresources) {
     const item = schemas.subresource(subresource);
     const shown = {
@@ -161,6 +163,24 @@ export function addPaths(paths: Paths, entry: DocumentedResource, schemas: Resou
       post: can('create') && own.write('post', item, { types, parameters: writeParameters }),
     });
   }
+}
+
+/** The paths that watched before lists could; they are served still. */
+function addWatches(
+  paths: Paths,
+  { definition: { group, version, plural, namespaced }, verbs }: DocumentedResource,
+  { maker, event }: { readonly maker: OperationMaker; readonly event: Schema },
+): void {
+  const root = `${group === '' ? `/api/${version}` : `/apis/${group}/${version}`}/watch`;
+  const collection = `${root}${namespaced ? '/namespaces/{namespace}' : ''}/${plural}`;
+  const scoped = namespaced ? [pathParameter('namespace')] : [];
+  setPath(paths, collection, scoped, { get: maker.watch('watchlist', event, { ending: 'List' }) });
+  if (namespaced)
+    setPath(paths, `${root}/${plural}`, [], {
+      get: maker.watch('watchlist', event, { suffix: 'ListForAllNamespaces' }),
+    });
+  if (!verbs.includes('get')) return;
+  setPath(paths, `${collection}/{name}`, [pathParameter('name'), ...scoped], { get: maker.watch('watch', event, {}) });
 }
 
 /** Proxies take every method; what a connection upgrades takes two. */
@@ -255,6 +275,14 @@ class OperationMaker {
       ...this.#base(verb, action, options.suffix === undefined ? {} : { suffix: options.suffix }),
       parameters: toParameters(options.parameters),
       responses: responses({ '200': 'OK' }, item, types),
+    };
+  }
+
+  watch(action: 'watch' | 'watchlist', event: Schema, name: { suffix?: string; ending?: string }): Operation {
+    return {
+      ...this.#base('watch', action, name),
+      parameters: toParameters(listParameters),
+      responses: responses({ '200': 'OK' }, event, [...answers, ...answers.filter(isStreamed).map(asStream)]),
     };
   }
 
