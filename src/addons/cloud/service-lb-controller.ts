@@ -52,6 +52,8 @@ class ServiceLoadBalancer implements Reconciler {
     const service = this.#listers.services.get(key);
     if (service === undefined) return done;
     const wanted = isServed(service) && service.metadata.deletionTimestamp === undefined;
+    // Before the first machine has joined there is nothing to balance to, and services are left as they are.
+    if (wanted && !this.#listers.nodes.list().some(isMachine)) return done;
     const hasFinalizer = service.metadata.finalizers?.includes(FINALIZER) ?? false;
     if (!wanted && !hasFinalizer) return done;
     try {
@@ -148,6 +150,9 @@ class ServiceLoadBalancer implements Reconciler {
   }
 }
 
+/** Whether an agent made the node. */
+const isMachine = ({ spec }: Node): boolean => spec?.providerID?.startsWith('k3s://') ?? false;
+
 /** The service that a pod of a DaemonSet serves, as a key. */
 function serviceOf({ metadata: { labels = {} } }: Pod | EndpointSlice): string[] {
   const name = labels[NAME_LABEL];
@@ -173,6 +178,7 @@ export function runServiceLoadBalancer(deps: AddonDeps, signal: AbortSignal): Pr
       node?.metadata.labels?.[ENABLE_LABEL],
       node?.status?.addresses,
       node?.status?.nodeInfo?.kubeletVersion,
+      node !== undefined && isMachine(node),
     ]);
   const sources = [
     onChange(listers.services),
