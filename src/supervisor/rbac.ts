@@ -1,7 +1,10 @@
 import type { Client } from '../client/client.ts';
+import type { Informer } from '../client/informer.ts';
+import type { Node } from '../generated/api/core/v1.ts';
 import type { ClusterRole, ClusterRoleBinding } from '../generated/api/rbac/v1.ts';
 import { clusterrolebindings, clusterroles } from '../generated/resource-types.ts';
 import type { ResourceType } from '../machinery/object/object.ts';
+import type { Logger } from '../telemetry/logger.ts';
 
 const read = ['get', 'list', 'watch'];
 
@@ -19,10 +22,6 @@ const controllerRole: ClusterRole = {
   ],
 };
 
-/**
- * Flannel of agents before 1.32 watches all nodes under the kubelet's identity, which the node authorizer of today does
- * not allow by itself. Kubelets could read all nodes until Kubernetes 1.31.
- */
 const olderAgentsRole: ClusterRole = {
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: 'ClusterRole',
@@ -47,22 +46,57 @@ const bind = (name: string, role: string, user: string): ClusterRoleBinding => (
 });
 
 const bindings: readonly ClusterRoleBinding[] = [
-  olderAgentsBinding,
   bind('system:k3s-controller', 'system:k3s-controller', 'system:k3s-controller'),
   bind('kube-apiserver-kubelet-admin', 'system:kubelet-api-admin', 'kube-apiserver'),
 ];
 
 /** Puts the rights that agents need in place; writes nothing where they are. */
 export async function ensureAgentRbac(client: Client): Promise<void> {
-  const apply = <T extends ClusterRole | ClusterRoleBinding>(type: ResourceType<T>, object: T): Promise<T> =>
-    client.patch(type, { name: object.metadata.name ?? '' }, object, {
-      type: 'apply',
-      force: true,
-      fieldManager: 'k3s-supervisor',
-    });
   await Promise.all([
-    apply(clusterroles, controllerRole),
-    apply(clusterroles, olderAgentsRole),
-    ...bindings.map((binding) => apply(clusterrolebindings, binding)),
+    apply(client, clusterroles, controllerRole),
+    ...bindings.map((binding) => apply(client, clusterrolebindings, binding)),
   ]);
+}
+
+/** The first version whose flannel does not ask under the kubelet's name. */
+const ENOUGH_MINOR = 32;
+
+/**
+ * Gives kubelets the right to read all nodes as soon as one registers that is older. Flannel of agents before 1.32 watches
+ * all nodes under the kubelet's identity, which the node authorizer of today does not allow by itself; kubelets could
+ * until Kubernetes 1.31. A cluster without such agents gives nothing away.
+ * @returns how to stop it.
+ */
+export function admitOlderAgents(client: Client, nodes: Informer<Node>, logger: Logger): () => void {
+  let done = false;
+  const look = (node: Node): void => {
+    if (done || !isOlder(node)) return;
+    done = true;
+    Promise.all([
+      apply(client, clusterroles, olderAgentsRole),
+      apply(client, clusterrolebindings, olderAgentsBinding),
+    ]).catch((error: unknown) => {
+      // Its node is told of again with its next status.
+      done = false;
+      logger.warn('the rights of older agents are not in place', { error });
+    });
+  };
+  return nodes.addHandler({ added: look, updated: look });
+}
+
+function isOlder({ status }: Node): boolean {
+  const [, minor] = /^v1\.(\d+)\./.exec(status?.nodeInfo?.kubeletVersion ?? '') ?? [];
+  return minor !== undefined && Number(minor) < ENOUGH_MINOR;
+}
+
+async function apply<T extends ClusterRole | ClusterRoleBinding>(
+  client: Client,
+  type: ResourceType<T>,
+  object: T,
+): Promise<void> {
+  await client.patch(type, { name: object.metadata.name ?? '' }, object, {
+    type: 'apply',
+    force: true,
+    fieldManager: 'k3s-supervisor',
+  });
 }

@@ -14,7 +14,7 @@ import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import type { Clock } from '../std/clock.ts';
 import { callerOfBasic, type JoinTokens } from '../supervisor/caller.ts';
 import { releaseNodePasswords } from '../supervisor/node-passwords-controller.ts';
-import { ensureAgentRbac } from '../supervisor/rbac.ts';
+import { admitOlderAgents, ensureAgentRbac } from '../supervisor/rbac.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type NodeReach, TunnelServer } from '../tunnel/tunnel-server.ts';
@@ -135,6 +135,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     state.client = client;
     state.nodes = controlPlane.informers.for(nodes);
     state.ready = true;
+    const stopRights = admitOlderAgents(client, controlPlane.informers.for(nodes), logger);
     const stopPasswords = releaseNodePasswords({ client, informers: controlPlane.informers, clock, logger });
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
@@ -153,6 +154,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         state.ready = false;
         renewal.cancel();
         stopPasswords();
+        stopRights();
         await started.leave?.();
         tunnels.close();
         await controlPlane.close();
