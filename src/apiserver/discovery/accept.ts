@@ -1,4 +1,4 @@
-import type { MediaType } from '../../machinery/codecs/negotiate.ts';
+import { acceptClauses, type MediaType } from '../../machinery/codecs/negotiate.ts';
 
 export type AggregatedVersion = 'v2' | 'v2beta1';
 
@@ -24,7 +24,7 @@ const served: Readonly<Record<string, MediaType>> = {
  * Source: apiserver `discovery/aggregated/{wrapper,negotiation}.go`, `handlers/negotiation/negotiate.go`.
  */
 export function aggregatedForm(accept: string | undefined): AggregatedForm | undefined {
-  for (const { type, parameters } of parseAccept(accept ?? '')) {
+  for (const { type, parameters } of acceptClauses(accept ?? '')) {
     const mediaType = served[type];
     if (mediaType === undefined) continue;
     const kind = parameters.get('as');
@@ -36,18 +36,4 @@ export function aggregatedForm(accept: string | undefined): AggregatedForm | und
     }
   }
   return undefined;
-}
-
-/** Media ranges, the best first; those of equal quality as they stand. */
-function parseAccept(
-  accept: string,
-): readonly { readonly type: string; readonly parameters: ReadonlyMap<string, string>; readonly quality: number }[] {
-  return accept
-    .split(',')
-    .map((range) => {
-      const [type = '', ...rest] = range.split(';').map((part) => part.trim());
-      const parameters = new Map(rest.map((part) => part.split('=', 2) as [string, string]));
-      return { type: type.toLowerCase(), parameters, quality: Number(parameters.get('q') ?? 1) };
-    })
-    .sort((a, b) => b.quality - a.quality);
 }

@@ -48,7 +48,6 @@ describe('descriptions', () => {
 
 describe('readPackageDescriptions', () => {
   const declaration = `/** The head of the file. */
-import { V1Other } from '../models/V1Other.js';
 /**
 * A \\"thing\\" with pods/_* in it.
 */

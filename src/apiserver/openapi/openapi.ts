@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { acceptClauses } from '../../machinery/codecs/negotiate.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog } from '../served-resources.ts';
@@ -68,13 +69,7 @@ async function answerV2(call: AuthenticatedCall, library: DocumentLibrary): Prom
 
 /** The first type that the client takes, by its order of preference; undefined where it takes none. */
 function chooseType(call: AuthenticatedCall, types: readonly string[]): string | undefined {
-  const ranges = (call.header('accept') || '*/*').split(',').map((range) => {
-    const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
-    const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
-    return { type, quality: Number(quality ?? 1) };
-  });
-  ranges.sort((a, b) => b.quality - a.quality);
-  for (const { type } of ranges) {
+  for (const { type } of acceptClauses(call.header('accept') || '*/*')) {
     const found = types.find((each) => type === each || type === '*/*' || type === 'application/*');
     if (found !== undefined) return found;
   }

@@ -32,8 +32,7 @@ export function negotiate(
   offers: { readonly protobuf: boolean; readonly transforms: boolean },
 ): Negotiated | undefined {
   if (accept === undefined || accept.trim() === '') return plain('application/json');
-  const clauses = inOrder(accept.split(',').map(parseClause));
-  for (const { type, parameters } of clauses) {
+  for (const { type, parameters } of acceptClauses(accept)) {
     const mediaType = aliases[type];
     if (mediaType === undefined || !isAllowed(mediaType, parameters, offers)) continue;
     const form = {
@@ -76,6 +75,11 @@ function isAllowed(
   return as !== 'Table' || mediaType !== PROTOBUF;
 }
 
+/** The media ranges of an Accept header in the order in which upstream tries them. */
+export function acceptClauses(accept: string): readonly Clause[] {
+  return inOrder(accept.split(',').map(parseClause));
+}
+
 /**
  * By quality, and what is named before what is left open, whatever its quality: upstream's comparison is no order, so
  * that the way of sorting counts too. Source: munnerz/goautoneg, Go's insertion sort.
@@ -102,7 +106,8 @@ function plain(mediaType: MediaType): Negotiated {
   return { mediaType, stream: false, pretty: false };
 }
 
-interface Clause {
+/** One media range of an Accept header. */
+export interface Clause {
   readonly type: string;
   readonly quality: number;
   readonly parameters: ReadonlyMap<string, string>;
