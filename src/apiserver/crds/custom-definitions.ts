@@ -9,6 +9,7 @@ import { compileStructural } from '../../machinery/schema/structural.ts';
 import { parseJsonPath } from '../../machinery/values/json-path.ts';
 import { customStrategy } from './custom-strategy.ts';
 import { convertCustom } from './custom-versions.ts';
+import { rulesEngineFor } from './load-rules.ts';
 import { toColumns } from './printer-columns.ts';
 import { compareVersions } from './version-order.ts';
 
@@ -74,7 +75,7 @@ function toDefinition(
       apiVersion: toApiVersion(own),
       structural,
       scale,
-      rules: undefined,
+      rules: rulesEngineFor(structural.schema)?.rulesFor(structural.schema),
     }),
   };
 }

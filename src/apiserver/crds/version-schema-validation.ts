@@ -1,9 +1,10 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldForbidden, fieldInvalid } from '../../machinery/errors/field-error.ts';
-import { validateDefaults } from '../../machinery/schema/structural-defaults.ts';
+import { type RuleCheck, validateDefaults } from '../../machinery/schema/structural-defaults.ts';
 import { structuralObstacle, validateStructural } from '../../machinery/schema/structural-rules.ts';
 import { schemaView, setFieldsOf } from './crd-go-view.ts';
 import type { CrdOptions } from './crd-options.ts';
+import { rulesEngineFor } from './load-rules.ts';
 import { validateSchema } from './schema-validation.ts';
 
 /** What the root of a schema may say where the status is judged apart. */
@@ -26,25 +27,31 @@ export function validateVersionSchema(
   const path = `${place}.openAPIV3Schema`;
   const faults: FieldError[] = hasStatus ? [...rootFaults(schema, path)] : [];
   if (schema.nullable === true) faults.push(fieldForbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
-  let obstacle: string | undefined;
-  let judgesRules = false;
-  if (options.requiresStructural) {
-    obstacle = structuralObstacle(schema);
-    const found = obstacle === undefined ? structuralFaults(schema, path, options) : [];
-    faults.push(...found);
-    judgesRules = obstacle === undefined && found.length === 0;
-  }
-  void judgesRules;
-  void version;
-  faults.push(...validateSchema(schema, path, options, undefined));
+  const engine = options.requiresStructural ? rulesEngineFor(schema) : undefined;
+  const obstacle = options.requiresStructural ? structuralObstacle(schema) : undefined;
+  const found =
+    options.requiresStructural && obstacle === undefined
+      ? structuralFaults(schema, path, options, engine?.checkDefaultRules)
+      : [];
+  faults.push(...found);
+  // Rules are judged in schemas that are structural, with valid defaults.
+  const isFit = obstacle === undefined && found.length === 0;
+  const ignoresCost = options.unchangedSchemas.has(version);
+  const rules = isFit ? engine?.judgeRules(schema, { ignoresCost }) : undefined;
+  faults.push(...validateSchema(schema, path, options, rules?.root));
   if (faults.length === 0 && obstacle !== undefined) faults.push(fieldInvalid(path, '', obstacle));
-  return faults;
+  return [...faults, ...(rules?.totalFaults(path) ?? [])];
 }
 
-function structuralFaults(schema: JSONSchemaProps, path: string, options: CrdOptions): readonly FieldError[] {
+function structuralFaults(
+  schema: JSONSchemaProps,
+  path: string,
+  options: CrdOptions,
+  checkRules: RuleCheck | undefined,
+): readonly FieldError[] {
   const faults = validateStructural(schema, path);
   if (faults.length > 0) return faults;
-  return validateDefaults(schema, path, { allowsUnpruned: !options.requiresPrunedDefaults });
+  return validateDefaults(schema, path, { allowsUnpruned: !options.requiresPrunedDefaults, checkRules });
 }
 
 function rootFaults(schema: JSONSchemaProps, path: string): readonly FieldError[] {

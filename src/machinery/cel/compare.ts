@@ -1,6 +1,7 @@
 import {
   CelError,
   CelMap,
+  type CelObject,
   type CelValue,
   DurationValue,
   isList,
@@ -11,6 +12,9 @@ import {
   TypeValue,
   UintValue,
 } from './values.ts';
+
+/** Lists that know what makes them equal, such as sets. */
+type ListEquality = readonly CelValue[] & { equalsList?(other: readonly CelValue[]): boolean };
 
 /** A number of any kind as one that can be compared with the others; undefined for anything else. */
 function toNumeric(value: CelValue): bigint | number | undefined {
@@ -33,10 +37,18 @@ export function isEqual(a: CelValue, b: CelValue): boolean {
     if (!(b instanceof OptionalValue) || a.hasValue !== b.hasValue) return false;
     return !a.hasValue || isEqual(a.value, b.value);
   }
+  if (isList(a) && isList(b)) {
+    const own = a as ListEquality;
+    if (own.equalsList !== undefined) return own.equalsList(b);
+    const other = b as ListEquality;
+    if (other.equalsList !== undefined) return other.equalsList(a);
+  }
   if (isList(a)) return isList(b) && a.length === b.length && a.every((item, at) => isEqual(item, b[at] as CelValue));
   if (a instanceof CelMap) return b instanceof CelMap && isSameMap(a, b);
   if (isObject(a)) {
     if (!isObject(b)) return false;
+    const own = a as typeof a & { equalsObject?(other: CelObject): boolean };
+    if (own.equalsObject !== undefined) return own.equalsObject(b);
     const names = a.names();
     if (names.length !== b.names().length) return false;
     return names.every((name) => {

@@ -30,8 +30,8 @@ export function requestUriFault(text: string): string | undefined {
   }
   const rest = text.slice(scheme?.[0].length ?? 0).split('?')[0] ?? '';
   if (!rest.startsWith('/')) return scheme === null ? fail('invalid URI for request') : undefined;
-  const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(rest);
-  if (escape !== null) return fail(`invalid URL escape ${quoteGo(escape[0])}`);
+  const wrong = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(rest);
+  if (wrong !== null) return fail(`invalid URL escape ${quoteGo(wrong[0])}`);
   const authority = scheme !== null && rest.startsWith('//') ? (/^\/\/([^/]*)/.exec(rest)?.[1] ?? '') : '';
   const host = authority.slice(authority.lastIndexOf('@') + 1);
   if (/[ "<>\\^`{|}]/.test(host))
