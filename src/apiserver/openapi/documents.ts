@@ -8,7 +8,8 @@ import { addBuiltin, refTo, type Schema, type Schemas } from './builtin-schemas.
 import { addCustom, type Dialect } from './custom-schemas.ts';
 import type { Descriptions } from './descriptions.ts';
 import { addPaths, type Paths, type ResourceSchemas } from './operations.ts';
-import { addRootPath, type RootPath } from './root-paths.ts';
+import { addRootPath } from './root-operations.ts';
+import type { RootPath } from './root-paths.ts';
 
 /** Finds the definition behind a custom kind. */
 export type FindCrd = (group: string, plural: string) => CustomResourceDefinition | undefined;

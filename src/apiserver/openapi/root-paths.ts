@@ -1,6 +1,4 @@
-import { addBuiltin, refTo, type Schema, type Schemas } from './builtin-schemas.ts';
 import { groupNameOf } from './group-names.ts';
-import type { Paths } from './operations.ts';
 
 /** A path that shows one document about the server itself, such as the list of its groups. */
 export interface RootPath {
@@ -18,7 +16,8 @@ export type RootDocuments = Readonly<Record<string, RootPath>>;
 
 const negotiated = ['application/json', 'application/vnd.kubernetes.protobuf', 'application/yaml'];
 const json = ['application/json'];
-const VERSION_INFO = 'version.Info';
+/** Of `/version`; no type of the API. */
+export const VERSION_INFO = 'version.Info';
 
 /** Documents that do not depend on what is served. Source: apiserver `pkg/server/routes`, `pkg/routes/openidmetadata.go`. */
 export const rootDocuments: RootDocuments = {
@@ -75,49 +74,6 @@ export function resourcesPath(group: string, version: string): RootPath {
     mediaTypes: negotiated,
   };
 }
-
-/** Adds a path with what it answers. */
-export function addRootPath(paths: Paths, schemas: Schemas, root: RootPath): void {
-  const schema = answerOf(schemas, root.typeName);
-  const content = Object.fromEntries(root.mediaTypes.map((type) => [type, { schema }]));
-  paths[root.path] = {
-    get: {
-      tags: [root.tag],
-      operationId: root.operationId,
-      responses: { '200': { description: 'OK', content }, '401': { description: 'Unauthorized' } },
-    },
-  };
-}
-
-function answerOf(schemas: Schemas, typeName: string | undefined): Schema {
-  if (typeName === undefined) return { type: 'string' };
-  if (typeName !== VERSION_INFO) return addBuiltin(schemas, typeName);
-  const name = 'io.k8s.apimachinery.pkg.version.Info';
-  schemas.byName.set(name, versionInfo);
-  return refTo(name);
-}
-
-const always = [
-  'major',
-  'minor',
-  'gitVersion',
-  'gitCommit',
-  'gitTreeState',
-  'buildDate',
-  'goVersion',
-  'compiler',
-  'platform',
-];
-const sometimes = ['emulationMajor', 'emulationMinor', 'minCompatibilityMajor', 'minCompatibilityMinor'];
-const versionInfo: Schema = {
-  description: 'Version and build of the server.',
-  type: 'object',
-  required: always,
-  properties: Object.fromEntries([
-    ...always.map((name) => [name, { type: 'string', default: '' }]),
-    ...sometimes.map((name) => [name, { type: 'string' }]),
-  ]),
-};
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
