@@ -148,6 +148,9 @@ function walkChanges(
   result: Comparison,
 ): void {
   if (before === undefined && after === undefined) return;
+  // Most parts of an object are as they were. (Custom ones are walked through: they may not fit their schema.)
+  const isBuiltin = type?.shape === 'object' && type.typeName !== undefined;
+  if (isBuiltin && before !== undefined && after !== undefined && isSame(before, after)) return;
   const walked =
     !isLeaf(type) &&
     !(isEmptyOrNull(before) && isEmptyOrNull(after)) &&
@@ -167,8 +170,12 @@ function walkMaps(
   const old = before ?? {};
   const next = after ?? {};
   if (!isFields(old) || !isFields(next)) return false;
-  for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
-    walkChanges(own(old, key), own(next, key), childType(type, key), [...path, `f:${key}`], result);
+  for (const key of Object.keys(old)) {
+    walkChanges(old[key], own(next, key), childType(type, key), [...path, `f:${key}`], result);
+  }
+  for (const key of Object.keys(next)) {
+    if (Object.hasOwn(old, key)) continue;
+    walkChanges(undefined, next[key], childType(type, key), [...path, `f:${key}`], result);
   }
   return true;
 }
@@ -237,7 +244,7 @@ export function isSame(a: unknown, b: unknown): boolean {
     return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
   if (!isFields(a) || !isFields(b)) return (a ?? null) === null && (b ?? null) === null;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => isSame(own(a, key), own(b, key)));
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]));
 }
 
 /** Lays one value over another: what the second sets wins. Source: `typed/merge.go`. */
