@@ -6,7 +6,7 @@ import { type AdmissionChain, type AdmissionPlugin, createAdmissionChain } from 
 import { builtinPlugins } from './admission/plugins/index.ts';
 import { rbacEscalation } from './admission/plugins/rbac-escalation.ts';
 import { createAuthorization } from './authz/authorizer.ts';
-import { bootstrap } from './bootstrap/bootstrap.ts';
+import { bootstrap, readRecorded } from './bootstrap/bootstrap.ts';
 import { ensureKubernetesService, publishEndpoints } from './bootstrap/kubernetes-service.ts';
 import { buildBuiltinResources, scaleRecord } from './builtin-resources.ts';
 import type { Authorizer, Call, Credentials, Handler, User, WireAnswer } from './call.ts';
@@ -18,6 +18,7 @@ import { CustomResources } from './crds/custom-resources.ts';
 import { createDispatcher } from './dispatch.ts';
 import { withAuthorization } from './filters/authorization.ts';
 import { FlowSchemaStatuses } from './flowcontrol/flow-schema-statuses.ts';
+import { keepStandardConfigs } from './flowcontrol/standard-objects.ts';
 import { InProcessTransport } from './in-process/transport.ts';
 import { userAgentOf } from './in-process/user-agent.ts';
 import type { ObjectReader } from './object-reader.ts';
@@ -171,6 +172,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       signal.addEventListener('abort', () => subscription.close(), { once: true });
       ready = true;
       const statuses = new FlowSchemaStatuses({ client, feed: seams.feed, clock, logger });
+      keepStandardConfigs({ ...deps, clock, logger }, readRecorded, signal);
       void statuses.start(signal).catch((error) => logger.warn('flow schemas have no status', { error }));
     },
     publishEndpoints: async (addresses, port) => {

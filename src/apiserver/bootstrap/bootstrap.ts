@@ -1,18 +1,16 @@
-import type { FlowSchema, PriorityLevelConfiguration } from '../../generated/api/flowcontrol/v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../generated/api/rbac/v1.ts';
 import {
   clusterrolebindings,
   clusterroles,
   configmaps,
-  flowschemas,
   namespaces,
   priorityclasses,
-  prioritylevelconfigurations,
   rolebindings,
   roles,
   servicecidrs,
 } from '../../generated/resource-types.ts';
 import type { AnyObject, KubeObject, ResourceType } from '../../machinery/object/object.ts';
+import { ensureStandardConfigs } from '../flowcontrol/standard-objects.ts';
 import { isSame } from '../registry/equality.ts';
 import { type EnsureDeps, ensureObject } from './ensure.ts';
 import { mergeBinding, mergeRole } from './policy-rules.ts';
@@ -51,19 +49,14 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     ...ensureAll(options, clusterrolebindings, recorded['clusterrolebindings'], mergeBinding<ClusterRoleBinding>),
     ...ensureAll(options, rolebindings, recorded['rolebindings'], mergeBinding<RoleBinding>),
     ...ensureAll(options, priorityclasses, recorded['priorityclasses'], () => undefined),
-    ...ensureAll(
-      options,
-      prioritylevelconfigurations,
-      recorded['prioritylevelconfigurations'],
-      mergeSpec<PriorityLevelConfiguration>,
-    ),
-    ...ensureAll(options, flowschemas, recorded['flowschemas'], mergeSpec<FlowSchema>),
+    ...ensureStandardConfigs(options, recorded),
     ensureServiceCidr(options),
     ensureExtensionAuthentication(options),
   ]);
 }
 
-async function readRecorded(): Promise<Recorded> {
+/** The objects of this version, by their plural. */
+export async function readRecorded(): Promise<Recorded> {
   const { default: recorded } = await import('../../generated/bootstrap.json', { with: { type: 'json' } });
   return recorded as unknown as Recorded;
 }
@@ -81,12 +74,6 @@ function ensureAll<T>(
       return merge(stored as T, object as unknown as T) as KubeObject | undefined;
     }),
   );
-}
-
-/** Flow control objects follow this version's spec as long as they say so. */
-function mergeSpec<T extends FlowSchema | PriorityLevelConfiguration>(stored: T, wanted: T): T | undefined {
-  if (stored.metadata?.annotations?.['apf.kubernetes.io/autoupdate-spec'] !== 'true') return undefined;
-  return isSame(stored.spec, wanted.spec) ? undefined : { ...stored, spec: wanted.spec };
 }
 
 /** The default range is set once; the server's flags do not change it later. */

@@ -1,4 +1,4 @@
-import type { Client } from '../../client/client.ts';
+import type { Client, WriteOptions } from '../../client/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
 import { type KubeObject, keyOf, type ResourceType } from '../../machinery/object/object.ts';
 import type { ObjectReader } from '../object-reader.ts';
@@ -19,16 +19,17 @@ export async function ensureObject<T extends KubeObject>(
   type: ResourceType<T>,
   wanted: T,
   merge: (stored: T) => T | undefined = () => undefined,
+  options: Pick<WriteOptions, 'fieldManager'> = {},
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const stored = await deps.reader.get(type, keyOf(wanted));
     try {
       if (stored === undefined) {
-        await deps.client.create(type, wanted);
+        await deps.client.create(type, wanted, options);
         return;
       }
       const next = merge(stored);
-      if (next !== undefined) await deps.client.update(type, next);
+      if (next !== undefined) await deps.client.update(type, next, options);
       return;
     } catch (error) {
       const raced = isAlreadyExists(error) || isConflict(error) || isNotFound(error);

@@ -41,7 +41,7 @@ describe('FlowSchemaStatuses', () => {
       async patch(_type: unknown, { name }: { name: string }, { status }: FlowSchema) {
         if (fails-- > 0) throw new Error('not now');
         said.push(`${name} ${status?.conditions?.[0]?.status}`);
-        return schema(name, 'p', status?.conditions);
+        feed.tell('flowschemas', 'set', schema(name, 'p', status?.conditions));
       },
     } as unknown as Client;
     await new FlowSchemaStatuses({ client, feed, clock, logger: quiet }).start(new AbortController().signal);

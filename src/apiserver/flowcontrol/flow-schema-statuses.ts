@@ -47,6 +47,7 @@ export class FlowSchemaStatuses {
   readonly #deps: FlowSchemaStatusesDeps;
   readonly #schemas = new Map<string, FlowSchema>();
   readonly #levels = new Set<string>();
+  #isDirty = false;
   #isWorking = false;
   #isStarted = false;
 
@@ -83,42 +84,37 @@ export class FlowSchemaStatuses {
 
   /** Before all levels are known, no schema dangles. */
   #wake(signal: AbortSignal): void {
-    if (this.#isWorking || !this.#isStarted || signal.aborted) return;
+    this.#isDirty = true;
+    if (!this.#isWorking && this.#isStarted) void this.#work(signal);
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
     this.#isWorking = true;
-    void this.#work(signal).then((isDone) => {
-      this.#isWorking = false;
-      if (!isDone) this.#deps.clock.after(RETRY_MS, () => this.#wake(signal));
-    });
-  }
-
-  /** Looks again after each write until all is said. @returns false where something has to wait. */
-  async #work(signal: AbortSignal): Promise<boolean> {
-    const failed = new Set<string>();
-    for (let next = this.#next(failed); next !== undefined && !signal.aborted; next = this.#next(failed)) {
-      const { name, wanted } = next;
-      try {
-        // Its own answer stands for what the feed will tell.
-        const written = await this.#apply(name, wanted);
-        if (this.#schemas.has(name)) this.#schemas.set(name, written);
-      } catch (error) {
-        failed.add(name);
-        if (!isNotFound(error) && !signal.aborted)
-          this.#deps.logger.warn('the status of a flow schema has to wait', { name, error });
-      }
+    let waits = false;
+    while (this.#isDirty && !signal.aborted) {
+      this.#isDirty = false;
+      for (const name of [...this.#schemas.keys()]) if (!(await this.#say(name, signal))) waits = true;
     }
-    return failed.size === 0;
+    this.#isWorking = false;
+    if (waits && !signal.aborted) this.#deps.clock.after(RETRY_MS, () => this.#wake(signal));
   }
 
-  #next(failed: ReadonlySet<string>): { readonly name: string; readonly wanted: Wanted } | undefined {
-    for (const [name, schema] of this.#schemas) {
-      if (failed.has(name)) continue;
-      const wanted = planCondition(schema, this.#levels);
-      if (wanted !== undefined) return { name, wanted };
+  /** @returns false where it has to wait. What was written comes back through the feed. */
+  async #say(name: string, signal: AbortSignal): Promise<boolean> {
+    const schema = this.#schemas.get(name);
+    const wanted = schema === undefined ? undefined : planCondition(schema, this.#levels);
+    if (wanted === undefined || signal.aborted) return true;
+    try {
+      await this.#apply(name, wanted);
+      return true;
+    } catch (error) {
+      if (!isNotFound(error) && !signal.aborted)
+        this.#deps.logger.warn('the status of a flow schema has to wait', { name, error });
+      return false;
     }
-    return undefined;
   }
 
-  #apply(name: string, wanted: Wanted): Promise<FlowSchema & KubeObject> {
+  async #apply(name: string, wanted: Wanted): Promise<void> {
     const { client, clock } = this.#deps;
     const type = flowschemas as ResourceType<FlowSchema & KubeObject>;
     const condition = { ...wanted, lastTransitionTime: toTimeText(clock.nowMs()) };
@@ -128,7 +124,7 @@ export class FlowSchemaStatuses {
       metadata: { name },
       status: { conditions: [condition] },
     };
-    return client.patch(type, { name }, patch, {
+    await client.patch(type, { name }, patch, {
       type: 'apply',
       force: true,
       fieldManager: FIELD_MANAGER,
