@@ -1,5 +1,5 @@
 import type { CustomResourceDefinition, JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
-import { isDeepEqual } from '../../machinery/schema/correlated.ts';
+import { isDeepEqual } from '../../machinery/schema/json-values.ts';
 import { hasSchemaWith } from '../../machinery/schema/read-schema.ts';
 import { hasPrunedDefaults } from '../../machinery/schema/structural-defaults.ts';
 import { structuralObstacle, validateStructural } from '../../machinery/schema/structural-rules.ts';

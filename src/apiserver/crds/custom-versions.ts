@@ -1,8 +1,8 @@
 import type { CustomResourceDefinition, JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type AnyObject, parseApiVersion, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import { isDeepEqual } from '../../machinery/schema/correlated.ts';
 import { fillDefaults, pruneCustom, pruneNulls } from '../../machinery/schema/custom-values.ts';
+import { isDeepEqual } from '../../machinery/schema/json-values.ts';
 import { readSchema } from '../../machinery/schema/read-schema.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 

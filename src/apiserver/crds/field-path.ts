@@ -1,5 +1,5 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
-import { ownOf } from '../../machinery/schema/correlated.ts';
+import { ownOf } from '../../machinery/schema/json-values.ts';
 import { schemaOf } from '../../machinery/schema/read-schema.ts';
 
 /** A path such as `.spec.items['key']`, found in a schema. */

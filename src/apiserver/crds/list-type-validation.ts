@@ -1,6 +1,6 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldForbidden, fieldInvalid, fieldRequired } from '../../machinery/errors/field-error.ts';
-import { ownOf } from '../../machinery/schema/correlated.ts';
+import { ownOf } from '../../machinery/schema/json-values.ts';
 import { schemaOf } from '../../machinery/schema/read-schema.ts';
 
 /** Items of a set are single values to everybody. Source: apiextensions-apiserver `validation.go`. */

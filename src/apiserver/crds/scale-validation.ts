@@ -1,6 +1,6 @@
 import type { CustomResourceSubresourceScale } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldInvalid } from '../../machinery/errors/field-error.ts';
-import { isFields, ownOf } from '../../machinery/schema/correlated.ts';
+import { isFields, ownOf } from '../../machinery/schema/json-values.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 

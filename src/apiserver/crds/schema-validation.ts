@@ -6,7 +6,7 @@ import {
   fieldNotSupported,
   fieldRequired,
 } from '../../machinery/errors/field-error.ts';
-import { ownOf } from '../../machinery/schema/correlated.ts';
+import { ownOf } from '../../machinery/schema/json-values.ts';
 import { schemaOf } from '../../machinery/schema/read-schema.ts';
 import { structuralObstacle } from '../../machinery/schema/structural-rules.ts';
 import { itemsView } from './crd-go-view.ts';

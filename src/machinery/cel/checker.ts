@@ -1,6 +1,4 @@
 import { type CallExpr, type ComprehensionExpr, type Expr, toQualifiedName } from './ast.ts';
-import type { FunctionDecl } from './functions/function.ts';
-import type { Issue } from './issues.ts';
 import {
   BOOL,
   BYTES,
@@ -20,7 +18,9 @@ import {
   STRING,
   type StructFields,
   UINT,
-} from './types.ts';
+} from './cel-type.ts';
+import type { FunctionDecl } from './functions/function.ts';
+import type { Issue } from './issues.ts';
 import { assign, assignAll, isDynOrError, type Mapping, mostGeneral, substitute } from './unify.ts';
 import { UintValue } from './values.ts';
 

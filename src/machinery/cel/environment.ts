@@ -1,3 +1,20 @@
+import {
+  BOOL,
+  BYTES,
+  type CelType,
+  DOUBLE,
+  DURATION,
+  DYN,
+  INT,
+  listOf,
+  mapOf,
+  NULL,
+  optionalOf,
+  STRING,
+  TIMESTAMP,
+  typeOf,
+  UINT,
+} from './cel-type.ts';
 import { type Checked, check } from './checker.ts';
 import { type Evaluation, type Program, toProgram } from './evaluator.ts';
 import { addressFunctions, CIDR, IP } from './functions/addresses.ts';
@@ -15,23 +32,6 @@ import { stringFunctions } from './functions/strings.ts';
 import { URL_TYPE, urlFunctions } from './functions/urls.ts';
 import { type Issue, toIssueText } from './issues.ts';
 import { parse } from './parser.ts';
-import {
-  BOOL,
-  BYTES,
-  type CelType,
-  DOUBLE,
-  DURATION,
-  DYN,
-  INT,
-  listOf,
-  mapOf,
-  NULL,
-  optionalOf,
-  STRING,
-  TIMESTAMP,
-  typeOf,
-  UINT,
-} from './types.ts';
 import { type CelValue, TypeValue } from './values.ts';
 
 export interface EnvironmentOptions {

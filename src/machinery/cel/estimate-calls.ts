@@ -1,5 +1,5 @@
+import type { CelType } from './cel-type.ts';
 import { fixed, MAX, ONE, plus, product, type Range, REGEX_FACTOR, STRING_FACTOR, scale, ZERO } from './estimate.ts';
-import type { CelType } from './types.ts';
 
 /** An argument of a call whose cost is estimated. */
 export interface Argument {

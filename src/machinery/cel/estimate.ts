@@ -15,7 +15,7 @@ export const UNKNOWN: Range = { min: 0, max: MAX };
 export const ZERO = fixed(0);
 export const ONE = fixed(1);
 
-const cap = (value: number): number => (value >= MAX ? MAX : value);
+const cap = (value: number): number => Math.min(value, MAX);
 const times = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : cap(a * b));
 
 export const plus = (a: Range, b: Range): Range => ({ min: cap(a.min + b.min), max: cap(a.max + b.max) });

@@ -1,4 +1,5 @@
 import type { CallExpr, ComprehensionExpr, Expr } from './ast.ts';
+import { type CelType, DYN } from './cel-type.ts';
 import type { Checked } from './checker.ts';
 import {
   fixed,
@@ -15,7 +16,6 @@ import {
   ZERO,
 } from './estimate.ts';
 import { type Argument, type CallEstimate, estimateCall, regexEstimate } from './estimate-calls.ts';
-import { type CelType, DYN } from './types.ts';
 
 /** The size of what stands at a path, such as `self, spec, items, @items`; undefined where nobody knows. */
 export type SizeAt = (path: readonly string[]) => Range | undefined;

@@ -1,7 +1,8 @@
 import type { CallExpr, ComprehensionExpr, Expr } from './ast.ts';
 import { callCost } from './call-costs.ts';
 import { accepts, type FunctionDecl, noSuchOverload, type Overload } from './functions/function.ts';
-import { CelError, CelMap, type CelValue, isList, isObject, OptionalValue } from './values.ts';
+import { findIn, isPresent, iterate, optionally, selectFrom } from './reads.ts';
+import { CelError, CelMap, type CelValue, isList, OptionalValue } from './values.ts';
 
 /** Thrown when an evaluation costs more than it may; nothing absorbs it. */
 export class CostLimitError extends Error {
@@ -317,48 +318,6 @@ function alternative(name: 'or' | 'orValue', first: Step, second: Step): Step {
   };
 }
 
-/** The field of an object or the entry of a map; through an optional it is optional too. @throws CelError */
-function selectFrom(value: CelValue, field: string): CelValue {
-  if (value instanceof OptionalValue) return optionally(value, field);
-  const found = findIn(value, field);
-  if (found === undefined) throw new CelError(`no such key: ${field}`);
-  return found;
-}
-
-/** @throws CelError for values that have no fields. */
-function findIn(value: CelValue, key: CelValue): CelValue | undefined {
-  if (value instanceof CelMap) return value.find(key);
-  if (typeof value === 'object' && value !== null && isObject(value)) {
-    return typeof key === 'string' ? value.find(key) : undefined;
-  }
-  if (typeof value === 'object' && value !== null && isList(value)) return itemOf(value, key);
-  throw noSuchOverload();
-}
-
-function itemOf(list: readonly CelValue[], key: CelValue): CelValue | undefined {
-  const at = toIndex(key);
-  return at >= 0 && at < list.length ? list[at] : undefined;
-}
-
-function toIndex(key: CelValue): number {
-  if (typeof key === 'bigint') return Number(key);
-  if (typeof key === 'number' && Number.isInteger(key)) return key;
-  throw new CelError(`unsupported index value ${String(key)} in list`);
-}
-
-function isPresent(value: CelValue, field: string): boolean {
-  if (value instanceof OptionalValue) return value.hasValue && isPresent(value.value, field);
-  if (value === null || typeof value !== 'object') throw noSuchOverload();
-  if (value instanceof CelMap || isObject(value)) return findIn(value, field) !== undefined;
-  throw noSuchOverload();
-}
-
-function optionally(value: CelValue, key: CelValue): OptionalValue {
-  if (value instanceof OptionalValue) return value.hasValue ? optionally(value.value, key) : OptionalValue.none;
-  const found = findIn(value, key);
-  return found === undefined ? OptionalValue.none : OptionalValue.of(found);
-}
-
 function index(target: Step, key: Step): Step {
   return (run, locals) => {
     const value = target(run, locals);
@@ -381,21 +340,4 @@ function optionalRead(target: Step, key: Step): Step {
     run.spend(1);
     return optionally(value, at);
   };
-}
-
-function* iterate(range: CelValue, hasTwo: boolean): Generator<readonly [CelValue, CelValue]> {
-  if (typeof range === 'object' && range !== null && isList(range)) {
-    let at = 0n;
-    for (const item of range) yield hasTwo ? [at++, item] : [item, null];
-    return;
-  }
-  if (range instanceof CelMap) {
-    for (const key of range.keys()) yield [key, range.find(key) ?? null];
-    return;
-  }
-  if (typeof range === 'object' && range !== null && isObject(range)) {
-    for (const name of range.names()) yield [name, range.find(name) ?? null];
-    return;
-  }
-  throw noSuchOverload();
 }

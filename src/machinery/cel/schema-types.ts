@@ -1,6 +1,5 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { schemaOf } from '../schema/read-schema.ts';
-import { escapeField } from './field-names.ts';
 import {
   BOOL,
   BYTES,
@@ -14,7 +13,8 @@ import {
   STRING,
   struct,
   TIMESTAMP,
-} from './types.ts';
+} from './cel-type.ts';
+import { escapeField } from './field-names.ts';
 
 /** The type that expressions see for a schema, with what the schema says of sizes. Source: apiserver `pkg/cel/types.go` (DeclType). */
 export interface DeclType {

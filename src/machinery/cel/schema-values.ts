@@ -1,6 +1,6 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
-import { isFields, ownOf } from '../schema/correlated.ts';
 import { parseFormatDuration } from '../schema/formats.ts';
+import { isFields, ownOf } from '../schema/json-values.ts';
 import { schemaOf } from '../schema/read-schema.ts';
 import { isEqual } from './compare.ts';
 import { escapeField, unescapeField } from './field-names.ts';

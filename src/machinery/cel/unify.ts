@@ -1,4 +1,4 @@
-import { type CelType, DYN, isSameType } from './types.ts';
+import { type CelType, DYN, isSameType } from './cel-type.ts';
 
 /** What type parameters stand for, as far as it is known. */
 export type Mapping = ReadonlyMap<string, CelType>;

@@ -1,5 +1,5 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
-import { isFields, ownOf } from './correlated.ts';
+import { isFields, ownOf } from './json-values.ts';
 import { schemaOf } from './read-schema.ts';
 
 type Mutable = Record<string, unknown>;

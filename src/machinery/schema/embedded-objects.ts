@@ -1,7 +1,7 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldInvalid, fieldRequired } from '../errors/field-error.ts';
 import { dns1035LabelFaults, labelKeyFaults, labelValueFaults, pathSegmentFaults } from '../values/names.ts';
-import { isFields, ownOf } from './correlated.ts';
+import { isFields, ownOf } from './json-values.ts';
 
 /**
  * Type and metadata of the objects that stand inside of a custom object (`x-kubernetes-embedded-resource`).

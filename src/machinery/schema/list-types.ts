@@ -1,6 +1,6 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldDuplicate, fieldInvalid } from '../errors/field-error.ts';
-import { isFields, ownOf } from './correlated.ts';
+import { isFields, ownOf } from './json-values.ts';
 
 /**
  * Items that stand twice in lists of the types `set` and `map`, each told of once.

@@ -1,10 +1,10 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldInvalid, toAggregateText } from '../errors/field-error.ts';
 import { builtinShape } from './builtin.ts';
-import { isDeepEqual, isFields, ownOf } from './correlated.ts';
 import { pruneCustom } from './custom-values.ts';
 import { decodeObject } from './decode.ts';
 import { validateEmbedded } from './embedded-objects.ts';
+import { isDeepEqual, isFields, ownOf } from './json-values.ts';
 import { schemaOf } from './read-schema.ts';
 import type { ObjectShape } from './type-schema.ts';
 import { validateCustom } from './validate-custom.ts';

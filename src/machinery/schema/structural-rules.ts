@@ -1,7 +1,7 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { type FieldError, fieldForbidden, fieldInvalid, fieldRequired } from '../errors/field-error.ts';
-import { isDeepEqual, ownOf } from './correlated.ts';
 import { compileGoRegExp } from './go-reg-exp.ts';
+import { isDeepEqual, ownOf } from './json-values.ts';
 import { schemaOf } from './read-schema.ts';
 
 type Level = 'root' | 'item' | 'field';

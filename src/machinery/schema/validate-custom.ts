@@ -8,9 +8,10 @@ import {
   fieldTooMany,
   fieldTypeInvalid,
 } from '../errors/field-error.ts';
-import { type Correlated, isDeepEqual, isFields, ownOf } from './correlated.ts';
+import type { Correlated } from './correlated.ts';
 import { hasFormat, isRecognizedFormat } from './formats.ts';
 import { compileGoRegExp } from './go-reg-exp.ts';
+import { isDeepEqual, isFields, ownOf } from './json-values.ts';
 import { type Issue, invalidIssue } from './validate-issue.ts';
 import { checkNumber } from './validate-number.ts';
 

@@ -1,8 +1,8 @@
 import type { JSONSchemaProps, ValidationRule } from '../../../generated/api/apiextensions/v1.ts';
+import { type CelType, optionalOf } from '../../../machinery/cel/cel-type.ts';
 import { type Compiled, Environment } from '../../../machinery/cel/environment.ts';
 import { estimateCost } from '../../../machinery/cel/estimator.ts';
 import { type DeclType, declAt, MAX_REQUEST_BYTES, toCelType } from '../../../machinery/cel/schema-types.ts';
-import { type CelType, optionalOf } from '../../../machinery/cel/types.ts';
 import { followFieldPath } from '../field-path.ts';
 
 const TYPE_NAME = 'selfType';

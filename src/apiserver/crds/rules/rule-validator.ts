@@ -11,7 +11,8 @@ import {
   fieldRequired,
   OMITTED_VALUE,
 } from '../../../machinery/errors/field-error.ts';
-import { type Correlated, isFields, ownOf } from '../../../machinery/schema/correlated.ts';
+import type { Correlated } from '../../../machinery/schema/correlated.ts';
+import { isFields, ownOf } from '../../../machinery/schema/json-values.ts';
 import { indexByMapKeys } from '../../../machinery/schema/list-types.ts';
 import { schemaOf } from '../../../machinery/schema/read-schema.ts';
 import { type CompiledRule, compileRules } from './compile-rules.ts';

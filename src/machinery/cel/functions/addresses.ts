@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { contains, formatIp, type IpAddress, parseIp, widthOf } from '../../../std/cidr.ts';
 import { quoteGo } from '../../errors/field-error.ts';
-import { BOOL, INT, opaque, STRING } from '../types.ts';
+import { BOOL, INT, opaque, STRING } from '../cel-type.ts';
 import { CelError } from '../values.ts';
 import { type FunctionDecl, member, overload } from './function.ts';
 import { LibraryValue } from './opaque-values.ts';

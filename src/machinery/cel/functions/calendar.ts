@@ -1,4 +1,4 @@
-import { DURATION, INT, STRING, TIMESTAMP } from '../types.ts';
+import { DURATION, INT, STRING, TIMESTAMP } from '../cel-type.ts';
 import type { DurationValue, TimestampValue } from '../values.ts';
 import { type FunctionDecl, member } from './function.ts';
 import { type CalendarTime, toCalendar } from './times.ts';

@@ -1,5 +1,5 @@
 import { parseGoDuration } from '../../schema/formats.ts';
-import { BOOL, BYTES, DOUBLE, DURATION, INT, param, STRING, TIMESTAMP, typeOf, UINT } from '../types.ts';
+import { BOOL, BYTES, DOUBLE, DURATION, INT, param, STRING, TIMESTAMP, typeOf, UINT } from '../cel-type.ts';
 import { CelError, type CelValue, DurationValue, TimestampValue, TypeValue, typeNameOf, UintValue } from '../values.ts';
 import { type FunctionDecl, overload } from './function.ts';
 import { checkInt, checkTimestamp, checkUint, formatDouble } from './numbers.ts';

@@ -1,4 +1,4 @@
-import type { CelType } from '../types.ts';
+import type { CelType } from '../cel-type.ts';
 import {
   CelError,
   CelMap,

@@ -1,4 +1,3 @@
-import { compareValues, isEqual } from '../compare.ts';
 import {
   BOOL,
   BYTES,
@@ -12,7 +11,8 @@ import {
   STRING,
   TIMESTAMP,
   UINT,
-} from '../types.ts';
+} from '../cel-type.ts';
+import { compareValues, isEqual } from '../compare.ts';
 import { CelError, type CelValue, DurationValue, isList, typeNameOf, UintValue } from '../values.ts';
 import { type FunctionDecl, member, noSuchOverload, type Overload, overload } from './function.ts';
 import { checkDuration, checkInt, checkUint } from './numbers.ts';

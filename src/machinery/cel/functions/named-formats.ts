@@ -6,7 +6,7 @@ import {
   labelValueFaults,
   qualifiedNameFaults,
 } from '../../values/names.ts';
-import { listOf, optionalOf, STRING, struct } from '../types.ts';
+import { listOf, optionalOf, STRING, struct } from '../cel-type.ts';
 import { OptionalValue } from '../values.ts';
 import { type FunctionDecl, member, overload } from './function.ts';
 import { LibraryValue } from './opaque-values.ts';

@@ -1,4 +1,4 @@
-import { BOOL, DYN, INT, listOf, mapOf, optionalOf, param, STRING } from '../types.ts';
+import { BOOL, DYN, INT, listOf, mapOf, optionalOf, param, STRING } from '../cel-type.ts';
 import {
   CelError,
   CelMap,

@@ -1,5 +1,5 @@
 import { compileGoRegExp, type GoRegExp } from '../../schema/go-reg-exp.ts';
-import { INT, listOf, STRING } from '../types.ts';
+import { INT, listOf, STRING } from '../cel-type.ts';
 import { CelError } from '../values.ts';
 import { type FunctionDecl, member } from './function.ts';
 

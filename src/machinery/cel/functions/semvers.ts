@@ -1,5 +1,5 @@
 import { quoteGo } from '../../errors/field-error.ts';
-import { BOOL, INT, STRING, struct } from '../types.ts';
+import { BOOL, INT, STRING, struct } from '../cel-type.ts';
 import { CelError } from '../values.ts';
 import { type FunctionDecl, member, overload } from './function.ts';
 import { LibraryValue } from './opaque-values.ts';

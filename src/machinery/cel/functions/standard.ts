@@ -1,5 +1,4 @@
 import { compileGoRegExp } from '../../schema/go-reg-exp.ts';
-import { compareValues, isEqual } from '../compare.ts';
 import {
   BOOL,
   BYTES,
@@ -14,7 +13,8 @@ import {
   STRING,
   TIMESTAMP,
   UINT,
-} from '../types.ts';
+} from '../cel-type.ts';
+import { compareValues, isEqual } from '../compare.ts';
 import {
   CelError,
   type CelMap,

@@ -1,4 +1,4 @@
-import { DYN, INT, listOf, STRING } from '../types.ts';
+import { DYN, INT, listOf, STRING } from '../cel-type.ts';
 import { CelError, type CelValue } from '../values.ts';
 import { type FunctionDecl, member, overload } from './function.ts';
 import { formatText } from './text-format.ts';
