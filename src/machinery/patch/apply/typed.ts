@@ -1,4 +1,4 @@
-import type { FieldSchema, ListShape, ObjectShape, TypeSchema } from '../../schema/type-schema.ts';
+import type { FieldSchema, ListShape, TypeSchema } from '../../schema/type-schema.ts';
 import { setOwnField } from '../../values/own-field.ts';
 import { FieldSet } from './field-set.ts';
 
