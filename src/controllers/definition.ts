@@ -26,6 +26,8 @@ export interface ControllerConfig {
   readonly nodeMonitorGracePeriodMs?: number | undefined;
   /** Time between looks at all nodes, in milliseconds. Default 5,000. */
   readonly nodeMonitorPeriodMs?: number | undefined;
+  /** Time between a namespace's deletion and the first look at what is in it, in milliseconds. Default 5,000. */
+  readonly namespaceDeletionDelayMs?: number | undefined;
   /** Ended pods that are kept before pod GC removes the oldest. Default 12,500. */
   readonly terminatedPodThreshold?: number | undefined;
 }

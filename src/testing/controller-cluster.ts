@@ -36,7 +36,12 @@ export async function startControllerCluster(logger: Logger = silentLogger): Pro
     clock: systemClock,
     logger,
     events: (component, client) => createEventRecorder({ client, component, ...base }),
-    config: { clusterCIDRs: ['10.42.0.0/16'], serviceCIDRs: ['10.43.0.0/16'], rootCA: 'PEM' },
+    config: {
+      clusterCIDRs: ['10.42.0.0/16'],
+      serviceCIDRs: ['10.43.0.0/16'],
+      rootCA: 'PEM',
+      namespaceDeletionDelayMs: 0,
+    },
     random: Math.random,
   };
   const running = runControllers(deps, {}, stop.signal);

@@ -5,11 +5,8 @@ import { startControllers } from '../../testing/controller-harness.ts';
 
 describe('the controllers of namespaces', () => {
   it('fill a new namespace with its account and the root certificate, and empty a deleted one', async () => {
-    await using cluster = startControllers([
-      'namespace-controller',
-      'serviceaccount-controller',
-      'root-ca-certificate-publisher-controller',
-    ]);
+    const names = ['namespace-controller', 'serviceaccount-controller', 'root-ca-certificate-publisher-controller'];
+    await using cluster = startControllers(names, { namespaceDeletionDelayMs: 0 });
     const { server, client, until } = cluster;
     server.put(namespaces, {
       metadata: { name: 'a' },

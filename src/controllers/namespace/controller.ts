@@ -14,6 +14,8 @@ import { type ContentReport, estimateGraceSeconds, planConditions } from './plan
 /** Assumed time that finalizers take. Source: `namespaced_resources_deleter.go` (finalizerEstimateSeconds). */
 const FINALIZER_SECONDS = 15;
 const FINALIZER = 'kubernetes';
+/** Other API servers of the cluster need this long to see the deletion and to refuse what is new. Source: `namespace_controller.go`. */
+const DELETION_DELAY_MS = 5_000;
 
 /** Empties namespaces that are being deleted, then lets them go. */
 class NamespaceController implements Reconciler {
@@ -164,14 +166,15 @@ class NamespaceController implements Reconciler {
 }
 
 export function runNamespaceController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
-  const { clientFor, informers, clock, logger, metrics } = deps;
+  const { clientFor, informers, clock, logger, metrics, config } = deps;
   const reconciler = new NamespaceController(clientFor(controllerUser('namespace-controller')), clock);
   const source = onChange(informers.for(namespaces), ({ type, object, previous }) => {
     if (type === 'deleted' || object.metadata.deletionTimestamp === undefined) return [];
     // Our own status updates come back as changes; while content ends, the requeue decides when to look again.
     const deletionIsOld = previous?.metadata.deletionTimestamp !== undefined;
     const finalizersOf = (each: Namespace): number => each.spec?.finalizers?.length ?? 0;
-    return deletionIsOld && finalizersOf(previous) === finalizersOf(object) ? [] : [object.metadata.name ?? ''];
+    if (deletionIsOld && finalizersOf(previous) === finalizersOf(object)) return [];
+    return [[object.metadata.name ?? '', config.namespaceDeletionDelayMs ?? DELETION_DELAY_MS]];
   });
   const backoff = { firstMs: 100, maxMs: 60_000 };
   return runController(
