@@ -4,7 +4,12 @@ import type {
 } from '../../generated/api/apiextensions/v1.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
 
-export type CrdConditionType = 'NamesAccepted' | 'Established' | 'Terminating' | 'NonStructuralSchema';
+export type CrdConditionType =
+  | 'NamesAccepted'
+  | 'Established'
+  | 'Terminating'
+  | 'NonStructuralSchema'
+  | 'KubernetesAPIApprovalPolicyConformant';
 
 export interface WantedCondition {
   readonly type: CrdConditionType;

@@ -7,9 +7,16 @@ import type { KubeObject, ResourceType } from '../../machinery/object/object.ts'
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { isSame } from '../registry/equality.ts';
-import { findCondition, isConditionTrue, type WantedCondition, withCrdCondition } from './conditions.ts';
+import {
+  type CrdConditionType,
+  findCondition,
+  isConditionTrue,
+  type WantedCondition,
+  withCrdCondition,
+} from './conditions.ts';
 import { CLEANUP_FINALIZER } from './crd-hooks.ts';
 import { planNames } from './naming.ts';
+import { judgeQuality } from './quality-conditions.ts';
 
 type Crd = CustomResourceDefinition & KubeObject;
 
@@ -99,12 +106,16 @@ export class CrdController {
   async #settleNames(crd: Crd): Promise<void> {
     const plan = planNames(crd, this.#informer.list());
     const before = crd.status?.conditions ?? [];
+    const quality = judgeQuality(crd);
+    const wanted = [plan.namesAccepted, plan.established, ...quality.wanted];
+    const kept = before.filter(({ type }) => !quality.unwanted.includes(type as CrdConditionType));
     const unchanged =
       isSame(crd.status?.acceptedNames, plan.acceptedNames) &&
-      [plan.namesAccepted, plan.established].every((wanted) => isEquivalent(findCondition(crd, wanted.type), wanted));
+      kept.length === before.length &&
+      wanted.every((each) => isEquivalent(findCondition(crd, each.type), each));
     if (unchanged) return;
     const nowMs = this.#deps.clock.nowMs();
-    const conditions = withCrdCondition(withCrdCondition(before, plan.namesAccepted, nowMs), plan.established, nowMs);
+    const conditions = wanted.reduce((list, each) => withCrdCondition(list, each, nowMs), kept);
     await this.#writeStatus({
       ...crd,
       status: { ...crd.status, acceptedNames: plan.acceptedNames, conditions },
@@ -159,6 +170,8 @@ export class CrdController {
       plural: crd.spec.names.plural,
       namespaced: crd.spec.scope === 'Namespaced',
     };
+    // Where no version is served, nothing can be asked for.
+    if (!version.served) return 0;
     const { items } = await this.#deps.client.list(type, { signal });
     const namespaces = new Set(items.map((item) => item.metadata.namespace ?? ''));
     for (const namespace of namespaces) {

@@ -3,6 +3,7 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition, Strategy } from '../../machinery/object/resource-definition.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import { validateCrd, validateCrdStatus } from './crd-validation.ts';
+import { formatWarnings } from './format-warnings.ts';
 
 /**
  * The rules of definitions, behind those that their record has already.
@@ -31,6 +32,11 @@ export function withCrdRules(definition: ResourceDefinition): ResourceDefinition
     validateUpdate: (next, previous) => [
       ...(strategy.validateUpdate?.(next, previous) ?? []),
       ...validateCrd(asCrd(next), asCrd(previous)),
+    ],
+    warningsOnCreate: (object) => [...(strategy.warningsOnCreate?.(object) ?? []), ...formatWarnings(asCrd(object))],
+    warningsOnUpdate: (next, previous) => [
+      ...(strategy.warningsOnUpdate?.(next, previous) ?? []),
+      ...formatWarnings(asCrd(next), asCrd(previous)),
     ],
     validateStatusUpdate: (next, previous) => [
       ...(strategy.validateStatusUpdate?.(next, previous) ?? []),

@@ -116,6 +116,17 @@ export class Environment {
 
   /** Reads and checks an expression; `issues` is what upstream says of it where something is wrong. */
   compile(source: string): Compilation {
+    try {
+      return this.#compile(source);
+    } catch (error) {
+      // Chains that are longer than the stack is deep.
+      if (error instanceof RangeError)
+        return { issues: toIssueText([{ at: 0, message: 'expression is too complex' }], source) };
+      throw error;
+    }
+  }
+
+  #compile(source: string): Compilation {
     const parsed = parse(source);
     if (parsed.expr === undefined) return { issues: toIssueText(parsed.issues, source) };
     const { checked, issues } = check(parsed.expr, {

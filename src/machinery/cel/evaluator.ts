@@ -1,42 +1,10 @@
 import type { CallExpr, ComprehensionExpr, Expr } from './ast.ts';
 import { callCost } from './call-costs.ts';
 import { accepts, type FunctionDecl, noSuchOverload, type Overload } from './functions/function.ts';
+import { planGathering } from './gather.ts';
 import { findIn, isPresent, iterate, optionally, selectFrom } from './reads.ts';
-import { CelError, CelMap, type CelValue, isList, OptionalValue } from './values.ts';
-
-/** Thrown when an evaluation costs more than it may; nothing absorbs it. */
-export class CostLimitError extends Error {
-  override readonly name = 'CostLimitError';
-  constructor() {
-    super('operation cancelled: actual cost limit exceeded');
-  }
-}
-
-/** One run of a program. */
-class Run {
-  readonly variables: (name: string) => CelValue | undefined;
-  readonly #limit: number;
-  cost = 0;
-
-  constructor(variables: (name: string) => CelValue | undefined, limit: number) {
-    this.variables = variables;
-    this.#limit = limit;
-  }
-
-  spend(cost: number): void {
-    this.cost += cost;
-    if (this.cost > this.#limit) throw new CostLimitError();
-  }
-}
-
-/** Local variables, innermost first. */
-interface Locals {
-  readonly name: string;
-  value: CelValue;
-  readonly outer: Locals | undefined;
-}
-
-type Step = (run: Run, locals: Locals | undefined) => CelValue;
+import { LIST_COST, type Locals, MAP_COST, Run, STRUCT_COST, type Step } from './run.ts';
+import { CelError, CelMap, type CelValue, CostLimitError, isList, OptionalValue } from './values.ts';
 
 export interface Evaluation {
   /** Undefined where it failed. */
@@ -72,10 +40,6 @@ export function toProgram(expr: Expr, findFunction: (name: string) => FunctionDe
     }
   };
 }
-
-const LIST_COST = 10;
-const MAP_COST = 30;
-const STRUCT_COST = 40;
 
 class Planner {
   readonly #findFunction: (name: string) => FunctionDecl | undefined;
@@ -234,6 +198,8 @@ class Planner {
     const step = this.plan(expr.step);
     const result = this.plan(expr.result);
     const { accuVar, iterVar, iterVar2 } = expr;
+    const gather = planGathering(expr, (inner) => this.plan(inner));
+    if (gather !== undefined) return gather;
     return (run, outer) => {
       const items = range(run, outer);
       const accu: Locals = { name: accuVar, value: accuInit(run, outer), outer };

@@ -24,6 +24,14 @@ export class CelError extends Error {
   override readonly name = 'CelError';
 }
 
+/** Thrown when an evaluation costs more than it may; nothing absorbs it. */
+export class CostLimitError extends Error {
+  override readonly name = 'CostLimitError';
+  constructor() {
+    super('operation cancelled: actual cost limit exceeded');
+  }
+}
+
 export class UintValue {
   readonly value: bigint;
   constructor(value: bigint) {

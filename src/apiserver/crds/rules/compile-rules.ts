@@ -1,6 +1,7 @@
 import type { JSONSchemaProps, ValidationRule } from '../../../generated/api/apiextensions/v1.ts';
 import { type CelType, optionalOf } from '../../../machinery/cel/cel-type.ts';
 import { type Compiled, Environment } from '../../../machinery/cel/environment.ts';
+import { MAX } from '../../../machinery/cel/estimate.ts';
 import { estimateCost } from '../../../machinery/cel/estimator.ts';
 import { type DeclType, declAt, MAX_REQUEST_BYTES, toCelType } from '../../../machinery/cel/schema-types.ts';
 import { followFieldPath } from '../field-path.ts';
@@ -91,10 +92,16 @@ function fieldPathOf({ fieldPath }: ValidationRule, schema: JSONSchemaProps): st
 }
 
 function costOf(compiled: Compiled, type: DeclType): number {
-  return estimateCost(compiled, (path) => {
-    const found = declAt(type, path.slice(1));
-    return found === undefined ? undefined : { min: 0, max: found.maxElements };
-  }).max;
+  try {
+    return estimateCost(compiled, (path) => {
+      const found = declAt(type, path.slice(1));
+      return found === undefined ? undefined : { min: 0, max: found.maxElements };
+    }).max;
+  } catch (error) {
+    // Expressions that are too deep to be looked at.
+    if (error instanceof RangeError) return MAX;
+    throw error;
+  }
 }
 
 /** How often a value of the type fits into one request at most. */

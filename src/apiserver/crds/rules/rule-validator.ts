@@ -1,8 +1,7 @@
 import type { JSONSchemaProps, ValidationRule } from '../../../generated/api/apiextensions/v1.ts';
-import { CostLimitError } from '../../../machinery/cel/evaluator.ts';
 import { type DeclType, declTypeOf, withTypeAndName } from '../../../machinery/cel/schema-types.ts';
 import { toCelValue } from '../../../machinery/cel/schema-values.ts';
-import { type CelValue, OptionalValue } from '../../../machinery/cel/values.ts';
+import { type CelValue, CostLimitError, OptionalValue } from '../../../machinery/cel/values.ts';
 import {
   type FieldError,
   fieldDuplicate,

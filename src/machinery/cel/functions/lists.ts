@@ -13,7 +13,7 @@ import {
   UINT,
 } from '../cel-type.ts';
 import { compareValues, isEqual } from '../compare.ts';
-import { CelError, type CelValue, DurationValue, isList, typeNameOf, UintValue } from '../values.ts';
+import { CelError, type CelValue, CostLimitError, DurationValue, isList, typeNameOf, UintValue } from '../values.ts';
 import { type FunctionDecl, member, noSuchOverload, type Overload, overload } from './function.ts';
 import { checkDuration, checkInt, checkUint } from './numbers.ts';
 
@@ -147,8 +147,11 @@ function sortByKeys(list: List, keys: List): List {
     .map((at) => list[at] as CelValue);
 }
 
+const MAX_RANGE = 10_000_000n;
+
 function range(count: bigint): List {
-  if (count > 10_000_000n) throw new CelError('operation cancelled: actual cost limit exceeded');
+  // Nobody may spend as much as that on one list; do not even begin.
+  if (count > MAX_RANGE) throw new CostLimitError();
   return Array.from({ length: Math.max(0, Number(count)) }, (_, at) => BigInt(at));
 }
 
