@@ -81,7 +81,7 @@ const exposure = fields(
     default: {},
     'x-kubernetes-validations': [
       {
-        rule: "!has(self.nodePort) || self.type == 'NodePort'",
+        rule: "!has(self.nodePort) || !has(self.type) || self.type == 'NodePort'",
         message: 'nodePort is only read where exposure.type is NodePort: remove it or change the type',
       },
     ],
@@ -125,7 +125,7 @@ const networking = fields(
     'x-kubernetes-validations': [
       ...immutable('networking'),
       {
-        rule: '!self.podCIDRs.exists(p, self.serviceCIDRs.exists(s, p == s))',
+        rule: '!has(self.podCIDRs) || !has(self.serviceCIDRs) || !self.podCIDRs.exists(p, self.serviceCIDRs.exists(s, p == s))',
         message: 'podCIDRs and serviceCIDRs overlap: give them separate ranges',
       },
     ],
@@ -161,11 +161,11 @@ const datastore = fields(
     default: {},
     'x-kubernetes-validations': [
       {
-        rule: "self.type != 'PostgreSQL' || has(self.secretRef)",
+        rule: "!has(self.type) || self.type != 'PostgreSQL' || has(self.secretRef)",
         message: 'PostgreSQL needs datastore.secretRef: name the Secret that holds the DSN',
       },
       {
-        rule: "self.type != 'SQLite' || !has(self.secretRef)",
+        rule: "!has(self.secretRef) || (has(self.type) && self.type == 'PostgreSQL')",
         message: 'datastore.secretRef is only read where datastore.type is PostgreSQL',
       },
     ],
@@ -261,7 +261,7 @@ const spec = fields(
     default: {},
     'x-kubernetes-validations': [
       {
-        rule: "self.replicas <= 1 || self.datastore.type == 'PostgreSQL'",
+        rule: "!has(self.replicas) || self.replicas <= 1 || (has(self.datastore.type) && self.datastore.type == 'PostgreSQL')",
         message: 'more than one replica needs datastore.type PostgreSQL: one SQLite file has one writer',
       },
     ],
