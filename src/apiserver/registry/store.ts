@@ -121,6 +121,7 @@ export class ResourceStore {
   }
 
   async #createOnce(object: AnyObject, request: CreateRequest): Promise<Written> {
+    await this.definition.strategy.load?.();
     const finish = await this.#prepareCreate(object, request);
     let stored = false;
     try {
@@ -213,6 +214,7 @@ export class ResourceStore {
     if (!request.createsMissing && !this.definition.allowCreateOnUpdate) throw notFound(this.#resource, key.name);
     if (request.uid !== undefined) throw this.#uidMismatch(key, request.uid, '');
     const object = await request.transform(undefined);
+    await this.definition.strategy.load?.();
     const finish = await this.#prepareCreate(object, request);
     let done = false;
     try {
@@ -231,6 +233,7 @@ export class ResourceStore {
     const uid = previous.metadata.uid ?? '';
     if (request.uid !== undefined && request.uid !== uid) throw this.#uidMismatch(key, request.uid, uid);
     const next = await request.transform(previous);
+    await this.definition.strategy.load?.();
     this.#checkRevision(next, previous, key);
     const finish = (await this.#deps.hooks?.beginUpdate?.(next, previous, request)) ?? (() => {});
     let done = false;

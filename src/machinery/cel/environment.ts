@@ -31,10 +31,11 @@ import { standardFunctions } from './functions/standard.ts';
 import { stringFunctions } from './functions/strings.ts';
 import { URL_TYPE, urlFunctions } from './functions/urls.ts';
 import { type Issue, toIssueText } from './issues.ts';
+import type { MacroOptions } from './macros.ts';
 import { parse } from './parser.ts';
 import { type CelValue, TypeValue } from './values.ts';
 
-export interface EnvironmentOptions {
+export interface EnvironmentOptions extends MacroOptions {
   /** Types of the variables that expressions may read. */
   readonly variables: Readonly<Record<string, CelType>>;
   /** Fields of struct types, by the name of the type. */
@@ -127,7 +128,7 @@ export class Environment {
   }
 
   #compile(source: string): Compilation {
-    const parsed = parse(source);
+    const parsed = parse(source, this.#options);
     if (parsed.expr === undefined) return { issues: toIssueText(parsed.issues, source) };
     const { checked, issues } = check(parsed.expr, {
       findVariable: (name) => this.#findVariable(name),

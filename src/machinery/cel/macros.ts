@@ -16,6 +16,11 @@ export const ACCUMULATOR = '@result';
 
 const UNUSED = '#unused';
 
+export interface MacroOptions {
+  /** Whether `cel.bind(name, value, result)` gives a value a name. Source: cel-go `ext/bindings.go`. */
+  readonly hasBind?: boolean | undefined;
+}
+
 interface MacroCall {
   readonly at: number;
   readonly name: string;
@@ -32,7 +37,7 @@ type Expander = (call: MacroCall & { readonly target: Expr }, make: ExprFactory)
  *
  * @throws MacroError
  */
-export function expandMacro(call: MacroCall, make: ExprFactory): Expr | undefined {
+export function expandMacro(call: MacroCall, make: ExprFactory, options: MacroOptions = {}): Expr | undefined {
   const { name, target, args, at } = call;
   if (target === undefined) {
     if (name !== 'has' || args.length !== 1) return undefined;
@@ -41,6 +46,10 @@ export function expandMacro(call: MacroCall, make: ExprFactory): Expr | undefine
     return make.select(at, arg.operand, arg.field, true);
   }
   const key = `${name}/${args.length}`;
+  if (options.hasBind && key === 'bind/3' && target.kind === 'ident' && target.name === 'cel') {
+    const bound = nameOf(arg(call, 0), 'cel.bind() variable names must be simple identifiers');
+    return bind(make, at, bound, arg(call, 1), arg(call, 2));
+  }
   const expander = Object.hasOwn(macros, key) ? macros[key] : undefined;
   return expander?.({ ...call, target }, make);
 }

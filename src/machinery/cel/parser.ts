@@ -2,7 +2,7 @@ import { type Expr, ExprFactory, type MapEntry, type StructField } from './ast.t
 import type { Issue } from './issues.ts';
 import { type Token, tokenize } from './lexer.ts';
 import { readBytes, readString } from './literals.ts';
-import { expandMacro, MacroError } from './macros.ts';
+import { expandMacro, MacroError, type MacroOptions } from './macros.ts';
 import { UintValue } from './values.ts';
 
 const MAX_DEPTH = 250;
@@ -27,13 +27,13 @@ export interface Parsed {
 }
 
 /** Reads an expression and unfolds its macros. Source: cel-go `parser/{parser.go,gen/CEL.g4}`. */
-export function parse(source: string): Parsed {
+export function parse(source: string, options: MacroOptions = {}): Parsed {
   if ([...source].length > MAX_CODE_POINTS) {
     const message = `expression code point size exceeds limit: size: ${[...source].length}, limit ${MAX_CODE_POINTS}`;
     return { expr: undefined, issues: [{ at: 0, message }] };
   }
   const { tokens, issues } = tokenize(source);
-  const parser = new Parser(tokens, [...issues]);
+  const parser = new Parser(tokens, [...issues], options);
   const expr = parser.parseAll();
   return { expr: parser.issues.length === 0 ? expr : undefined, issues: parser.issues };
 }
@@ -41,11 +41,13 @@ export function parse(source: string): Parsed {
 class Parser {
   readonly issues: Issue[];
   readonly #tokens: readonly Token[];
+  readonly #options: MacroOptions;
   readonly #make = new ExprFactory();
   #at = 0;
   #depth = 0;
 
-  constructor(tokens: readonly Token[], issues: Issue[]) {
+  constructor(tokens: readonly Token[], issues: Issue[], options: MacroOptions) {
+    this.#options = options;
     this.#tokens = tokens;
     this.issues = issues;
   }
@@ -238,7 +240,7 @@ class Parser {
 
   #callOrMacro(at: number, name: string, target: Expr | undefined, args: readonly Expr[]): Expr {
     try {
-      const expanded = expandMacro({ at, name, target, args }, this.#make);
+      const expanded = expandMacro({ at, name, target, args }, this.#make, this.#options);
       if (expanded !== undefined) return expanded;
     } catch (error) {
       if (!(error instanceof MacroError)) throw error;

@@ -39,6 +39,8 @@ export interface StrategyContext {
  * every kind, so a strategy looks at what is beside it.
  */
 export interface Strategy<T = KubeObject> {
+  /** Loads what the rules need beside what a start needs, such as a compiler. Awaited before they judge. */
+  load?(): Promise<void>;
   /** Fills upstream's defaults. */
   applyDefaults?(object: T): void;
   /** Drops what a client may not set at creation (such as status). */

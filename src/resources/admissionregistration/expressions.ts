@@ -2,22 +2,28 @@ import type { MatchCondition, ParamKind, Variable } from '../../generated/api/ad
 import { dns1035LabelFaults, dns1123SubdomainFaults } from '../../machinery/values/names.ts';
 import type { FieldFaults } from '../checks/field-faults.ts';
 import { checkQualifiedName } from '../checks/names.ts';
+import type { PolicyCompiler, PolicyCompilerOptions } from './policy-compiler.ts';
+import { policyExpressions } from './policy-expressions.ts';
 
-/** Source of all: admissionregistration/validation, but for what the expressions say. */
+/** Source of all: admissionregistration/validation. */
 
 const MAX_CONDITIONS = 64;
 
 export function checkMatchConditions(
   conditions: readonly MatchCondition[] | undefined,
+  options: { readonly hasParams: boolean },
   path: string,
   faults: FieldFaults,
 ): void {
-  if (conditions === undefined) return;
+  if (conditions === undefined || conditions.length === 0) return;
+  const compiler = compilerOf({ ...options, hasVariables: false });
   if (conditions.length > MAX_CONDITIONS) faults.tooMany(path, conditions.length, MAX_CONDITIONS);
   const names = new Set<string>();
   conditions.forEach(({ name = '', expression }, index) => {
     const at = `${path}[${index}]`;
-    checkExpression(expression, '', `${at}.expression`, faults);
+    const text = expression?.trim() ?? '';
+    if (checkExpression(text, '', `${at}.expression`, faults))
+      checkCompiled(compiler.fault(text, 'condition'), text, `${at}.expression`, faults);
     if (name === '') {
       faults.required(`${at}.name`);
       return;
@@ -40,6 +46,15 @@ export function checkExpression(
   return false;
 }
 
+export function compilerOf(options: PolicyCompilerOptions): PolicyCompiler {
+  return new (policyExpressions.get().PolicyCompiler)(options);
+}
+
+/** @param fault - What the compiler said, if anything. */
+export function checkCompiled(fault: string | undefined, expression: string, path: string, faults: FieldFaults): void {
+  if (fault !== undefined) faults.invalid(path, expression, fault);
+}
+
 const IDENTIFIER = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
 const RESERVED = new Set(
   'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
@@ -47,13 +62,19 @@ const RESERVED = new Set(
   ),
 );
 
-export function checkVariables(variables: readonly Variable[] | undefined, path: string, faults: FieldFaults): void {
+export function checkVariables(
+  variables: readonly Variable[] | undefined,
+  compiler: PolicyCompiler,
+  path: string,
+  faults: FieldFaults,
+): void {
   variables?.forEach(({ name = '', expression }, index) => {
     const at = `${path}[${index}]`;
     if (name.trim() === '') faults.required(`${at}.name`, 'name is not specified');
     else if (!IDENTIFIER.test(name) || RESERVED.has(name))
       faults.invalid(`${at}.name`, name, 'must be a valid CEL identifier');
-    checkExpression(expression, 'expression is not specified', `${at}.expression`, faults);
+    if (checkExpression(expression, 'expression is not specified', `${at}.expression`, faults))
+      checkCompiled(compiler.variableFault(name, expression), expression, `${at}.expression`, faults);
   });
 }
 

@@ -4,6 +4,7 @@ import type { ResourceDefinition } from '../../machinery/object/resource-definit
 import { created, createFaults, decoded, updated } from '../../testing/strategy-runs.ts';
 import { mutatingAdmissionPolicyResource as mutating } from './mutating-admission-policy/definition.ts';
 import { mutatingAdmissionPolicyBindingResource as mutatingBinding } from './mutating-admission-policy-binding/definition.ts';
+import { policyExpressions } from './policy-expressions.ts';
 import { validatingAdmissionPolicyResource as validating } from './validating-admission-policy/definition.ts';
 import { validatingAdmissionPolicyBindingResource as binding } from './validating-admission-policy-binding/definition.ts';
 
@@ -13,7 +14,12 @@ const policy = { matchConstraints, validations: [{ expression: 'true' }] };
 const mutation = {
   matchConstraints,
   reinvocationPolicy: 'Never',
-  mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }],
+  mutations: [
+    {
+      patchType: 'JSONPatch',
+      jsonPatch: { expression: '[JSONPatch{op: "add", path: "/a/" + jsonpatch.escapeKey("b/c"), value: 1}]' },
+    },
+  ],
 };
 
 const cases: Record<string, [ResourceDefinition, object, string[]]> = {
@@ -87,6 +93,55 @@ const cases: Record<string, [ResourceDefinition, object, string[]]> = {
       'spec.reinvocationPolicy: Required value',
     ],
   ],
+  'policies judge what expressions say and come to': [
+    validating,
+    {
+      ...policy,
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConditions: [
+        { name: 'c', expression: 'variables.a == 1' },
+        { name: 'd', expression: 'params.x == request.name' },
+      ],
+      variables: [
+        { name: 'a', expression: 'size(object.items)' },
+        { name: 'b', expression: 'variables.c' },
+      ],
+      validations: [
+        { expression: 'variables.a > 1 && variables.b == "x" && namespaceObject.metadata.labels.exists(l, l == "a")' },
+        { expression: 'authorizer.group("apps").resource("deployments").namespace("n").check("get").allowed()' },
+        { expression: 'authorizer.requestResource.check("get").reason()' },
+        { expression: 'true', messageExpression: 'authorizer.path("/a").check("get").reason()' },
+        { expression: '1 +' },
+      ],
+      auditAnnotations: [{ key: 'k', valueExpression: '1' }],
+    },
+    [
+      `spec.matchConditions[0].expression: Invalid value: "variables.a == 1": compilation failed: ERROR: <input>:1:1: undeclared reference to 'variables' (in container '')\n | variables.a == 1\n | ^`,
+      `spec.variables[1].expression: Invalid value: "variables.c": compilation failed: ERROR: <input>:1:10: undefined field 'c'\n | variables.c\n | .........^`,
+      'spec.validations[2].expression: Invalid value: "authorizer.requestResource.check(\\"get\\").reason()": must evaluate to bool but got string',
+      `spec.validations[3].messageExpression: Invalid value: "authorizer.path(\\"/a\\").check(\\"get\\").reason()": compilation failed: ERROR: <input>:1:1: undeclared reference to 'authorizer' (in container '')\n | authorizer.path("/a").check("get").reason()\n | ^`,
+      `spec.validations[4].expression: Invalid value: "1 +": compilation failed: ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | 1 +\n | ...^`,
+      'spec.auditAnnotations[0].valueExpression: Invalid value: "1": must evaluate to one of [string null_type] but got int',
+    ],
+  ],
+  'mutating policies write objects and patches': [
+    mutating,
+    {
+      ...mutation,
+      mutations: [
+        {
+          patchType: 'ApplyConfiguration',
+          applyConfiguration: { expression: 'Object{spec: Object.spec{replicas: object.spec.replicas + 1}}' },
+        },
+        { patchType: 'ApplyConfiguration', applyConfiguration: { expression: '{"a": 1}' } },
+        { patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{operation: "add"}]' } },
+      ],
+    },
+    [
+      'spec.mutations[1].applyConfiguration.expression: Invalid value: "{\\"a\\": 1}": must evaluate to Object but got map(string, int)',
+      `spec.mutations[2].jsonPatch.expression: Invalid value: "[JSONPatch{operation: \\"add\\"}]": compilation failed: ERROR: <input>:1:21: undefined field 'operation'\n | [JSONPatch{operation: "add"}]\n | ....................^`,
+    ],
+  ],
   'bindings ask for a policy and an action': [
     binding,
     { paramRef: { parameterNotFoundAction: 'Odd' } },
@@ -110,6 +165,8 @@ const cases: Record<string, [ResourceDefinition, object, string[]]> = {
     ],
   ],
 };
+
+await policyExpressions.load();
 
 describe('admission policies', () => {
   for (const [name, [kind, spec, faults]] of Object.entries(cases))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { created, createFaults, decoded, updated } from '../../testing/strategy-runs.ts';
 import { mutatingWebhookConfigurationResource as mutating } from './mutating-webhook-configuration/definition.ts';
+import { policyExpressions } from './policy-expressions.ts';
 import { validatingWebhookConfigurationResource as kind } from './validating-webhook-configuration/definition.ts';
 
 const hook = {
@@ -83,6 +84,8 @@ const cases: Record<string, [object, string[]]> = {
   ],
   'take each name once': [{ webhooks: [hook, hook] }, ['webhooks[1].name: Duplicate value: "a.example.com"']],
 };
+
+await policyExpressions.load();
 
 describe('webhook configurations', () => {
   for (const [name, [body, faults]] of Object.entries(cases))

@@ -111,7 +111,8 @@ function checkWebhook(webhook: Webhook, tolerance: Tolerance, path: string, faul
   checkLabelSelector(webhook.objectSelector, `${path}.objectSelector`, faults, options);
   faults.optionalOneOf(`${path}.reinvocationPolicy`, webhook.reinvocationPolicy, REINVOCATION_POLICIES);
   checkClient(webhook, `${path}.clientConfig`, faults);
-  if (!tolerance.matchConditions) checkMatchConditions(webhook.matchConditions, `${path}.matchConditions`, faults);
+  if (!tolerance.matchConditions)
+    checkMatchConditions(webhook.matchConditions, { hasParams: false }, `${path}.matchConditions`, faults);
 }
 
 function checkClient({ clientConfig }: Webhook, path: string, faults: FieldFaults): void {

@@ -4,6 +4,7 @@ import type { FieldFaults } from '../checks/field-faults.ts';
 import { checkLabelName } from '../checks/labels.ts';
 import { checkList } from './collections.ts';
 import { checkDriverName } from './names.ts';
+import { selectorExpressions } from './selector-expressions.ts';
 
 /** Source of all: resource/validation. */
 
@@ -12,16 +13,25 @@ const MAX_EXPRESSION_BYTES = 10 * 1024;
 const MAX_PARAMETERS_BYTES = 10 * 1024;
 export const EFFECTS = ['NoExecute', 'NoSchedule', 'None'];
 
-/** Selectors of devices, but for what their expressions say. */
+/** Selectors of devices. */
 export function checkSelectors(
   selectors: readonly DeviceSelector[] | undefined,
   path: string,
   faults: FieldFaults,
 ): void {
   checkList(selectors, MAX_SELECTORS, path, faults, ({ cel }, at) => {
-    if (cel === undefined) faults.required(`${at}.cel`);
-    else if (Buffer.byteLength(cel.expression ?? '') > MAX_EXPRESSION_BYTES)
-      faults.tooLong(`${at}.cel.expression`, MAX_EXPRESSION_BYTES);
+    if (cel === undefined) {
+      faults.required(`${at}.cel`);
+      return;
+    }
+    const { expression = '' } = cel;
+    const place = `${at}.cel.expression`;
+    if (Buffer.byteLength(expression) > MAX_EXPRESSION_BYTES) {
+      faults.tooLong(place, MAX_EXPRESSION_BYTES);
+      return;
+    }
+    const fault = selectorExpressions.get().selectorFault(expression, place);
+    if (fault !== undefined) faults.add(fault);
   });
 }
 

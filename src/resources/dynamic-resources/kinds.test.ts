@@ -6,6 +6,7 @@ import { deviceClassResource as deviceClass } from './device-class/definition.ts
 import { resourceClaimResource as claim } from './resource-claim/definition.ts';
 import { resourceClaimTemplateResource as template } from './resource-claim-template/definition.ts';
 import { resourceSliceResource as slice } from './resource-slice/definition.ts';
+import { selectorExpressions } from './selector-expressions.ts';
 
 const exactly = { deviceClassName: 'c' };
 const requests = [{ name: 'r', exactly }];
@@ -27,6 +28,25 @@ const cases: Record<string, [ResourceDefinition, object, string[]]> = {
       'spec.config[1].opaque.driver: Required value',
       'spec.config[1].opaque.parameters: Invalid value: "<value omitted>": must be a valid JSON object',
       'spec.extendedResourceName: Invalid value: "cpu": must be a valid extended resource name',
+    ],
+  ],
+  'classes select by expressions that come to a truth, cheaply': [
+    deviceClass,
+    {
+      selectors: [
+        'device.driver == "d"',
+        'device.attributes["d"].healthy',
+        'device.capacity["d"].memory.compareTo(quantity("1Gi")) >= 0',
+        'cel.bind(a, device.attributes["d"], a.x && a.y)',
+        'device.driver',
+        'device.model == "x"',
+        `device.attributes.all(a, device.attributes.all(b, device.attributes.all(c, device.attributes.all(d, a.matches(b)))))`,
+      ].map((expression) => ({ cel: { expression } })),
+    },
+    [
+      'spec.selectors[4].cel.expression: Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
+      `spec.selectors[5].cel.expression: Invalid value: "device.model == \\"x\\"": compilation failed: ERROR: <input>:1:7: undefined field 'model'\n | device.model == "x"\n | ......^`,
+      'spec.selectors[6].cel.expression: Forbidden: too complex, exceeds cost limit',
     ],
   ],
   'classes limit expressions and parameters': [
@@ -183,6 +203,8 @@ const cases: Record<string, [ResourceDefinition, object, string[]]> = {
 const result = { request: 'r', driver: 'd', pool: 'p', device: 'x' };
 const allocation = { devices: { results: [result] } };
 const status = (more: object): object => ({ spec: devices({}), status: more });
+
+await selectorExpressions.load();
 
 describe('device resources', () => {
   for (const [name, [kind, spec, faults]] of Object.entries(cases))

@@ -1,5 +1,6 @@
 import { mutatingwebhookconfigurations } from '../../../generated/resource-types.ts';
 import { defineResource } from '../../define.ts';
+import { policyExpressions } from '../policy-expressions.ts';
 import { reservedNameWarnings } from '../reserved-names.ts';
 import { defaultWebhooks, validateWebhooks, validateWebhooksUpdate } from '../webhooks.ts';
 
@@ -8,6 +9,7 @@ export const mutatingWebhookConfigurationResource = defineResource(mutatingwebho
   allowUnconditionalUpdate: false,
   cells: { Webhooks: ({ webhooks }) => (webhooks ?? []).length },
   strategy: {
+    load: () => policyExpressions.load(),
     applyDefaults({ webhooks }) {
       defaultWebhooks(webhooks);
       for (const webhook of webhooks ?? []) webhook.reinvocationPolicy ??= 'Never';

@@ -4,6 +4,7 @@ import { keepMetadata } from '../../checks/status-metadata.ts';
 import { defineResource } from '../../define.ts';
 import { specAndStatus } from '../../status-strategy.ts';
 import { paramKindText } from '../param-cells.ts';
+import { policyExpressions } from '../policy-expressions.ts';
 import { reservedNameWarnings } from '../reserved-names.ts';
 import { defaultMatchResources } from '../rules.ts';
 import { validatePolicy, validatePolicyStatus, validatePolicyUpdate } from './validation.ts';
@@ -16,6 +17,7 @@ export const validatingAdmissionPolicyResource = defineResource(validatingadmiss
     ParamKind: ({ spec }) => paramKindText(spec.paramKind),
   },
   strategy: specAndStatus<ValidatingAdmissionPolicy>({
+    load: () => policyExpressions.load(),
     applyDefaults({ spec }) {
       spec.failurePolicy ??= 'Fail';
       defaultMatchResources(spec.matchConstraints);

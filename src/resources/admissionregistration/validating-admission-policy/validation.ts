@@ -10,7 +10,15 @@ import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
 import { checkQualifiedName } from '../../checks/names.ts';
 import { isSame } from '../../checks/same.ts';
-import { checkExpression, checkMatchConditions, checkParamKind, checkVariables } from '../expressions.ts';
+import {
+  checkCompiled,
+  checkExpression,
+  checkMatchConditions,
+  checkParamKind,
+  checkVariables,
+  compilerOf,
+} from '../expressions.ts';
+import type { PolicyCompiler } from '../policy-compiler.ts';
 import { checkMatchResources, FAILURE_POLICIES } from '../rules.ts';
 
 /** Source of all: admissionregistration/validation (ValidateValidatingAdmissionPolicy, …Update, …StatusUpdate). */
@@ -40,6 +48,8 @@ function check(
 ): readonly FieldError[] {
   const faults = new FieldFaults();
   const { failurePolicy, paramKind, matchConstraints: match, validations = [], auditAnnotations = [] } = spec;
+  const hasParams = paramKind !== undefined;
+  const compiler = compilerOf({ hasParams, hasVariables: (spec.variables ?? []).length > 0 });
   if (failurePolicy === undefined) faults.required('spec.failurePolicy');
   faults.optionalOneOf('spec.failurePolicy', failurePolicy, FAILURE_POLICIES);
   if (paramKind !== undefined) checkParamKind(paramKind, 'spec.paramKind', faults);
@@ -48,33 +58,42 @@ function check(
     checkMatchResources(match, 'spec.matchConstraints', faults);
     if ((match.resourceRules ?? []).length === 0) faults.required('spec.matchConstraints.resourceRules');
   }
-  if (!options.ignoresConditions) checkMatchConditions(spec.matchConditions, 'spec.matchConditions', faults);
-  checkVariables(spec.variables, 'spec.variables', faults);
+  if (!options.ignoresConditions)
+    checkMatchConditions(spec.matchConditions, { hasParams }, 'spec.matchConditions', faults);
+  checkVariables(spec.variables, compiler, 'spec.variables', faults);
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item';
     faults.required('spec.validations', why);
     faults.required('spec.auditAnnotations', why);
   }
   validations.forEach((validation, index) => {
-    checkValidation(validation, `spec.validations[${index}]`, faults);
+    checkValidation(validation, compiler, `spec.validations[${index}]`, faults);
   });
-  checkAnnotations(auditAnnotations, metadata.name ?? '', faults);
+  checkAnnotations(auditAnnotations, metadata.name ?? '', compiler, faults);
   return faults.list;
 }
 
-function checkValidation(validation: Validation, path: string, faults: FieldFaults): void {
+function checkValidation(validation: Validation, compiler: PolicyCompiler, path: string, faults: FieldFaults): void {
   const { expression, message = '', messageExpression = '', reason } = validation;
-  checkExpression(expression, 'expression is not specified', `${path}.expression`, faults);
+  if (checkExpression(expression, 'expression is not specified', `${path}.expression`, faults))
+    checkCompiled(compiler.fault(expression, 'validation'), expression, `${path}.expression`, faults);
   const empty = 'must be non-empty if specified';
-  if (messageExpression !== '' && messageExpression.trim() === '')
-    faults.invalid(`${path}.messageExpression`, messageExpression, empty);
+  const messageAt = `${path}.messageExpression`;
+  if (messageExpression !== '' && messageExpression.trim() === '') faults.invalid(messageAt, messageExpression, empty);
+  else if (messageExpression !== '')
+    checkCompiled(compiler.fault(messageExpression, 'message'), messageExpression, messageAt, faults);
   const text = message.trim();
   if (message !== '' && text === '') faults.invalid(`${path}.message`, message, empty);
   else if (/[\n\r]/.test(text)) faults.invalid(`${path}.message`, message, 'must not contain line breaks');
   faults.optionalOneOf(`${path}.reason`, reason, REASONS);
 }
 
-function checkAnnotations(annotations: readonly AuditAnnotation[], policyName: string, faults: FieldFaults): void {
+function checkAnnotations(
+  annotations: readonly AuditAnnotation[],
+  policyName: string,
+  compiler: PolicyCompiler,
+  faults: FieldFaults,
+): void {
   const path = 'spec.auditAnnotations';
   if (annotations.length > MAX_ANNOTATIONS) {
     const shown = annotations.map((one) => toGoView(one, 'admissionregistration/v1.AuditAnnotation'));
@@ -85,14 +104,12 @@ function checkAnnotations(annotations: readonly AuditAnnotation[], policyName: s
     const at = `${path}[${index}]`;
     if (policyName === '') faults.invalid(`${at}.key`, key, 'requires metadata.name be non-empty');
     else checkQualifiedName(`${at}.key`, `${policyName}/${key}`, faults);
-    const hasValue = checkExpression(
-      valueExpression,
-      'valueExpression is not specified',
-      `${at}.valueExpression`,
-      faults,
-    );
-    if (hasValue && Buffer.byteLength(valueExpression.trim()) > MAX_EXPRESSION_BYTES)
-      faults.required(`${at}.valueExpression`, `must not exceed ${MAX_EXPRESSION_BYTES} bytes in length`);
+    const valueAt = `${at}.valueExpression`;
+    const text = valueExpression.trim();
+    if (Buffer.byteLength(text) > MAX_EXPRESSION_BYTES)
+      faults.required(valueAt, `must not exceed ${MAX_EXPRESSION_BYTES} bytes in length`);
+    else if (checkExpression(text, 'valueExpression is not specified', valueAt, faults))
+      checkCompiled(compiler.fault(text, 'annotation'), valueExpression, valueAt, faults);
     if (keys.has(key)) faults.duplicate(`${at}.key`, key);
     keys.add(key);
   });

@@ -1,5 +1,6 @@
 import { validatingwebhookconfigurations } from '../../../generated/resource-types.ts';
 import { defineResource } from '../../define.ts';
+import { policyExpressions } from '../policy-expressions.ts';
 import { reservedNameWarnings } from '../reserved-names.ts';
 import { defaultWebhooks, validateWebhooks, validateWebhooksUpdate } from '../webhooks.ts';
 
@@ -8,6 +9,7 @@ export const validatingWebhookConfigurationResource = defineResource(validatingw
   allowUnconditionalUpdate: false,
   cells: { Webhooks: ({ webhooks }) => (webhooks ?? []).length },
   strategy: {
+    load: () => policyExpressions.load(),
     applyDefaults({ webhooks }) {
       defaultWebhooks(webhooks);
     },

@@ -8,6 +8,7 @@ import { defineResource } from '../../define.ts';
 import { checkList } from '../collections.ts';
 import { checkConfiguration, checkSelectors } from '../configuration.ts';
 import { MAX_CONFIGS } from '../device-claim.ts';
+import { selectorExpressions } from '../selector-expressions.ts';
 
 /** Source: resource/validation (ValidateDeviceClass, …Update). */
 function validate({ spec }: DeviceClass, previous?: DeviceClass): readonly FieldError[] {
@@ -25,5 +26,9 @@ function validate({ spec }: DeviceClass, previous?: DeviceClass): readonly Field
 
 export const deviceClassResource = defineResource(deviceclasses, {
   generation: 'spec',
-  strategy: { validateCreate: (object) => validate(object), validateUpdate: validate },
+  strategy: {
+    load: () => selectorExpressions.load(),
+    validateCreate: (object) => validate(object),
+    validateUpdate: validate,
+  },
 });

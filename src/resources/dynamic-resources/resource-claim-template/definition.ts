@@ -7,6 +7,7 @@ import { checkTemplateMeta } from '../../checks/object-meta.ts';
 import { isSameStruct } from '../../checks/same.ts';
 import { defineResource } from '../../define.ts';
 import { checkDeviceClaim, defaultDeviceClaim } from '../device-claim.ts';
+import { selectorExpressions } from '../selector-expressions.ts';
 
 /** Source of all: resource/validation (ValidateResourceClaimTemplate, …Update). */
 
@@ -38,6 +39,7 @@ function shownSpec({ spec }: ResourceClaimTemplate): object {
 
 export const resourceClaimTemplateResource = defineResource(resourceclaimtemplates, {
   strategy: {
+    load: () => selectorExpressions.load(),
     applyDefaults({ spec }) {
       defaultDeviceClaim(spec.spec?.devices);
     },

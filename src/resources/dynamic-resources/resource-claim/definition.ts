@@ -8,6 +8,7 @@ import { keepMetadata } from '../../checks/status-metadata.ts';
 import { defineResource } from '../../define.ts';
 import { specAndStatus } from '../../status-strategy.ts';
 import { checkDeviceClaim, defaultDeviceClaim, defaultTolerations } from '../device-claim.ts';
+import { selectorExpressions } from '../selector-expressions.ts';
 import { allocatedIds, deviceIdOf, validateClaimStatus } from './status-validation.ts';
 
 /** Source of all: resource/validation (ValidateResourceClaim, …Update), pkg/registry/resource/resourceclaim. */
@@ -49,6 +50,7 @@ function stateText({ metadata, status }: ResourceClaim): string {
 export const resourceClaimResource = defineResource(resourceclaims, {
   cells: { State: stateText },
   strategy: specAndStatus<ResourceClaim>({
+    load: () => selectorExpressions.load(),
     applyDefaults({ spec, status }) {
       defaultDeviceClaim(spec.devices);
       for (const result of status?.allocation?.devices?.results ?? []) defaultTolerations(result);

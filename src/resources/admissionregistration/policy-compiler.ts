@@ -1,0 +1,100 @@
+import { BOOL, type CelType, DYN, listOf, NULL, STRING, struct } from '../../machinery/cel/cel-type.ts';
+import { type Compilation, Environment } from '../../machinery/cel/environment.ts';
+import { resultFault } from '../checks/expression-result.ts';
+import {
+  AUTHORIZER,
+  authorizerFunctions,
+  JSON_PATCH,
+  NAMESPACE,
+  OBJECT,
+  patchFunctions,
+  REQUEST,
+  RESOURCE_CHECK,
+  requestStructs,
+  withPatchStructs,
+} from './request-types.ts';
+
+/** What an expression is for decides what it may come to. */
+const results = {
+  condition: [BOOL],
+  validation: [BOOL],
+  message: [STRING],
+  annotation: [STRING, NULL],
+  applyConfiguration: [OBJECT],
+  jsonPatch: [listOf(JSON_PATCH)],
+} as const satisfies Readonly<Record<string, readonly CelType[]>>;
+
+export type Purpose = keyof typeof results;
+
+const VARIABLES = struct('kubernetes.variables');
+
+export interface PolicyCompilerOptions {
+  readonly hasParams: boolean;
+  /** Whether expressions may read the policy's variables. */
+  readonly hasVariables: boolean;
+}
+
+/**
+ * Compiles the expressions of one policy or webhook, its variables one after the other.
+ * Source: apiserver `pkg/admission/plugin/cel/{compile,composition}.go`.
+ */
+export class PolicyCompiler {
+  readonly #options: PolicyCompilerOptions;
+  readonly #variables = new Map<string, CelType>();
+
+  constructor(options: PolicyCompilerOptions) {
+    this.#options = options;
+  }
+
+  /** What is wrong with an expression, in upstream's words. */
+  fault(expression: string, purpose: Purpose): string | undefined {
+    return resultFault(this.#compile(expression, purpose), results[purpose]);
+  }
+
+  /** The same for a variable, which later expressions may read. */
+  variableFault(name: string, expression: string): string | undefined {
+    const compilation = this.#compile(expression, 'validation');
+    this.#variables.set(name, 'issues' in compilation ? DYN : variableType(compilation.compiled.outputType));
+    return resultFault(compilation, []);
+  }
+
+  #compile(expression: string, purpose: Purpose): Compilation {
+    const { hasParams, hasVariables } = this.#options;
+    const readsVariables = hasVariables && purpose !== 'condition';
+    const writesPatches = purpose === 'applyConfiguration' || purpose === 'jsonPatch';
+    const structs = new Map(requestStructs);
+    if (readsVariables) structs.set(VARIABLES.name, this.#variables);
+    return new Environment({
+      variables: {
+        object: DYN,
+        oldObject: DYN,
+        namespaceObject: NAMESPACE,
+        request: REQUEST,
+        ...(hasParams ? { params: DYN } : {}),
+        ...(purpose === 'message' ? {} : { authorizer: AUTHORIZER, 'authorizer.requestResource': RESOURCE_CHECK }),
+        ...(readsVariables ? { variables: VARIABLES } : {}),
+      },
+      structs: writesPatches ? withPatchStructs(structs) : structs,
+      functions: writesPatches ? [...authorizerFunctions, ...patchFunctions] : authorizerFunctions,
+    }).compile(expression);
+  }
+}
+
+const plain = new Set<CelType['kind']>([
+  'bool',
+  'bytes',
+  'double',
+  'duration',
+  'int',
+  'null',
+  'string',
+  'timestamp',
+  'uint',
+]);
+
+/** What others see of a variable: types of libraries are open to them. */
+function variableType(type: CelType): CelType {
+  if (plain.has(type.kind)) return type;
+  if (type.kind !== 'list' && type.kind !== 'map') return DYN;
+  return { ...type, params: type.params.map(variableType) };
+}
