@@ -68,7 +68,7 @@ export function attemptOf(facts: Facts): TriedAttempt {
 export async function admit(plugin: AdmissionPlugin, attempt: AdmissionAttempt): Promise<string | undefined> {
   if (!plugin.operations.includes(attempt.operation)) return undefined;
   try {
-    await plugin.mutate?.(attempt);
+    await plugin.mutate?.(attempt, { isRepeated: false, repeat: () => {} });
     await plugin.validate?.(attempt);
     return undefined;
   } catch (error) {

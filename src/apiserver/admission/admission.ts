@@ -1,5 +1,6 @@
 import { forbidden, type StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject, GroupVersionKind } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { User } from '../call.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -24,6 +25,10 @@ export interface AdmissionAttempt {
   readonly object: AnyObject | undefined;
   /** What is stored now, frozen; absent for creations. */
   readonly previous: AnyObject | undefined;
+  /** The record of {@link kind}; absent for kinds that only say where a connection leads. */
+  readonly definition?: ResourceDefinition | undefined;
+  /** The options of the request as an object of `meta.k8s.io`; connections have none. */
+  options?(): AnyObject | undefined;
   readonly signal: AbortSignal;
   /** Adds a sentence to the answer's `Warning` headers. */
   warn(text: string): void;
@@ -31,13 +36,23 @@ export interface AdmissionAttempt {
   annotate(key: string, value: string): void;
 }
 
+/**
+ * One round of mutation. There are two at most: where a plugin that comes late has changed the object, those before it
+ * see it once more. Source: apiserver `pkg/admission/reinvocation.go`.
+ */
+export interface MutationRound {
+  readonly isRepeated: boolean;
+  /** Asks for the second round. */
+  repeat(): void;
+}
+
 /** A rule about changes beyond what one kind knows of itself. A rule says no by throwing a `StatusError`. */
 export interface AdmissionPlugin {
   /** Upstream's name, as `--enable-admission-plugins` spells it. */
   readonly name: string;
   readonly operations: readonly Operation[];
-  /** Changes `attempt.object` in place. */
-  mutate?(attempt: AdmissionAttempt): void | Promise<void>;
+  /** Changes `attempt.object` in place. Both rounds bring the same attempt. */
+  mutate?(attempt: AdmissionAttempt, round: MutationRound): void | Promise<void>;
   /** Judges the object as it will be stored. */
   validate?(attempt: AdmissionAttempt): void | Promise<void>;
 }
@@ -53,7 +68,14 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
   const validating = byOperation(plugins.filter((plugin) => plugin.validate !== undefined));
   return {
     async mutate(attempt) {
-      for (const plugin of mutating[attempt.operation]) await plugin.mutate?.(attempt);
+      const plugins = mutating[attempt.operation];
+      let repeats = false;
+      const repeat = (): void => {
+        repeats = true;
+      };
+      for (const plugin of plugins) await plugin.mutate?.(attempt, { isRepeated: false, repeat });
+      if (!repeats) return;
+      for (const plugin of plugins) await plugin.mutate?.(attempt, { isRepeated: true, repeat });
     },
     async validate(attempt) {
       for (const plugin of validating[attempt.operation]) await plugin.validate?.(attempt);

@@ -4,6 +4,7 @@ import type { ServedItem } from '../pages.ts';
 import type { Collection } from '../registry/collection.ts';
 import type { ResourceStore } from '../registry/store.ts';
 import { decodeDeleteOptions } from './decode-delete-options.ts';
+import { toDeleteOptionsObject } from './delete-options.ts';
 import { toCollectionQuery } from './list.ts';
 import { readListOptions } from './list-options.ts';
 import { requireAcceptable } from './media.ts';
@@ -56,6 +57,7 @@ export function deleteCollectionHandler(
               dryRun: options.dryRun,
               object: undefined,
               previous,
+              options: toDeleteOptionsObject(options),
             } as const;
             const attempt = toAttempt(call, scope, facts);
             await admission.mutate(attempt);

@@ -1,6 +1,7 @@
 import type { DeleteOptions as MetaDeleteOptions } from '../../generated/api/meta/v1.ts';
 import { type FieldError, fieldInvalid, fieldNotSupported } from '../../machinery/errors/field-error.ts';
 import { badRequest, invalid, StatusError } from '../../machinery/errors/status-error.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
 import { builtinShape } from '../../machinery/schema/builtin.ts';
 import { decodeObject, TypeMismatchError } from '../../machinery/schema/decode.ts';
 import { readBoolean, readInteger } from './query-values.ts';
@@ -27,6 +28,25 @@ export const plainDeletion: DeleteOptions = {
   resourceVersion: undefined,
   dryRun: false,
 };
+
+/** The options as admission sees them. */
+export function toDeleteOptionsObject(options: DeleteOptions): AnyObject {
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, uid, resourceVersion, dryRun } = options;
+  const preconditions = {
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+  // Options have no metadata.
+  return {
+    kind: 'DeleteOptions',
+    apiVersion: 'meta.k8s.io/v1',
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
+    ...(orphanDependents === undefined ? {} : { orphanDependents }),
+    ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+    ...(dryRun ? { dryRun: ['All'] } : {}),
+  } as unknown as AnyObject;
+}
 
 /** Reads the options from the query; used when the request has no body. */
 export function readDeleteQuery(query: URLSearchParams): DeleteOptions {

@@ -3,6 +3,7 @@ import type { ResourceDefinition } from '../../machinery/object/resource-definit
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
 import type { ResourceStore, Written } from '../registry/store.ts';
 import { decodeDeleteOptions } from './decode-delete-options.ts';
+import { toDeleteOptionsObject } from './delete-options.ts';
 import { requireAcceptable } from './media.ts';
 import { addWarning, toAttempt, type VerbScope } from './scope.ts';
 import { keyOfCall } from './update.ts';
@@ -42,7 +43,7 @@ export function deleteHandler(scope: VerbScope, store: ResourceStore): Handler<A
       signal: call.signal,
       async validate(previous) {
         const facts = { operation: 'DELETE', name, dryRun: options.dryRun, object: undefined, previous } as const;
-        const attempt = toAttempt(call, scope, facts);
+        const attempt = toAttempt(call, scope, { ...facts, options: toDeleteOptionsObject(options) });
         await admission.mutate(attempt);
         await admission.validate(attempt);
       },

@@ -31,15 +31,20 @@ export interface AttemptFacts {
   readonly dryRun: boolean;
   readonly object: AnyObject | undefined;
   readonly previous: AnyObject | undefined;
+  /** Options that came in a body. Default: those of the query. */
+  readonly options?: AnyObject | undefined;
 }
 
 /** What admission is asked about. */
 export function toAttempt(call: AuthenticatedCall, scope: VerbScope, facts: AttemptFacts): AdmissionAttempt {
   const { definition, bodyDefinition } = scope;
+  const { options, ...known } = facts;
   // Upstream counts a namespace as being in itself.
   const isNamespace = definition.group === '' && definition.plural === 'namespaces';
   return {
-    ...facts,
+    ...known,
+    definition: bodyDefinition,
+    options: () => options ?? toOptions(call, facts.operation),
     verb: call.info.verb,
     group: definition.group,
     version: definition.version,
@@ -52,6 +57,23 @@ export function toAttempt(call: AuthenticatedCall, scope: VerbScope, facts: Atte
     warn: (text) => addWarning(call, text),
     annotate: (key, value) => void call.annotations.set(key, value),
   };
+}
+
+/** What the query asks for, as plugins see it: a patch is an update or a creation. Source: `handlers/patch.go`. */
+function toOptions({ query }: AuthenticatedCall, operation: Operation): AnyObject | undefined {
+  if (operation !== 'CREATE' && operation !== 'UPDATE') return undefined;
+  const options: Record<string, unknown> = {
+    kind: operation === 'CREATE' ? 'CreateOptions' : 'UpdateOptions',
+    apiVersion: 'meta.k8s.io/v1',
+  };
+  const dryRun = query.getAll('dryRun');
+  if (dryRun.length > 0) options['dryRun'] = dryRun;
+  for (const name of ['fieldManager', 'fieldValidation']) {
+    const value = query.get(name);
+    if (value) options[name] = value;
+  }
+  // Options have no metadata.
+  return options as unknown as AnyObject;
 }
 
 export function kindOf({ group, version, kind }: GroupVersionKind): GroupVersionKind {
