@@ -8,6 +8,7 @@ import type { AuthenticatedCall, Authenticator, Authorizer, Handler } from './ca
 import { crdHooks } from './crds/crd-hooks.ts';
 import { withCrdRules } from './crds/crd-strategy.ts';
 import type { ObjectReader } from './object-reader.ts';
+import { withConnectAdmission } from './proxy/connect-admission.ts';
 import { namespaceHooks } from './registry/namespace-hooks.ts';
 import type { ResourceStore } from './registry/store.ts';
 import type { ResourceExtras, ResourcesBuilder } from './resources-builder.ts';
@@ -110,20 +111,32 @@ function extrasOf(path: string, deps: BuiltinDeps): ResourceExtras {
   const own = subresourcesOf(path, deps);
   return {
     hooks: hooksOf(path, deps),
-    subresources: (parts) => ({ ...connected, ...own?.(parts) }),
+    subresources: (parts) => ({ ...admitted(connected, parts), ...own?.(parts) }),
   };
 }
 
 function connectorsOf(
   path: string,
   connectors: BuiltinDeps['connectors'],
-): Readonly<Record<string, SubresourceHandlers>> {
+): Readonly<Record<string, Handler<AuthenticatedCall>>> {
   const prefix = path.startsWith('/') ? `${path.slice(1)}/` : `${path}/`;
-  const found: Record<string, SubresourceHandlers> = {};
+  const found: Record<string, Handler<AuthenticatedCall>> = {};
   for (const [name, handler] of Object.entries(connectors)) {
-    if (name.startsWith(prefix)) found[name.slice(prefix.length)] = { '*': handler };
+    if (name.startsWith(prefix)) found[name.slice(prefix.length)] = handler;
   }
   return found;
+}
+
+function admitted(
+  connected: Readonly<Record<string, Handler<AuthenticatedCall>>>,
+  { definition, deps }: StoredParts,
+): Readonly<Record<string, SubresourceHandlers>> {
+  return Object.fromEntries(
+    Object.entries(connected).map(([subresource, handler]) => [
+      subresource,
+      { '*': withConnectAdmission(handler, { definition, subresource }, deps.admission) },
+    ]),
+  );
 }
 
 function hooksOf(path: string, deps: BuiltinDeps): ResourceExtras['hooks'] {
