@@ -29,6 +29,7 @@ const ofUpdate: Readonly<Record<string, MetadataRounds>> = {
   'admissionregistration.k8s.io/validatingadmissionpolicies': 'W',
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': 'W',
   'admissionregistration.k8s.io/validatingwebhookconfigurations': 'W',
+  'apiregistration.k8s.io/apiservices': 'UW',
   'apps/controllerrevisions': 'UW',
   'batch/jobs': 'WU',
   'certificates.k8s.io/certificatesigningrequests': 'WU',
