@@ -5,6 +5,7 @@ import { badRequest, notFound, serviceUnavailable } from '../../machinery/errors
 import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
 import type { AuthenticatedCall, Handler } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
+import { isGlobalUnicast } from '../workloads/addresses.ts';
 import type { KubeletConnector } from './kubelet.ts';
 import { readPod } from './pod-target.ts';
 import { type ProxyTarget, proxyCall } from './reverse-proxy.ts';
@@ -124,13 +125,6 @@ function podTarget(
 function addressesOf(pod: Pod): readonly string[] {
   const many = (pod.status?.podIPs ?? []).map(({ ip }) => ip).filter((ip): ip is string => ip !== undefined);
   return many.length > 0 ? many : pod.status?.podIP ? [pod.status.podIP] : [];
-}
-
-/** Neither loopback, link-local, multicast nor nothing: a proxy must not lead to the server's own machine. */
-function isGlobalUnicast(address: string): boolean {
-  if (isIP(address) === 4) return !/^(0\.0\.0\.0$|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.255\.255\.255$)/.test(address);
-  if (isIP(address) === 6) return !/^(::1?$|fe[89ab]|ff)/i.test(address);
-  return false;
 }
 
 interface SchemeNamePort {
