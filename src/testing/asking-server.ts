@@ -2,6 +2,7 @@ import { type ApiServer, createApiServer } from '../apiserver/api-server.ts';
 import type { Call, WireAnswer } from '../apiserver/call.ts';
 import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
 import { parseRequestInfo } from '../apiserver/request-info.ts';
+import type { ApiServerOptions } from '../apiserver/server-options.ts';
 import { openMemoryBackend } from '../datastore/memory/memory-backend.ts';
 import { builtinResources } from '../resources/index.ts';
 import { systemClock } from '../std/clock.ts';
@@ -30,8 +31,11 @@ export interface AskingServer {
   close(): void;
 }
 
-/** The whole server in memory, to be asked by tests that care for answers only. */
-export async function startAskingServer(logger: Logger = silentLogger): Promise<AskingServer> {
+/** The whole server in memory, to be asked by tests that care for answers only. @param more - Other parts than the usual ones. */
+export async function startAskingServer(
+  logger: Logger = silentLogger,
+  more: Partial<ApiServerOptions> = {},
+): Promise<AskingServer> {
   const stop = new AbortController();
   const server = await createApiServer({
     backend: await openMemoryBackend(),
@@ -44,6 +48,7 @@ export async function startAskingServer(logger: Logger = silentLogger): Promise<
     tokenIssuer: { issue: () => ({ token: 't', expirationMs: 0 }) } as never,
     readRequestSubject: () => ({ commonName: '', organizations: [] }),
     otherPaths: ({ catalog }) => createDiscoveryPaths({ catalog, serverAddress: '127.0.0.1:6443' }),
+    ...more,
   });
   await server.start(stop.signal);
   return {

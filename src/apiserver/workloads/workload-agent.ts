@@ -103,6 +103,7 @@ function readAnswer(sent: ClientRequest): Promise<AgentAnswer> {
 /** Node's agent, for streams that are no sockets of the system's. */
 class KeepingAgent extends Agent {
   readonly #open: OpenConnection;
+  readonly #ends = new WeakMap<Duplex, () => void>();
 
   constructor(open: OpenConnection) {
     super({ keepAlive: true, maxFreeSockets: MAX_IDLE });
@@ -121,15 +122,22 @@ class KeepingAgent extends Agent {
     return undefined;
   }
 
-  override keepSocketAlive(stream: Duplex): boolean {
-    (stream as Duplex & { setTimeout?(ms: number, call: () => void): void }).setTimeout?.(IDLE_MS, () =>
-      stream.destroy(),
-    );
+  override keepSocketAlive(stream: IdleStream): boolean {
+    const end = (): void => void stream.destroy();
+    this.#ends.set(stream, end);
+    stream.setTimeout?.(IDLE_MS, end);
     return true;
   }
 
-  override reuseSocket(stream: Duplex, request: ClientRequest): void {
-    (stream as Duplex & { setTimeout?(ms: number): void }).setTimeout?.(0);
-    request.reusedSocket = true;
+  override reuseSocket(stream: IdleStream, request: ClientRequest): void {
+    stream.setTimeout?.(0, this.#ends.get(stream));
+    stream.ref ??= () => {};
+    super.reuseSocket(stream, request);
   }
+}
+
+/** A stream with what Node's agent expects of sockets. */
+interface IdleStream extends Duplex {
+  setTimeout?(timeoutMs: number, call?: () => void): void;
+  ref?(): void;
 }

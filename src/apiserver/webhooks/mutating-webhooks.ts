@@ -1,0 +1,168 @@
+import { mutatingwebhookconfigurations } from '../../generated/resource-types.ts';
+import { parseJson } from '../../machinery/codecs/json/parse.ts';
+import { internalError, StatusError } from '../../machinery/errors/status-error.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
+import { applyJsonPatch } from '../../machinery/patch/json-patch.ts';
+import type { AdmissionAttempt, AdmissionPlugin, MutationRound } from '../admission/admission.ts';
+import { cloneJson } from '../registry/clone-json.ts';
+import { isSame } from '../registry/equality.ts';
+import { toObject, withDefaults } from '../verbs/decode-body.ts';
+import type { Verdict } from './admission-review.ts';
+import { callWebhook } from './call-webhook.ts';
+import { ConfiguredWebhooks, type Hook } from './configured-webhooks.ts';
+import { type Invocation, invocationOf, isExempt } from './invocation.ts';
+import { VersionedObject } from './versioned-object.ts';
+import { CallingWebhookError, rejection, requestTimedOut } from './webhook-error.ts';
+import type { WebhookDeps } from './webhooks.ts';
+
+const MUTATION = 'mutation.webhook.admission.k8s.io/';
+
+/** What the first round leaves for the second. Source: `admission/plugin/webhook/mutating/reinvocationcontext.go`. */
+interface Rounds {
+  /** Webhooks that want to be asked again, once a later one changes the object. */
+  readonly called: Set<string>;
+  readonly recalled: Set<string>;
+  output: AnyObject | undefined;
+}
+
+/**
+ * Asks webhooks that may change objects, one after the other: each sees what those before it have made.
+ * Source: apiserver `admission/plugin/webhook/mutating/dispatcher.go`.
+ */
+export class MutatingWebhooks implements AdmissionPlugin {
+  readonly name = 'MutatingAdmissionWebhook';
+  readonly operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
+  readonly #configured: ConfiguredWebhooks;
+  readonly #deps: WebhookDeps;
+  readonly #rounds = new WeakMap<AdmissionAttempt, Rounds>();
+
+  constructor(deps: WebhookDeps) {
+    this.#deps = deps;
+    this.#configured = new ConfiguredWebhooks(deps.feed, mutatingwebhookconfigurations);
+  }
+
+  mutate(attempt: AdmissionAttempt, round: MutationRound): void | Promise<void> {
+    const syncing = this.#configured.whenSynced();
+    if (syncing !== undefined) return syncing.then(() => this.mutate(attempt, round));
+    const { hooks } = this.#configured;
+    if (hooks.length === 0 || isExempt(attempt.kind)) return;
+    return this.#dispatch(attempt, round, hooks);
+  }
+
+  async #dispatch(attempt: AdmissionAttempt, round: MutationRound, hooks: readonly Hook[]): Promise<void> {
+    const rounds = this.#roundsOf(attempt);
+    if (round.isRepeated && !isSame(rounds.output, attempt.object)) recallAll(rounds);
+    const versioned = new VersionedObject(attempt, this.#deps.kinds);
+    for (const [index, hook] of hooks.entries()) {
+      const invocation = await invocationOf(hook, attempt, versioned.current, this.#deps);
+      if (invocation === undefined) continue;
+      if (!(await this.#deps.conditions.hold(invocation, attempt, versioned))) continue;
+      if (round.isRepeated && !rounds.recalled.has(hook.id)) continue;
+      const changed = await this.#call(invocation, attempt, versioned, { isRepeated: round.isRepeated, index });
+      if (changed) {
+        recallAll(rounds);
+        round.repeat();
+      }
+      if (hook.webhook.reinvocationPolicy === 'IfNeeded') rounds.called.add(hook.id);
+    }
+    versioned.settle();
+    rounds.output = attempt.object === undefined ? undefined : cloneJson(attempt.object);
+  }
+
+  #roundsOf(attempt: AdmissionAttempt): Rounds {
+    const known = this.#rounds.get(attempt) ?? { called: new Set(), recalled: new Set(), output: undefined };
+    this.#rounds.set(attempt, known);
+    return known;
+  }
+
+  /** @returns whether the object is another one now. */
+  async #call(
+    invocation: Invocation,
+    attempt: AdmissionAttempt,
+    versioned: VersionedObject,
+    { isRepeated, index }: { readonly isRepeated: boolean; readonly index: number },
+  ): Promise<boolean> {
+    const { hook } = invocation;
+    const { name: webhook, failurePolicy } = hook.webhook;
+    const suffix = `round_${isRepeated ? 1 : 0}_index_${index}`;
+    let mutated = false;
+    try {
+      const pair = inVersion(versioned, invocation);
+      const options = { caller: this.#deps.caller, mutating: true };
+      const verdict = await callWebhook(invocation, attempt, pair, options);
+      if (!verdict.allowed) throw rejection(webhook, verdict.status);
+      mutated = this.#patch(verdict, invocation, attempt, versioned);
+    } catch (error) {
+      if (!(error instanceof CallingWebhookError)) throw error;
+      if (failurePolicy !== 'Ignore') throw internalError(error);
+      if (attempt.signal.aborted) throw requestTimedOut();
+      this.#deps.logger.warn('a webhook failed and is passed over', { webhook, error });
+      attempt.annotate(`failed-open.${MUTATION}${suffix}`, webhook);
+    } finally {
+      attempt.annotate(`${MUTATION}${suffix}`, JSON.stringify({ configuration: hook.configuration, webhook, mutated }));
+    }
+    return mutated;
+  }
+
+  #patch(verdict: Verdict, { kind, hook }: Invocation, attempt: AdmissionAttempt, versioned: VersionedObject): boolean {
+    const { patch, patchType } = verdict;
+    const { name } = hook.webhook;
+    if (patch === undefined) return false;
+    const operations = readPatch(name, patch);
+    if (operations.length === 0) return false;
+    const { object } = inVersion(versioned, { kind });
+    if (object === undefined) {
+      const why = `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`;
+      throw internalError(new Error(why));
+    }
+    if (patchType !== 'JSONPatch') {
+      throw new CallingWebhookError(name, `unsupported patch type ${JSON.stringify(patchType)}`);
+    }
+    const definition = kind === attempt.kind ? attempt.definition : this.#deps.kinds.definitionOf(kind);
+    const next = applied(() => {
+      const patched = applyJsonPatch(object, operations);
+      return definition === undefined ? patched : withDefaults(toObject(patched, definition).object, definition);
+    });
+    versioned.replace(next);
+    return !isSame(object, next);
+  }
+}
+
+function recallAll({ called, recalled }: Rounds): void {
+  for (const id of called) recalled.add(id);
+  called.clear();
+}
+
+function inVersion(versioned: VersionedObject, { kind }: Pick<Invocation, 'kind'>): ReturnType<VersionedObject['in']> {
+  try {
+    return versioned.in(kind);
+  } catch (error) {
+    throw internalError(error);
+  }
+}
+
+function readPatch(webhook: string, patch: Buffer): readonly unknown[] {
+  const undecodable = (why: string): CallingWebhookError =>
+    new CallingWebhookError(webhook, `received undecodable patch in webhook response: ${why}`);
+  let value: unknown;
+  try {
+    ({ value } = parseJson(patch));
+  } catch (error) {
+    throw undecodable(error instanceof Error ? error.message : String(error));
+  }
+  if (value === null) return [];
+  if (!Array.isArray(value)) {
+    const found = typeof value === 'boolean' ? 'bool' : typeof value;
+    throw undecodable(`json: cannot unmarshal ${found} into Go value of type jsonpatch.Patch`);
+  }
+  return value;
+}
+
+/** A patch that does not fit is the server's own fault, to upstream. */
+function applied(run: () => AnyObject): AnyObject {
+  try {
+    return run();
+  } catch (error) {
+    throw internalError(error instanceof StatusError && error.cause instanceof Error ? error.cause : error);
+  }
+}
