@@ -5,17 +5,21 @@ import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
 import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
 import { secretTokenUse } from '../apiserver/authn/secret-token-use.ts';
 import { createTokenSigner } from '../apiserver/authn/token-signer.ts';
-import type { User } from '../apiserver/call.ts';
+import type { Authorizer, User } from '../apiserver/call.ts';
 import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
 import { createHealthPaths } from '../apiserver/health/health.ts';
 import { createMetricsPath, RequestMetrics } from '../apiserver/health/metrics.ts';
 import { createVersionPath } from '../apiserver/health/version.ts';
 import { type Listener, openListener, type ServingCertificate } from '../apiserver/listener/https.ts';
 import { createCredentialsReader } from '../apiserver/listener/peer-certificates.ts';
+import type { ObjectReader } from '../apiserver/object-reader.ts';
 import { createOpenApiPaths } from '../apiserver/openapi/openapi.ts';
 import { createConnectors } from '../apiserver/proxy/connectors.ts';
+import { KubeletConnector } from '../apiserver/proxy/kubelet.ts';
 import type { NodeDialer } from '../apiserver/proxy/node-dialer.ts';
 import type { OtherPaths } from '../apiserver/server-options.ts';
+import { createWebhooks } from '../apiserver/webhooks/webhooks.ts';
+import { WorkloadNetwork } from '../apiserver/workloads/workload-network.ts';
 import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
@@ -100,6 +104,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   );
   const metrics = new RequestMetrics(clock);
   const holder: { server?: ApiServer } = {};
+  const kubeletTls = {
+    certPem: kubeletClient.chainPem,
+    keyPem: kubeletClient.keyPem ?? '',
+    caPem: pki.server.certPem,
+  };
+  const lateAuthorizer: Authorizer = {
+    authorize: async (user, attributes, signal) =>
+      await (holder.server as ApiServer).authorizer.authorize(user, attributes, signal),
+  };
+  const networkFor = (reader: ObjectReader): WorkloadNetwork =>
+    new WorkloadNetwork({
+      reader,
+      dialer: options.dialer,
+      kubelets: new KubeletConnector({ reader, dialer: options.dialer, tls: kubeletTls }),
+      clusterCidrs: options.clusterCidrs,
+      clusterDomain: options.clusterDomain,
+    });
   const server = await createApiServer({
     backend,
     clock,
@@ -139,12 +160,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       createConnectors({
         reader,
         dialer: options.dialer,
-        authorizer: {
-          authorize: async (user, attributes, signal) =>
-            await (holder.server as ApiServer).authorizer.authorize(user, attributes, signal),
-        },
-        kubeletTls: { certPem: kubeletClient.chainPem, keyPem: kubeletClient.keyPem ?? '', caPem: pki.server.certPem },
+        authorizer: lateAuthorizer,
+        kubeletTls,
       }),
+    admission: (seams) => {
+      const webhooks = createWebhooks({
+        ...seams,
+        network: networkFor(seams.reader),
+        authorizer: lateAuthorizer,
+        clock,
+        logger,
+      });
+      abort.signal.addEventListener('abort', () => webhooks.close(), { once: true });
+      return [webhooks.mutating, webhooks.validating];
+    },
     otherPaths: ({ catalog, reader }) => {
       const { externalAddress = `${options.host}:${port}` } = options;
       const paths: OtherPaths[] = [

@@ -15,7 +15,7 @@ const local = blockList([
 /** Neither loopback, link-local, multicast nor nothing; addresses of IPv4 in the clothes of IPv6 count as what they are. */
 export function isGlobalUnicast(address: string): boolean {
   const family = isIP(address);
-  return family !== 0 && !local.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  return family !== 0 && !address.includes('%') && !local.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 /** Whether an address lies in one of the networks, written as CIDRs; networks that cannot be read hold nothing. */
