@@ -17,10 +17,11 @@ import { releaseNodePasswords } from '../supervisor/node-passwords-controller.ts
 import { admitOlderAgents, ensureAgentRbac } from '../supervisor/rbac.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type NodeReach, TunnelServer } from '../tunnel/tunnel-server.ts';
+import { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
+import { reachOf } from './node-reach.ts';
 import { shareIdentity } from './shared-identity.ts';
 
 export interface Tenant {
@@ -56,7 +57,11 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const names = servingNames(config);
   const serving = loadServing(config, pki, names, nowMs);
   const state: { client?: Client; nodes?: Lister<Node>; ready: boolean } = { ready: false };
-  const tunnels = new TunnelServer({ clock, logger, reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName)) });
+  const tunnels = new TunnelServer({
+    clock,
+    logger,
+    reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName), config.clusterCidrs),
+  });
   const [advertised = '127.0.0.1'] = config.advertiseAddresses;
   const published = config.advertiseAddresses.filter((address) => !isLoopback(address));
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
@@ -183,19 +188,6 @@ async function readIdentity(
 
 /** Looking a token up takes one read from memory: there is nothing to abort. */
 const neverAborted = new AbortController().signal;
-
-/** Agents of the egress selector's mode `cluster` say so by a label. Source: k3s `pkg/agent/tunnel/tunnel.go`. */
-const EGRESS_LABEL = 'egress.k3s.io/cluster';
-
-function reachOf(node: Node | undefined): NodeReach | undefined {
-  if (node === undefined) return undefined;
-  const { metadata, status } = node;
-  return {
-    addresses: (status?.addresses ?? []).map(({ address }) => address),
-    kubeletPort: status?.daemonEndpoints?.kubeletEndpoint?.Port || undefined,
-    servesCluster: metadata?.labels?.[EGRESS_LABEL] !== undefined,
-  };
-}
 
 /** Reads single objects through a client, as authenticators want it. */
 function toReader(client: Client): Pick<ObjectReader, 'get'> {

@@ -10,7 +10,8 @@ import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { TunnelClient, type TunnelGeneration } from '../testing/agent-double/tunnel-client.ts';
 import { decodeFrame, FrameType } from './frames.ts';
-import { type NodeReach, TunnelError, TunnelServer } from './tunnel-server.ts';
+import type { NodeReach } from './reach.ts';
+import { TunnelError, TunnelServer } from './tunnel-server.ts';
 
 const signal = new AbortController().signal;
 const MEGABYTE = 1 << 20;
@@ -215,7 +216,7 @@ describe('a tunnel', () => {
     assert.deepEqual(client.received, []);
   });
 
-  const pod = { addresses: ['10.200.0.2'], servesCluster: true };
+  const pod = { addresses: ['10.200.0.2'], servesCluster: true, networks: ['10.42.0.0/16'] };
   const reaches: Record<string, [NodeReach | undefined, host: string, port: number, target: string | undefined]> = {
     'the kubelet by the name of its node': [undefined, 'n9', 10_250, 'tcp/127.0.0.1:10250'],
     'the kubelet by an address of its node': [pod, '10.200.0.2', 10_250, 'tcp/127.0.0.1:10250'],

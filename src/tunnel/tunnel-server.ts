@@ -1,30 +1,17 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { type NodeReach, planDial, UnreachableError } from './reach.ts';
 import { TunnelSession } from './session.ts';
 
-/** The port of containerd's streaming server, which agents allow beside their kubelet's. */
-const CRI_PORT = 10_010;
-const KUBELET_PORT = 10_250;
 /** Larger than any message of an agent: 32 KiB of data and a header. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
 /** A node that cannot be reached; the message says why. */
 export class TunnelError extends Error {
   override readonly name = 'TunnelError';
-}
-
-/** What is known of a node beside its tunnel. */
-export interface NodeReach {
-  /** Addresses of the node itself. */
-  readonly addresses: readonly string[];
-  /** Port of its kubelet. Agents allow one other than 10250 once they have read it from their Node. */
-  readonly kubeletPort?: number | undefined;
-  /** Its agent dials every address of the cluster's networks: k3s's egress selector in the mode `cluster`. */
-  readonly servesCluster: boolean;
 }
 
 export interface TunnelServerOptions {
@@ -104,17 +91,11 @@ export class TunnelServer {
   }
 
   #targetOf(nodeName: string, host: string, port: number): string {
-    const {
-      addresses = [],
-      kubeletPort = KUBELET_PORT,
-      servesCluster = false,
-    } = this.#options.reachOf?.(nodeName) ?? {};
-    const isOwn = host === nodeName || host === '127.0.0.1' || host === '::1' || addresses.includes(host);
-    if (isOwn && (port === kubeletPort || port === CRI_PORT)) return `tcp/127.0.0.1:${port}`;
-    if (servesCluster && isIP(host) !== 0) return `tcp/${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-    throw new TunnelError(
-      `${host}:${port} on node ${nodeName} cannot be reached: its agent allows its kubelet's port ${kubeletPort} only`,
-    );
+    try {
+      return planDial(nodeName, this.#options.reachOf?.(nodeName), host, port);
+    } catch (error) {
+      throw error instanceof UnreachableError ? new TunnelError(error.message, { cause: error }) : error;
+    }
   }
 
   #remove(session: TunnelSession): void {

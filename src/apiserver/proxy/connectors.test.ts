@@ -40,7 +40,10 @@ const kubelet: Server = createServer(async (incoming, response) => {
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   const { method = '', url = '', headers } = incoming;
   seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
-  if (url.startsWith('/containerLogs/a/p/broken')) {
+  if (url.includes('/elsewhere')) {
+    response.writeHead(302, { Location: 'http://169.254.169.254/latest/meta-data' });
+    response.end();
+  } else if (url.startsWith('/containerLogs/a/p/broken')) {
     response.writeHead(500);
     response.end('no such log');
   } else if (url.startsWith('/containerLogs')) {
@@ -59,6 +62,10 @@ const kubelet: Server = createServer(async (incoming, response) => {
 kubelet.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
   const { method = '', url = '', headers } = incoming;
   seen.push({ method, url, headers, body: '' });
+  if (url.includes('command=away') || url.startsWith('/portForward/a/away')) {
+    socket.end('HTTP/1.1 307 Temporary Redirect\r\nLocation: http://169.254.169.254/x\r\nContent-Length: 0\r\n\r\n');
+    return;
+  }
   if (url.includes('command=refused')) {
     socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: no\r\n\r\nno');
     return;
@@ -353,6 +360,38 @@ describe('connections to nodes and pods', () => {
     );
     assert.match(head, /^HTTP\/1\.1 403 Forbidden\r\n/);
     assert.match(head, /X-Why: no/);
+  });
+
+  it('follows no redirect of a kubelet', async () => {
+    reader.objects.set('pods/a/away', {
+      metadata: { name: 'away', namespace: 'a' },
+      spec: { nodeName: 'n1', containers: [{ name: 'elsewhere' }] },
+      status: {},
+    });
+    dialled.length = 0;
+    const log = await call('GET', `${podPath}/away/log`);
+    assert.equal(log.status, 500);
+    assert.match(messageOf(log.text), /^Get "https:.*": redirects forbidden$/);
+    const proxied = await call('GET', '/api/v1/nodes/n1/proxy/elsewhere');
+    assert.equal(proxied.headers['location'], 'http://169.254.169.254/latest/meta-data');
+    for (const path of [
+      `${podPath}/away/exec?command=away`,
+      `${podPath}/away/attach?x=away`,
+      `${podPath}/away/portforward`,
+    ]) {
+      const { head } = await upgrade(path, 'X-Stream-Protocol-Version: v4.channel.k8s.io');
+      assert.match(head, /^HTTP\/1\.1 (500|101)/);
+      assert.doesNotMatch(head, /Location/);
+    }
+    const socket = new WebSocket(
+      `wss://127.0.0.1:${port}${podPath}/away/exec?command=away&stdout=true`,
+      ['v5.channel.k8s.io'],
+      trust,
+    );
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    assert.equal(response.statusCode, 500);
+    socket.on('error', () => {}).terminate();
+    assert.ok(dialled.length > 0 && dialled.every((each) => each === 'n1 10.0.0.9:kubelet'), dialled.join());
   });
 
   it('takes SPDY out of a WebSocket for port-forward', async () => {

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
-import type { Endpoints, Pod, Service } from '../../generated/api/core/v1.ts';
-import { endpoints, pods, services } from '../../generated/resource-types.ts';
+import type { Endpoints, Node, Pod, Service } from '../../generated/api/core/v1.ts';
+import { endpoints, nodes, pods, services } from '../../generated/resource-types.ts';
 import { badRequest, notFound, serviceUnavailable } from '../../machinery/errors/status-error.ts';
 import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
+import { canonicalAddress } from '../../std/canonical-address.ts';
 import type { AuthenticatedCall, Handler } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { isGlobalUnicast } from '../workloads/addresses.ts';
@@ -27,6 +28,8 @@ export function nodeProxyHandler({ kubelets }: ProxyDeps): Handler<Authenticated
       if (port === location.port) {
         return { authority, connect: () => kubelets.connect(location, call.signal), rewrites: false };
       }
+      // A name is the node's own or nothing that a tunnel leads to.
+      if (isIP(host) !== 0 && !isGlobalUnicast(host)) throw badRequest('address not allowed');
       const target = { scheme: wanted.scheme, host, port };
       return { authority, connect: () => kubelets.connectAddress(node, target, call.signal), rewrites: true };
     });
@@ -41,7 +44,7 @@ export function podProxyHandler({ reader, kubelets }: ProxyDeps): Handler<Authen
       const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
       const standard = wanted.scheme === 'https' ? 443 : 80;
       const port = wanted.port === '' ? (ports[0]?.containerPort ?? standard) : toPort(wanted.port);
-      return podTarget(pod, { scheme: wanted.scheme, port }, call, kubelets);
+      return await podTarget(pod, { scheme: wanted.scheme, port, call, reader, kubelets });
     });
 }
 
@@ -62,7 +65,8 @@ export function serviceProxyHandler({ reader, kubelets }: ProxyDeps): Handler<Au
         const pod = await reader.get(pods as ResourceType<Pod & KubeObject>, { namespace, name: candidate.pod });
         // Only what is a pod is proxied to: endpoints can be written by users and may name any address.
         if (pod === undefined || !addressesOf(pod).includes(candidate.ip)) continue;
-        return podTarget(pod, { scheme: wanted.scheme, port: candidate.port }, call, kubelets, candidate.ip);
+        const { port, ip: address } = candidate;
+        return await podTarget(pod, { scheme: wanted.scheme, port, address, call, reader, kubelets });
       }
       throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(call.info.name)}`);
     });
@@ -108,18 +112,29 @@ function shuffled<T>(items: readonly T[]): readonly T[] {
   return [...items.slice(start), ...items.slice(0, start)];
 }
 
-function podTarget(
-  pod: Pod,
-  { scheme, port }: { scheme: string; port: number },
-  call: AuthenticatedCall,
-  kubelets: KubeletConnector,
-  address: string = addressesOf(pod)[0] ?? '',
-): ProxyTarget {
-  if (!isGlobalUnicast(address)) throw badRequest('address not allowed');
-  const target = { scheme, host: address, port };
+interface PodTargetOptions extends ProxyDeps {
+  readonly scheme: string;
+  readonly port: number;
+  /** Default: the pod's first. */
+  readonly address?: string;
+  readonly call: AuthenticatedCall;
+}
+
+async function podTarget(pod: Pod, options: PodTargetOptions): Promise<ProxyTarget> {
+  const { scheme, port, address = addressesOf(pod)[0] ?? '', call, reader, kubelets } = options;
   const node = pod.spec?.nodeName ?? '';
+  // Whoever may write a pod's status may name any address: those of the machine belong to pods on its network.
+  const isAllowed = isGlobalUnicast(address) && (pod.spec?.hostNetwork || !(await isAddressOf(reader, node, address)));
+  if (!isAllowed) throw badRequest('address not allowed');
+  const target = { scheme, host: address, port };
   const connect = () => kubelets.connectAddress(node, target, call.signal);
   return { authority: join(address, port), connect, rewrites: true };
+}
+
+async function isAddressOf(reader: ObjectReader, name: string, wanted: string): Promise<boolean> {
+  const node = await reader.get(nodes as ResourceType<Node & KubeObject>, { name });
+  const addresses = (node?.status?.addresses ?? []).map(({ address }) => canonicalAddress(address));
+  return addresses.includes(canonicalAddress(wanted));
 }
 
 function addressesOf(pod: Pod): readonly string[] {

@@ -5,7 +5,7 @@ import {
   fieldInvalid,
   fieldNotSupported,
 } from '../../machinery/errors/field-error.ts';
-import { badRequest, invalid } from '../../machinery/errors/status-error.ts';
+import { badRequest, invalid, StatusError } from '../../machinery/errors/status-error.ts';
 import type { Answer, AuthenticatedCall, Handler, StreamAnswer } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { backendError, type KubeletConnector, readText, refusalOf, sendRequest } from './kubelet.ts';
@@ -38,7 +38,8 @@ export function podLogHandler({ reader, kubelets }: LogDeps): Handler<Authentica
     const container = chooseContainer(pod, options.container);
     const node = pod.spec?.nodeName;
     if (!node) return { kind: 'bytes', status: 204, contentType: '', body: Buffer.alloc(0) };
-    const socket = await kubelets.connect(await kubelets.locate(node), call.signal);
+    const location = await kubelets.locate(node);
+    const socket = await kubelets.connect(location, call.signal);
     const { namespace, name } = call.info;
     const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join('/')}?${toQuery(options)}`;
     const sent = sendRequest(socket, { method: 'GET', path });
@@ -47,6 +48,12 @@ export function podLogHandler({ reader, kubelets }: LogDeps): Handler<Authentica
       sent.end();
     });
     const code = answer.statusCode ?? 500;
+    if (code >= 300 && code < 400 && answer.headers.location !== undefined) {
+      answer.destroy();
+      // Source: apiserver `registry/generic/rest/streamer.go`, `pkg/registry/core/pod/rest/log.go` (PreventRedirects).
+      const url = `https://${location.host}:${location.port}${path}`;
+      throw new StatusError({ code: 500, reason: '', message: `Get ${JSON.stringify(url)}: redirects forbidden` });
+    }
     if (code < 200 || code > 206) throw refusalOf(code, await readText(answer), { kind: 'pods/log', name });
     return toStream(answer, answer.headers['content-type'] ?? 'text/plain');
   };

@@ -124,6 +124,11 @@ export class AgentDouble implements AsyncDisposable {
     return agent;
   }
 
+  /** Port that stands for every port of every pod. */
+  get podPort(): number {
+    return this.#podServer.port;
+  }
+
   /** The one that is open, or that was last. */
   get tunnel(): TunnelClient {
     return this.#tunnel;

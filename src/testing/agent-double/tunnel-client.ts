@@ -41,6 +41,8 @@ interface Connection {
 export class TunnelClient {
   /** Messages of the server in order, as type and connection, for tests to look at. */
   readonly received: { readonly type: number; readonly connectionId: bigint }[] = [];
+  /** What the server asked for, in order, such as `tcp/127.0.0.1:10250`. */
+  readonly targets: string[] = [];
   readonly #options: TunnelClientOptions;
   readonly #socket: WebSocket;
   readonly #connections = new Map<bigint, Connection>();
@@ -139,6 +141,7 @@ export class TunnelClient {
 
   /** A target that the agent does not allow ends the whole session. */
   #connect(connectionId: bigint, target: string): void {
+    this.targets.push(target);
     const [, host = '', port] = /^tcp\/(.+):(\d+)$/.exec(target) ?? [];
     const local = port === undefined ? undefined : this.#options.portFor(Number(port), host);
     if (local === undefined) {

@@ -1,0 +1,264 @@
+/** What somebody inside of a tenant can make the server dial: their own nodes' tunnels, and nothing else. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { type AddressInfo, createServer as createTcpServer, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { Client } from '../client/client.ts';
+import { createHttpTransport, type HttpTransport } from '../client/http-transport.ts';
+import { readKubeconfig } from '../client/kubeconfig.ts';
+import { endpoints, endpointslices, nodes, pods, services } from '../generated/resource-types.ts';
+import { systemClock } from '../std/clock.ts';
+import { silentLogger } from '../telemetry/logger.ts';
+import { AgentDouble } from '../testing/agent-double/agent.ts';
+import { readTenantConfig } from './config.ts';
+import { startTenant, type Tenant } from './tenant.ts';
+
+/** Where the server must never go, with `DECOY` for a port of this machine on which somebody counts visitors. */
+const FORBIDDEN = [
+  '169.254.169.254',
+  '127.0.0.1',
+  '127.9.9.9',
+  '::1',
+  '::ffff:127.0.0.1',
+  '::ffff:a9fe:a9fe',
+  '0.0.0.0',
+  '10.96.0.1',
+  '10.43.0.1',
+  '192.0.2.7',
+  '203.0.113.9',
+  'fe80::1',
+];
+
+describe('from inside of a tenant', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'warren-red-team-'));
+  const visits = { decoy: 0 };
+  const decoy = createServer((_request, response) => {
+    visits.decoy += 1;
+    response.end('the host');
+  });
+  /** Every address that anything in this process connects to. */
+  const connected: string[] = [];
+  const connect = Socket.prototype.connect;
+  let decoyPort = 0;
+  let tenant: Tenant;
+  let access: ReturnType<typeof readKubeconfig>;
+  let transport: HttpTransport;
+  let client: Client;
+  let agent: AgentDouble;
+
+  before(async () => {
+    decoy.listen(0, '127.0.0.1');
+    await once(decoy, 'listening');
+    decoyPort = (decoy.address() as AddressInfo).port;
+    const port = await freePort();
+    const flags = ['--data-dir', folder, '--https-listen-port', String(port), '--advertise-address', '127.0.0.1'];
+    const config = readTenantConfig([...flags, '--bind-address', '127.0.0.1', '--disable', 'coredns,servicelb'], {});
+    tenant = await startTenant(config, { clock: systemClock, logger: silentLogger });
+    access = readKubeconfig(tenant.kubeconfigPath);
+    transport = createHttpTransport(access);
+    client = new Client(transport);
+    agent = await AgentDouble.join({
+      url: tenant.url,
+      token: tenant.token,
+      nodeName: 'n1',
+      nodeIp: '192.0.2.7',
+      generation: 'current',
+      clock: systemClock,
+    });
+    Socket.prototype.connect = function patched(this: Socket, ...args: unknown[]): Socket {
+      const [first] = args.flat() as [{ host?: string; port?: number } | number | undefined];
+      connected.push(typeof first === 'object' ? `${first.host}:${first.port}` : `${args[1]}:${first}`);
+      return Reflect.apply(connect, this, args) as Socket;
+    } as typeof connect;
+    await client.create(pods, podOf('web'));
+    await until(
+      async () => (await client.get(pods, { namespace: 'default', name: 'web' })).status?.podIP !== undefined,
+    );
+  });
+
+  after(async () => {
+    Socket.prototype.connect = connect;
+    await agent?.[Symbol.asyncDispose]();
+    transport?.close();
+    await tenant?.close();
+    decoy.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  beforeEach(() => {
+    connected.length = 0;
+    visits.decoy = 0;
+  });
+
+  const podOf = (name: string, nodeName = 'n1') => ({
+    metadata: { namespace: 'default', name },
+    spec: { nodeName, containers: [{ name: 'c', image: 'busybox' }] },
+  });
+
+  /** Asks as the administrator of the tenant, who may write everything. */
+  async function ask(path: string): Promise<{ status: number; text: string }> {
+    const { ca, clientCert: cert, clientKey: key } = access;
+    const sent = httpsRequest(new URL(path, tenant.url), { ca, cert, key, agent: false });
+    sent.end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return { status: response.statusCode ?? 0, text: await textOf(response) };
+  }
+
+  /** Refused with an error that says why, and nobody was dialled who is not behind the node's own tunnel. */
+  function assertRefused({ status, text }: { status: number; text: string }, why: RegExp): void {
+    assert.ok(status >= 400, `${status} ${text}`);
+    assert.match(text, why);
+    assertUntouched();
+  }
+
+  function assertUntouched(): void {
+    assert.equal(visits.decoy, 0);
+    const own = [new URL(tenant.url).port, agent.kubelet.port, agent.podPort].map(String);
+    const strange = connected.filter((each) => !own.includes(each.slice(each.lastIndexOf(':') + 1)));
+    assert.deepEqual(strange, []);
+    for (const target of agent.tunnel.targets) assert.match(target, /^tcp\/(127\.0\.0\.1:10250|10\.42\.0\.\d+:\d+)$/);
+  }
+
+  it('pods of a node are reached, through its tunnel', async () => {
+    const { status, text } = await ask('/api/v1/namespaces/default/pods/web:80/proxy/x');
+    assert.deepEqual([status, text], [200, text]);
+    assert.ok(connected.includes(`127.0.0.1:${agent.podPort}`), 'connections are seen by this test');
+    assert.match(text, /^hello from 10\.42\.0\.\d+:80/);
+    assert.equal(agent.tunnel.targets.at(-1), `tcp/${/10\.42\.0\.\d+:80/.exec(text)?.[0]}`);
+    assertUntouched();
+  });
+
+  for (const address of FORBIDDEN) {
+    it(`a pod whose status says ${address} is not reached`, async () => {
+      await setAddress('web', address);
+      for (const port of [80, decoyPort, 10_250]) {
+        assertRefused(
+          await ask(`/api/v1/namespaces/default/pods/web:${port}/proxy/x`),
+          /address not allowed|cannot be reached|is invalid/,
+        );
+      }
+    });
+
+    it(`endpoints at ${address} are not reached, nor by way of a pod that says so`, async () => {
+      await setAddress('web', address);
+      const subsets = [
+        {
+          addresses: [{ ip: address }, { ip: address, targetRef: { kind: 'Pod', namespace: 'default', name: 'web' } }],
+          ports: [{ port: decoyPort }],
+        },
+      ];
+      await remove();
+      await client.create(services, {
+        metadata: { namespace: 'default', name: 'trap' },
+        spec: { ports: [{ port: 80 }] },
+      });
+      await client
+        .create(endpoints, { metadata: { namespace: 'default', name: 'trap' }, subsets })
+        .catch((error: Error) => assert.match(error.message, / is invalid: /));
+      assertRefused(
+        await ask('/api/v1/namespaces/default/services/trap:80/proxy/x'),
+        /no endpoints available|address not allowed|cannot be reached|not found/,
+      );
+    });
+
+    it(`a slice at ${address} is not reached`, async () => {
+      await remove();
+      await client.create(services, {
+        metadata: { namespace: 'default', name: 'trap' },
+        spec: { ports: [{ port: 80 }] },
+      });
+      await client
+        .create(endpointslices, {
+          metadata: { namespace: 'default', name: 'trap', labels: { 'kubernetes.io/service-name': 'trap' } },
+          addressType: address.includes(':') ? 'IPv6' : 'IPv4',
+          endpoints: [{ addresses: [address] }],
+          ports: [{ port: decoyPort }],
+        })
+        .catch((error: Error) => assert.match(error.message, / is invalid: /));
+      assertRefused(
+        await ask('/api/v1/namespaces/default/services/trap:80/proxy/x'),
+        /no endpoints available|not found/,
+      );
+    });
+
+    it(`a node that says that it is at ${address} is reached at home, and at no other port`, async () => {
+      const status = { addresses: [{ type: 'InternalIP', address }] };
+      await client.patch(nodes, { name: 'n1' }, { status }, { type: 'merge', subresource: 'status' });
+      assert.deepEqual(await ask('/api/v1/nodes/n1/proxy/healthz'), { status: 200, text: 'ok' });
+      assertUntouched();
+      if (address === '192.0.2.7' || !/^(127|169|0\.|fe80|::)/.test(address)) return;
+      assertRefused(await ask(`/api/v1/nodes/n1:${decoyPort}/proxy/x`), /address not allowed|cannot be reached/);
+    });
+  }
+
+  it('a service that is a name elsewhere is not followed', async () => {
+    await remove();
+    const spec = { type: 'ExternalName', externalName: 'localhost', ports: [{ port: decoyPort }] };
+    await client.create(services, { metadata: { namespace: 'default', name: 'trap' }, spec });
+    assertRefused(await ask(`/api/v1/namespaces/default/services/trap:${decoyPort}/proxy/x`), /not found|no endpoints/);
+  });
+
+  it('a node that never joined is not reached, wherever it says that it is', async () => {
+    await client.create(nodes, { metadata: { name: 'ghost' }, spec: {} });
+    const status = {
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      daemonEndpoints: { kubeletEndpoint: { Port: decoyPort } },
+    };
+    await client.patch(nodes, { name: 'ghost' }, { status }, { type: 'merge', subresource: 'status' });
+    await client.create(pods, podOf('haunted', 'ghost'));
+    for (const path of ['/api/v1/nodes/ghost/proxy/healthz', '/api/v1/namespaces/default/pods/haunted/log']) {
+      assertRefused(await ask(path), /node ghost has no tunnel to this server/);
+    }
+  });
+
+  it('names of machines are no names of nodes', async () => {
+    for (const name of ['localhost', '127.0.0.1', '169.254.169.254', 'metadata.google.internal', 'https:127.0.0.1:443'])
+      assertRefused(await ask(`/api/v1/nodes/${name}/proxy/x`), /not found/);
+  });
+
+  it('a node that says its kubelet listens elsewhere loses its tunnel, and reaches nothing', async () => {
+    const status = { daemonEndpoints: { kubeletEndpoint: { Port: decoyPort } } };
+    await client.patch(nodes, { name: 'n1' }, { status }, { type: 'merge', subresource: 'status' });
+    await until(async () => {
+      const { status: code } = await ask('/api/v1/nodes/n1/proxy/healthz');
+      return code !== 200;
+    });
+    assert.equal(visits.decoy, 0);
+  });
+
+  async function setAddress(name: string, address: string): Promise<void> {
+    const status = { podIP: address, podIPs: [{ ip: address }] };
+    // What the API refuses to store is as good as refused later.
+    await client
+      .patch(pods, { namespace: 'default', name }, { status }, { type: 'merge', subresource: 'status' })
+      .catch((error: Error) => assert.match(error.message, /invalid/i));
+  }
+
+  async function remove(): Promise<void> {
+    for (const type of [services, endpoints, endpointslices] as const) {
+      await client.delete(type as typeof services, { namespace: 'default', name: 'trap' }).catch(() => {});
+    }
+  }
+});
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  for (let left = 200; !(await isTrue()); left--) {
+    if (left === 0) throw new Error('it does not become true');
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
