@@ -31,7 +31,7 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
     const { info } = call;
     // Upstream's router takes paths as they are written, though authorization has read past the slashes in front.
     if (call.path.startsWith('//')) return pageNotFound;
-    const proxied = info.prefix === 'apis' ? deps.aggregated?.find(info.group, info.version) : undefined;
+    const proxied = deps.aggregated === undefined ? undefined : findProxy(call.path, deps.aggregated);
     if (proxied !== undefined) return proxied(call);
     if (info.isResourceRequest) return dispatchResource(call, deps.resources);
     const answer = deps.other?.(call);
@@ -46,6 +46,13 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
     if (isKnown) throw noSuchResource();
     return pageNotFound;
   };
+}
+
+/** Everything at and below a group's version; its own path is discovery, and no resource. */
+function findProxy(path: string, aggregated: GroupProxy): Handler<AuthenticatedCall> | undefined {
+  if (!path.startsWith('/apis/')) return undefined;
+  const [, , group = '', version = ''] = path.split('/', 4);
+  return group === '' || version === '' ? undefined : aggregated.find(group, version);
 }
 
 const readOnlyPaths = /^\/(api(\/[^/]*)?|version|openid\/v1\/jwks|\.well-known\/openid-configuration)\/?$/;

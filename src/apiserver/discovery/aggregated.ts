@@ -11,6 +11,7 @@ import { toYaml } from '../render/yaml-text.ts';
 import type { ServedGroup, ServedResourceEntry, ServedSubresource } from '../served-resources.ts';
 import type { AggregatedForm, AggregatedVersion } from './accept.ts';
 import { orderedSubresources, orderedVerbs } from './documents.ts';
+import type { ShownVersion } from './remote-versions.ts';
 
 /** Everything about many groups in one document. */
 export interface AggregatedDocument {
@@ -54,11 +55,14 @@ function encode(items: APIGroupDiscovery[], { mediaType, version }: AggregatedFo
 function toGroupDiscovery({ group, versions }: ServedGroup): APIGroupDiscovery {
   return {
     metadata: group === '' ? {} : { name: group },
-    versions: versions.map(({ version, resources }) => ({
-      version,
-      resources: resources.map((entry) => toResource(entry, group, version)),
-      freshness: 'Current',
-    })),
+    versions: versions.map(
+      ({ version, resources, remote }: ShownVersion) =>
+        remote ?? {
+          version,
+          resources: resources.map((entry) => toResource(entry, group, version)),
+          freshness: 'Current',
+        },
+    ),
   };
 }
 

@@ -6,20 +6,27 @@ import { negotiateAnswer } from '../verbs/media.ts';
 import { type AggregatedForm, aggregatedForm } from './accept.ts';
 import { type AggregatedDocument, toAggregated } from './aggregated.ts';
 import { toApiVersions, toGroup, toGroupList, toResourceList } from './documents.ts';
+import { type RemoteVersion, type RemoteVersions, withRemote } from './remote-versions.ts';
 
 export interface DiscoveryOptions {
   readonly catalog: ResourceCatalog;
   /** `host:port` as shown to clients. */
   readonly serverAddress: string;
+  /** What other servers serve. Default: there are none. */
+  readonly remote?: RemoteVersions | undefined;
 }
 
 /** What was made from one snapshot; thrown away with it. */
 class Documents {
+  readonly own: ResourcesSnapshot;
+  readonly remote: readonly RemoteVersion[];
   readonly snapshot: ResourcesSnapshot;
   readonly #aggregated = new Map<string, AggregatedDocument>();
 
-  constructor(snapshot: ResourcesSnapshot) {
-    this.snapshot = snapshot;
+  constructor(own: ResourcesSnapshot, remote: readonly RemoteVersion[]) {
+    this.own = own;
+    this.remote = remote;
+    this.snapshot = remote.length === 0 ? own : { ...own, groups: withRemote(own.groups, remote) };
   }
 
   /** All groups in one: the core group for `/api`, the others for `/apis`. */
@@ -31,6 +38,8 @@ class Documents {
     return made;
   }
 }
+
+const none: readonly RemoteVersion[] = [];
 
 /** Paths beside those of resources, as the list at `/` shows them. */
 const otherPaths = [
@@ -52,7 +61,8 @@ export function createDiscoveryPaths(
   let documents: Documents | undefined;
   const current = (): Documents => {
     const snapshot = options.catalog.resourcesSnapshot();
-    if (documents?.snapshot !== snapshot) documents = new Documents(snapshot);
+    const remote = options.remote?.remoteVersions() ?? none;
+    if (documents?.own !== snapshot || documents.remote !== remote) documents = new Documents(snapshot, remote);
     return documents;
   };
   return (call) => {

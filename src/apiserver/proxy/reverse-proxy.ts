@@ -97,7 +97,8 @@ async function proxyUpgrade(
   return taken;
 }
 
-function writeHead(
+/** Repeats the head of a backend's answer, without what ends at this hop. */
+export function writeHead(
   response: ServerResponse,
   answer: IncomingMessage,
   rewrite: { base: string; authority: string } | undefined,
