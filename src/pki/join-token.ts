@@ -11,6 +11,11 @@ export interface JoinToken {
 
 const BOOTSTRAP = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
 
+/** Whether a password has the form of a bootstrap token. */
+export function isBootstrapToken(text: string): boolean {
+  return BOOTSTRAP.test(text);
+}
+
 /** SHA-256 of the very bytes that `/cacerts` serves. Source: k3s `pkg/clientaccess/token.go` (hashCA). */
 export function caHash(caPem: string): string {
   return createHash('sha256').update(caPem).digest('hex');
@@ -34,14 +39,14 @@ export function newPassword(): string {
 export function parseJoinToken(text: string): JoinToken {
   const token = text.trim();
   if (token === '') throw new Error('token must not be empty');
-  if (!token.startsWith('K10')) return { caHash: '', user: '', password: token, bootstrap: BOOTSTRAP.test(token) };
+  if (!token.startsWith('K10')) return { caHash: '', user: '', password: token, bootstrap: isBootstrapToken(token) };
   const rest = token.slice(3);
   const separator = rest.indexOf('::');
   if (separator < 0) throw new Error('invalid token format');
   const hash = rest.slice(0, separator);
   if (hash.length !== 0 && hash.length !== 64) throw new Error('invalid token CA hash length');
   const credentials = rest.slice(separator + 2);
-  if (BOOTSTRAP.test(credentials)) return { caHash: hash, user: '', password: credentials, bootstrap: true };
+  if (isBootstrapToken(credentials)) return { caHash: hash, user: '', password: credentials, bootstrap: true };
   const colon = credentials.indexOf(':');
   if (colon < 0) throw new Error('invalid token format');
   return { caHash: hash, user: credentials.slice(0, colon), password: credentials.slice(colon + 1), bootstrap: false };

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { isBootstrapToken } from '../pki/join-token.ts';
 
 /** Who asks the supervisor. */
 export interface Caller {
@@ -51,7 +52,13 @@ async function callerOfToken(authorization: string, tokens: JoinTokens): Promise
   if (scheme.toLowerCase() !== 'basic') return undefined;
   const text = Buffer.from(value, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  return colon < 0 ? undefined : callerOfBasic(text.slice(0, colon), text.slice(colon + 1), tokens);
+  if (colon < 0) return undefined;
+  const [user, password] = [text.slice(0, colon), text.slice(colon + 1)];
+  const caller = callerOfBasic(user, password, tokens);
+  // Agents before 1.26 know no bootstrap tokens, and send one as the password of `node`.
+  return (
+    caller ?? (user === 'node' && isBootstrapToken(password) ? await tokens.verifyBootstrap?.(password) : undefined)
+  );
 }
 
 /** The identity behind a join token's password; undefined where it is wrong. */

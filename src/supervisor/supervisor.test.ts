@@ -74,6 +74,11 @@ async function ask(path: string, { method = 'GET', headers = {}, body, as }: Ask
   return { status: response.statusCode, body: text };
 }
 
+const told: unknown[][] = [];
+const rotated: string[] = [];
+const messageOf = ({ body }: Reply): string => JSON.parse(body).message;
+const put = (text: string): Ask => ({ method: 'PUT', headers: basic('server', 'serverpw'), body: Buffer.from(text) });
+
 const blocks = (pem: string): string[] => [...pem.matchAll(/-----BEGIN ([A-Z ]+)-----/g)].map(([, kind]) => kind ?? '');
 
 before(async () => {
@@ -90,6 +95,9 @@ before(async () => {
     },
     tunnels,
     client: () => api.client,
+    events: () => ({ event: (...event) => told.push(event) }),
+    rotateToken: async (password) => void rotated.push(password),
+    serverNames: ['kubernetes', '127.0.0.1', '10.200.0.1'],
     ready: () => state.ready,
     serverAddresses: ['10.200.0.1:30443'],
     agentConfig: {
@@ -150,6 +158,21 @@ describe('the supervisor API', () => {
     'knows the token of agents': ['/v1-k3s/config', { headers: agent }, 200],
     'knows the token of servers': ['/v1-k3s/config', { headers: basic('server', 'serverpw') }, 200],
     'knows bootstrap tokens': ['/v1-k3s/config', { headers: { authorization: 'Bearer abcdef.0123456789abcdef' } }, 200],
+    'knows bootstrap tokens that older agents send as passwords': [
+      '/v1-k3s/config',
+      { headers: basic('node', 'abcdef.0123456789abcdef') },
+      200,
+    ],
+    'knows bootstrap tokens of no server': [
+      '/v1-k3s/config',
+      { headers: basic('server', 'abcdef.0123456789abcdef') },
+      401,
+    ],
+    'refuses bootstrap tokens that are not there': [
+      '/v1-k3s/config',
+      { headers: basic('node', 'abcdef.0000000000000000') },
+      401,
+    ],
     'knows nodes by certificate': ['/v1-k3s/config', { as: ['system:node:n1', 'system:nodes'] }, 200],
     'lets a certificate stand in for a token that has changed': [
       '/v1-k3s/config',
@@ -170,7 +193,10 @@ describe('the supervisor API', () => {
     it(title, async () => {
       const reply = await ask(path, question);
       assert.equal(reply.status, status);
-      if (status === 401 || status === 403) assert.equal(reply.body, '');
+      if (status === 401 || status === 403) {
+        const { code, message } = JSON.parse(reply.body);
+        assert.deepEqual([code, message], [status, status === 401 ? 'not authorized' : 'forbidden']);
+      }
     });
   }
 
@@ -229,10 +255,15 @@ describe('the supervisor API', () => {
       ask('/v1-k3s/client-kubelet.crt', { headers: joinAs('taken', password) });
     assert.equal((await claim('b'.repeat(32))).status, 200);
     assert.equal((await claim('b'.repeat(32))).status, 200);
-    assert.deepEqual(await claim('c'.repeat(32)), {
-      status: 403,
-      body: "unable to verify hash for node 'taken': hash does not match",
-    });
+    const refused = await claim('c'.repeat(32));
+    const message = "unable to verify hash for node 'taken': hash does not match";
+    assert.deepEqual([refused.status, messageOf(refused)], [403, message]);
+    assert.deepEqual(told.at(-1), [
+      { kind: 'Node', name: 'taken', uid: 'taken' },
+      'Warning',
+      'NodePasswordValidationFailed',
+      `A machine at 127.0.0.1 wants to join under the name of this node: ${message}. Where it is the same machine, wiped, free the name: kubectl delete node taken`,
+    ]);
     const secret = await api.client.get(secrets, { namespace: 'kube-system', name: 'taken.node-password.k3s' });
     assert.equal(secret.immutable, true);
     assert.match(Buffer.from(secret.data?.['hash'] ?? '', 'base64').toString(), /^\$1:[0-9a-f]{16}:15:8:1:[\w+/]{86}$/);
@@ -245,8 +276,8 @@ describe('the supervisor API', () => {
         throw new StatusError({ code: 422, reason: 'Invalid', message: 'metadata.name: Invalid value' });
     });
     const headers = joinAs('bad_name', 'e'.repeat(32));
-    const { status, body } = await ask('/v1-k3s/client-kubelet.crt', { headers });
-    assert.deepEqual([status, body], [403, 'metadata.name: Invalid value']);
+    const refused = await ask('/v1-k3s/client-kubelet.crt', { headers });
+    assert.deepEqual([refused.status, messageOf(refused)], [403, 'metadata.name: Invalid value']);
   });
 
   it('lets a certificate without a token speak for its own node only, while that is there', async () => {
@@ -256,7 +287,8 @@ describe('the supervisor API', () => {
         as: ['system:node:n7', 'system:nodes'],
       });
     assert.equal((await renew('n8', {})).status, 400);
-    assert.deepEqual(await renew('n7', {}), { status: 401, body: 'unable to verify node identity' });
+    const unknown = await renew('n7', {});
+    assert.deepEqual([unknown.status, messageOf(unknown)], [401, 'unable to verify node identity']);
     assert.equal((await renew('n8', agent)).status, 200);
     await api.client.create(nodes, { metadata: { name: 'n7' }, spec: {} });
     assert.equal((await renew('n7', {})).status, 200);
@@ -264,10 +296,87 @@ describe('the supervisor API', () => {
 
   it('does not believe addresses that are none', async () => {
     const headers = joinAs('vm-2', 'a'.repeat(32), 'here');
-    assert.deepEqual(await ask('/v1-k3s/serving-kubelet.crt', { headers }), {
-      status: 500,
-      body: 'invalid IP address <nil>',
+    const refused = await ask('/v1-k3s/serving-kubelet.crt', { headers });
+    assert.deepEqual(
+      [refused.status, messageOf(refused)],
+      [500, 'Internal error occurred: invalid node IP address <nil>'],
+    );
+  });
+
+  it('certifies no node as a server', async () => {
+    const addresses = '10.200.0.9,10.200.0.1,::ffff:10.200.0.1';
+    const { body } = await ask('/v1-k3s/serving-kubelet.crt', { headers: joinAs('vm-9', 'a'.repeat(32), addresses) });
+    const names = 'DNS:vm-9, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, IP Address:10.200.0.9';
+    assert.equal(
+      new X509Certificate(body).subjectAltName?.replace(', IP Address:0:0:0:0:0:0:0:1', ''),
+      names.replace(', IP Address:0:0:0:0:0:0:0:1', ''),
+    );
+    const refused = await ask('/v1-k3s/serving-kubelet.crt', { headers: joinAs('Kubernetes', 'a'.repeat(32)) });
+    assert.deepEqual([refused.status, messageOf(refused)], [400, 'node name kubernetes is a name of the server']);
+  });
+
+  const rotations: Record<string, [ask: Ask, status: number, message: string | undefined, password?: string]> = {
+    'a new password': [put('{"newToken":"fresh"}'), 200, undefined, 'fresh'],
+    'a new token in full form': [put('{"newToken":"K10::server:fresh"}'), 200, undefined, 'fresh'],
+    'none, so that one is made': [put('{}'), 200, undefined, ''],
+    'what is no JSON': [put('{'), 400, undefined],
+    'a number': [put('{"newToken":1}'), 400, 'newToken must be a string'],
+    'a password with a space': [
+      put('{"newToken":"a b"}'),
+      400,
+      'newToken must be of printable characters, without spaces',
+    ],
+    'another method': [{ headers: basic('server', 'serverpw') }, 405, 'method not allowed'],
+    'an agent': [{ ...put('{"newToken":"x"}'), headers: agent }, 403, 'forbidden'],
+    'a bootstrap token': [
+      { ...put('{}'), headers: { authorization: 'Bearer abcdef.0123456789abcdef' } },
+      403,
+      'forbidden',
+    ],
+    'a node': [{ ...put('{}'), headers: {}, as: ['system:node:n1', 'system:nodes'] }, 403, 'forbidden'],
+    nobody: [{ ...put('{}'), headers: {} }, 403, 'forbidden'],
+  };
+  for (const [title, [question, status, message, password]] of Object.entries(rotations)) {
+    it(`rotates the token when asked as k3s asks: ${title}`, async () => {
+      rotated.length = 0;
+      const reply = await ask('/v1-k3s/token', question);
+      assert.equal(reply.status, status);
+      if (message !== undefined) assert.equal(messageOf(reply), message);
+      assert.deepEqual(rotated, password === undefined ? [] : [password]);
     });
+  }
+
+  it('hands its authorities to nobody', async () => {
+    const asServer = await ask('/v1-k3s/server-bootstrap', { headers: basic('server', 'serverpw') });
+    assert.deepEqual([asServer.status, messageOf(asServer)], [400, 'etcd disabled']);
+    assert.equal((await ask('/v1-k3s/server-bootstrap', { headers: agent })).status, 403);
+    assert.equal((await ask('/v1-k3s/server-bootstrap')).status, 403);
+    for (const path of [
+      '/db/info',
+      '/v1-k3s/p2p',
+      '/v1-k3s/encrypt/status',
+      '/v1-k3s/cert/cacerts',
+      '/static/../token',
+    ])
+      assert.equal((await ask(path, { headers: agent })).status, 418, path);
+  });
+
+  it('connects nobody to anywhere', async () => {
+    const outgoing = httpsRequest({
+      host: '127.0.0.1',
+      port: listener.port,
+      method: 'CONNECT',
+      path: '127.0.0.1:1',
+      ca: pki.server.certPem,
+      agent: false,
+      ...clientTls(['admin', 'system:masters']),
+    });
+    outgoing.end();
+    const outcome = await once(outgoing, 'connect').then(
+      ([response]) => response.statusCode >= 400,
+      () => true,
+    );
+    assert.equal(outcome, true);
   });
 });
 

@@ -2,11 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/events.ts';
 import { nodes } from '../generated/resource-types.ts';
 import { isNotFound, StatusError } from '../machinery/errors/status-error.ts';
 import type { Pki } from '../pki/bundle.ts';
 import { issueCertificate, type Subject } from '../pki/certificate.ts';
 import { parseCertificateRequest } from '../pki/certificate-request.ts';
+import { parseJoinToken } from '../pki/join-token.ts';
+import { canonicalAddress } from '../std/canonical-address.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TunnelServer } from '../tunnel/tunnel-server.ts';
@@ -20,6 +23,15 @@ export interface SupervisorOptions {
   readonly tunnels: TunnelServer;
   /** Reads and writes node passwords; absent until the API serves. */
   client(): Client | undefined;
+  /** Tells the tenant's users what happened to a node; absent until the API serves. */
+  events?(): Pick<EventRecorder, 'event'> | undefined;
+  /**
+   * Makes another password the one of the cluster's token. Left out: the token cannot be changed here.
+   * @param password - Empty: a new one is made.
+   */
+  rotateToken?(password: string): Promise<void>;
+  /** Names and addresses of the servers themselves, which no node may have. */
+  readonly serverNames?: readonly string[] | undefined;
   ready(): boolean;
   /** `host:port` of every server, as agents shall dial them. */
   readonly serverAddresses: readonly string[];
@@ -48,6 +60,8 @@ class Refusal extends Error {
 
 type Route = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void | Promise<void>;
 
+/** Who may do what servers do. Source: k3s `pkg/server/handlers/router.go`. */
+const SERVER_GROUPS = ['k3s:server'];
 /** Groups that an agent may be in. Source: k3s `pkg/server/handlers/router.go`. */
 const AGENT_GROUPS = ['k3s:agent', 'k3s:server', 'system:nodes', 'system:bootstrappers'];
 const NODE_GROUP = 'system:nodes';
@@ -72,11 +86,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (options.serverAddresses.length === 0) throw new Refusal(404, 'no address is published');
       sendJson(response, options.serverAddresses);
     },
-    '/v1-k3s/readyz': (_request, response) =>
-      sendText(response, options.ready() ? 200 : 503, options.ready() ? 'ok' : 'apiserver not ready'),
+    '/v1-k3s/readyz': (_request, response) => {
+      if (!options.ready()) throw new Refusal(503, 'runtime core not ready');
+      sendText(response, 200, 'ok');
+    },
     '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
       const nodeName = await checkNode(request, caller, { options, passwords });
-      const addresses = nodeIps(request);
+      const given = nodeIps(request);
+      // A certificate for the servers' own addresses would let a node pass for one of them.
+      const addresses = given.filter((address) => !isServers(options, address));
       const loopbacks = addresses.some((address) => isIP(address) === 6) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
       const names = [...new Set([nodeName, 'localhost', ...loopbacks, ...addresses])];
       await issue(options, request, response, 'server', {
@@ -107,6 +125,20 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         usages: ['client'],
       }),
   };
+  const serverRoutes: Readonly<Record<string, Route>> = {
+    // Only servers with an etcd of their own hand out authorities to others that join.
+    '/v1-k3s/server-bootstrap': () => {
+      throw new Refusal(400, 'etcd disabled');
+    },
+    '/v1-k3s/token': async (request, response) => {
+      if (request.method !== 'PUT') throw new Refusal(405, 'method not allowed');
+      const password = readNewToken(await readBody(request));
+      if (options.rotateToken === undefined) throw new Refusal(503, 'the token cannot be changed here');
+      await options.rotateToken(password);
+      logger.info('the join token has changed');
+      response.writeHead(200, { 'Content-Length': 0 }).end();
+    },
+  };
 
   return {
     handle(request, response) {
@@ -117,8 +149,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         return true;
       }
       const route = routes[path];
-      if (route === undefined && path !== CONNECT_PATH) return false;
-      const work = route === undefined ? refuseWithoutUpgrade(request) : serve(route, request, response);
+      const serverRoute = serverRoutes[path];
+      if (route === undefined && serverRoute === undefined && path !== CONNECT_PATH) return false;
+      const work =
+        route !== undefined
+          ? serve(route, request, response, AGENT_GROUPS)
+          : serverRoute !== undefined
+            ? serve(serverRoute, request, response, SERVER_GROUPS)
+            : refuseWithoutUpgrade(request);
       work.catch((error: unknown) => refuse(response, error, { path, logger }));
       return true;
     },
@@ -136,8 +174,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
   };
 
-  async function serve(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    await route(request, response, await authorize(request, AGENT_GROUPS));
+  async function serve(
+    route: Route,
+    request: IncomingMessage,
+    response: ServerResponse,
+    groups: readonly string[],
+  ): Promise<void> {
+    await route(request, response, await authorize(request, groups));
   }
 
   /** A tunnel belongs to a node, and only a certificate says which: a token beside it does not matter. */
@@ -156,8 +199,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function authorize(request: IncomingMessage, groups: readonly string[]): Promise<Caller> {
     const caller = await identify(request, options.tokens);
-    if (caller === 'refused') throw new Refusal(401);
-    if (caller === undefined || !groups.some((group) => caller.groups.includes(group))) throw new Refusal(403);
+    if (caller === 'refused') throw new Refusal(401, 'not authorized');
+    if (caller === undefined || !groups.some((group) => caller.groups.includes(group)))
+      throw new Refusal(403, 'forbidden');
     return caller;
   }
 }
@@ -176,13 +220,17 @@ async function checkNode(
   const password = headerOf(request, 'k3s-node-password');
   if (nodeName === '') throw new Refusal(400, 'node name not set');
   if (password === '') throw new Refusal(400, 'node password not set');
+  if (isServers(options, nodeName)) throw new Refusal(400, `node name ${nodeName} is a name of the server`);
   const client = options.client();
   if (client === undefined) throw new Refusal(503, 'runtime core not ready');
   if (caller.groups.includes(NODE_GROUP)) await checkIdentity(client, caller, nodeName);
   try {
     await passwords.ensure(client, nodeName, password);
   } catch (error) {
-    if (error instanceof NodePasswordError) throw new Refusal(403, error.message);
+    if (error instanceof NodePasswordError) {
+      tellOfStranger(options, nodeName, request, error);
+      throw new Refusal(403, error.message);
+    }
     // A name that no Secret can have is refused like one that is taken: trying again does not help.
     if (error instanceof StatusError && (error.code === 400 || error.code === 422))
       throw new Refusal(403, error.message);
@@ -196,12 +244,54 @@ async function checkNode(
  * the 401 as a request to come back with their token.
  */
 async function checkIdentity(client: Client, caller: Caller, nodeName: string): Promise<void> {
-  if (nodeNameOf(caller) !== nodeName) throw new Refusal(400, 'node name does not match the client certificate');
+  if (nodeNameOf(caller) !== nodeName) throw new Refusal(400, 'header node name does not match auth node name');
   try {
     await client.get(nodes, { name: nodeName });
   } catch (error) {
     throw isNotFound(error) ? new Refusal(401, 'unable to verify node identity') : error;
   }
+}
+
+/** Says at the Node that a machine was turned away, and what to do where it is the same machine, wiped. */
+function tellOfStranger(
+  { events }: SupervisorOptions,
+  nodeName: string,
+  request: IncomingMessage,
+  { message }: NodePasswordError,
+): void {
+  const from = request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
+  // As kubelets refer to nodes in events. Source: k3s `pkg/nodepassword/validate.go`.
+  events?.()?.event(
+    { kind: 'Node', name: nodeName, uid: nodeName },
+    'Warning',
+    'NodePasswordValidationFailed',
+    `A machine at ${from} wants to join under the name of this node: ${message}. Where it is the same machine, wiped, free the name: kubectl delete node ${nodeName}`,
+  );
+}
+
+function isServers({ serverNames = [] }: SupervisorOptions, name: string): boolean {
+  if (name === '127.0.0.1' || name === '::1') return false;
+  const wanted = canonicalAddress(name) ?? name;
+  return serverNames.some((each) => (canonicalAddress(each) ?? each.toLowerCase()) === wanted);
+}
+
+/** The password in `{"newToken": ...}`, which may be a whole token; empty where a new one shall be made. */
+function readNewToken(body: Buffer): string {
+  let newToken: unknown;
+  try {
+    newToken = (JSON.parse(body.toString('utf8')) as { newToken?: unknown } | null)?.newToken ?? '';
+  } catch (error) {
+    throw new Refusal(400, (error as Error).message);
+  }
+  if (typeof newToken !== 'string') throw new Refusal(400, 'newToken must be a string');
+  if (newToken === '') return '';
+  try {
+    const { password } = parseJoinToken(newToken);
+    if (/^[\x21-\x7e]+$/.test(password)) return password;
+  } catch (error) {
+    throw new Refusal(400, (error as Error).message);
+  }
+  throw new Refusal(400, 'newToken must be of printable characters, without spaces');
 }
 
 const nodeNameOf = (caller: Caller): string => caller.name.replace(/^system:node:/, '');
@@ -211,7 +301,7 @@ function nodeIps(request: IncomingMessage): string[] {
     .split(',')
     .map((text) => text.trim())
     .filter((text) => text !== '');
-  for (const address of addresses) if (isIP(address) === 0) throw new Refusal(500, 'invalid IP address <nil>');
+  for (const address of addresses) if (isIP(address) === 0) throw new Refusal(500, 'invalid node IP address <nil>');
   return addresses;
 }
 
@@ -249,10 +339,38 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** Reasons of a Status by its code. Source: k3s `pkg/util/apierrors.go`. */
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  413: 'RequestEntityTooLarge',
+  500: 'InternalError',
+  503: 'ServiceUnavailable',
+};
+
+/** A Status, whose message newer agents show; older ones look at the code alone. */
 function refuse(response: ServerResponse, error: unknown, { path, logger }: { path: string; logger: Logger }): void {
-  if (error instanceof Refusal) return sendText(response, error.status, error.message);
-  logger.error('a request of an agent failed', { path, error });
-  sendText(response, 500, error instanceof Error ? error.message : String(error));
+  const code = error instanceof Refusal ? error.status : 500;
+  const text = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Refusal)) logger.error('a request of an agent failed', { path, error });
+  if (response.headersSent) return;
+  const message = code === 500 ? `Internal error occurred: ${text}` : text;
+  const status = {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason: REASONS[code],
+    code,
+  };
+  if (response.req.httpVersionMajor === 1) response.setHeader('Connection', 'close');
+  const body = `${JSON.stringify(status)}\n`;
+  response.writeHead(code, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
+  response.end(body);
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {
