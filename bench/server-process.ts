@@ -21,8 +21,10 @@ export interface Server {
 export async function startServer(folder: string, port: number): Promise<Server> {
   const started = performance.now();
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'warren-bench') };
+  // As the image runs it.
   const args = [
     '--disable-warning=ExperimentalWarning',
+    '--max-semi-space-size=2',
     entry,
     'server',
     '--data-dir',
