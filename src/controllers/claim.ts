@@ -51,18 +51,24 @@ export interface ClaimRequest<T extends KubeObject> {
   readonly objects: readonly T[];
   /** A further wish beside the selector. */
   readonly filter?: ((object: T) => boolean) | undefined;
+  /** Finalizers that adopted objects get. */
+  readonly finalizers?: readonly string[] | undefined;
 }
 
 /** Adopts and releases as planned and returns what the owner holds then. Adopted objects come as the server answered. */
 export async function claimObjects<T extends KubeObject>(request: ClaimRequest<T>): Promise<T[]> {
-  const { client, type, owner, ownerType, selector, objects, filter } = request;
+  const { client, type, owner, ownerType, selector, objects, filter, finalizers } = request;
   const matches = (object: T): boolean =>
     matchesSelector(selector, object.metadata.labels) && (filter?.(object) ?? true);
   const { keep, adopt, release } = planClaims(owner, objects, matches);
   const claimed = [...keep];
   if (adopt.length > 0 && (await isStillThere(client, ownerType, owner))) {
     await runAll(adopt, async (object) => {
-      const metadata = { uid: object.metadata.uid, ownerReferences: [ownedBy(owner, ownerType)] };
+      const metadata = {
+        uid: object.metadata.uid,
+        ownerReferences: [ownedBy(owner, ownerType)],
+        ...(finalizers === undefined ? {} : { finalizers }),
+      };
       try {
         claimed.push(await client.patch(type, keyOf(object), { metadata }, { type: 'strategic' }));
       } catch (error) {

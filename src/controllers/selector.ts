@@ -55,3 +55,16 @@ export function toSelectorText(selector: LabelSelector): string {
     .map(([, text]) => text)
     .join(',');
 }
+
+/** The selector as Go's `%v` prints it: some events show it so. Source: apimachinery `meta/v1/generated.pb.go` (String). */
+export function toGoText(selector: LabelSelector | undefined): string {
+  if (selector === undefined) return 'nil';
+  const labels = Object.entries(selector.matchLabels ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
+}

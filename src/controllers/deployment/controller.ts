@@ -28,6 +28,7 @@ import {
   replicaAnnotations,
   revisionOf,
 } from './revisions.ts';
+import { planRollback, wishesRollback } from './rollback.ts';
 import { isScalingEvent, planNewSize, planOldSizes, planProportional, sizeOf } from './scaling.ts';
 import {
   hasProgressDeadline,
@@ -105,9 +106,18 @@ class Rollout {
   async run(): Promise<void> {
     if (this.deployment.metadata.deletionTimestamp !== undefined) return await this.#writeStatus();
     await this.#checkPaused();
-    if (this.deployment.spec.paused || isScalingEvent(this.deployment, this.#all)) return await this.#syncSizes();
+    if (this.deployment.spec.paused) return await this.#syncSizes();
+    if (wishesRollback(this.deployment)) return await this.#rollBack();
+    if (isScalingEvent(this.deployment, this.#all)) return await this.#syncSizes();
     if (isRollingUpdate(this.deployment)) await this.#roll();
     else await this.#recreate();
+  }
+
+  async #rollBack(): Promise<void> {
+    await this.#ensureNew();
+    const { deployment, event } = planRollback(this.deployment, this.#all);
+    this.deployment = await this.#deps.client.update(deployments, deployment);
+    this.#deps.recorder.event(referenceTo(deployments, deployment), event.type, event.reason, event.message);
   }
 
   async #roll(): Promise<void> {

@@ -11,9 +11,15 @@ export const DESIRED = 'deployment.kubernetes.io/desired-replicas';
 export const MAX = 'deployment.kubernetes.io/max-replicas';
 export const HASH_LABEL = 'pod-template-hash';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-const ROLLBACK_TO = 'deprecated.deployment.rollback.to';
+/** The wish of an old client to go back to a revision. */
+export const ROLLBACK_TO = 'deprecated.deployment.rollback.to';
 const notCopied = new Set([LAST_APPLIED, REVISION, HISTORY, DESIRED, MAX, ROLLBACK_TO]);
 const MAX_HISTORY_LENGTH = 2000;
+
+/** Whether an annotation is carried between a deployment and its replica sets. */
+export function isCopied(key: string): boolean {
+  return !notCopied.has(key);
+}
 
 type Annotations = Record<string, string>;
 
@@ -34,7 +40,8 @@ export function findNewReplicaSet(deployment: Deployment, all: readonly ReplicaS
   return [...all].sort(byCreation).find((each) => templateText(each.spec.template ?? {}) === wanted);
 }
 
-function templateText(template: PodTemplateSpec): string {
+/** A template as a text to compare, without the hash that replica sets add. */
+export function templateText(template: PodTemplateSpec): string {
   const { [HASH_LABEL]: _, ...labels } = template.metadata?.labels ?? {};
   // Empty and absent labels are the same wish.
   const metadata = { ...template.metadata, labels: Object.keys(labels).length > 0 ? labels : undefined };
@@ -53,7 +60,7 @@ export function planAnnotations(
   const current: Annotations = replicaSet?.metadata.annotations ?? {};
   const next: Annotations = { ...current };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
-    if (!notCopied.has(key)) next[key] = value;
+    if (isCopied(key)) next[key] = value;
   }
   const old = current[REVISION];
   if (Number(old ?? 0) < revision) {

@@ -124,7 +124,10 @@ export function isComplete(deployment: Deployment, status: DeploymentStatus | un
 export function progressCheckInMs(deployment: Deployment, nowMs: number): number | undefined {
   const current = findCondition<DeploymentCondition>(deployment.status?.conditions, 'Progressing');
   if (!hasProgressDeadline(deployment) || current === undefined) return undefined;
-  if (isComplete(deployment, deployment.status) || current.reason === 'ProgressDeadlineExceeded') return undefined;
+  if (deployment.spec.paused || deployment.metadata.deletionTimestamp !== undefined) return undefined;
+  if (isComplete(deployment, deployment.status)) return undefined;
+  // A roll-out that has ended, well or not, does not time out any more.
+  if (current.reason === 'ProgressDeadlineExceeded' || current.reason === 'NewReplicaSetAvailable') return undefined;
   const sinceMs = parseTime(current.lastUpdateTime) ?? nowMs;
   const leftMs = sinceMs + (deployment.spec.progressDeadlineSeconds ?? 0) * 1000 - nowMs;
   return Math.max(leftMs + 1000, 1000);

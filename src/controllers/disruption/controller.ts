@@ -30,7 +30,7 @@ import type { Clock } from '../../std/clock.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isPodReady, isPodTerminating } from '../pods/pod-state.ts';
 import { toStableText } from '../safe-hash.ts';
-import { matchesSelector } from '../selector.ts';
+import { matchesSelector, toGoText } from '../selector.ts';
 import { toTime } from '../timestamps.ts';
 import { needsScale, planExpected, planFailure, planStatus, staleMarkInMs } from './plan.ts';
 
@@ -70,7 +70,7 @@ class DisruptionController implements Reconciler {
     if (selected.length === 0) this.#event(budget, 'Normal', 'NoPods', 'No matching pods found');
     let scale = 0;
     try {
-      if (needsScale(budget)) scale = await this.#scaleOf(selected);
+      if (needsScale(budget)) scale = await this.#scaleOf(budget, selected);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       const message = `Failed to calculate the number of expected pods: ${text}`;
@@ -88,8 +88,12 @@ class DisruptionController implements Reconciler {
   }
 
   /** The pods that the controllers of these wish for, together. */
-  async #scaleOf(selected: readonly Pod[]): Promise<number> {
+  async #scaleOf(budget: PodDisruptionBudget, selected: readonly Pod[]): Promise<number> {
     const scales = new Map<string, number>();
+    if (selected.some((pod) => controllerOf(pod) === undefined)) {
+      const message = `Pods selected by this PodDisruptionBudget (selector: ${toGoText(budget.spec?.selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
+      this.#event(budget, 'Warning', 'UnmanagedPods', message);
+    }
     for (const pod of selected) {
       const owner = controllerOf(pod);
       // A pod of nobody is not expected by anybody: the budget then protects the others.

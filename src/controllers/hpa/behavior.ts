@@ -53,9 +53,10 @@ function defined(rules: HPAScalingRules | undefined): HPAScalingRules {
 }
 
 /**
- * The size that a recommendation leads to: steadied over the windows, slowed by the policies, kept within the limits.
+ * The size that a recommendation leads to: steadied over the windows, slowed by the policies, kept within the limits. The
+ * first look remembers the size that there is, so that nothing is scaled down right after a start.
  *
- * Source: `pkg/controller/podautoscaler/horizontal.go` (normalizeDesiredReplicasWithBehaviors).
+ * Source: `pkg/controller/podautoscaler/horizontal.go` (normalizeDesiredReplicas, normalizeDesiredReplicasWithBehaviors).
  */
 export function planSize(
   hpa: HorizontalPodAutoscaler,
@@ -64,69 +65,87 @@ export function planSize(
   memory: Memory,
   nowMs: number,
 ): SizePlan {
-  const { up, down } = rulesOf(hpa);
-  const recent = memory.recommendations.filter((mark) => nowMs - mark.ms < LONGEST_WINDOW_MS);
+  const rules = rulesOf(hpa);
+  const first = memory.recommendations.length === 0 ? [{ ms: nowMs, value: current }] : memory.recommendations;
+  const recent = first.filter((mark) => nowMs - mark.ms < LONGEST_WINDOW_MS);
   const recommendations = [...recent, { ms: nowMs, value: recommended }];
   const next = { ...memory, recommendations };
-  const inWindow = (rules: HPAScalingRules): number[] =>
-    recommendations
-      .filter((mark) => mark.ms > nowMs - (rules.stabilizationWindowSeconds ?? 0) * 1000)
-      .map((mark) => mark.value);
-  const lowest = Math.min(recommended, ...inWindow(up));
-  const highest = Math.max(recommended, ...inWindow(down));
-  const steady = Math.max(lowest, Math.min(current, highest));
-  const able =
-    steady === recommended
-      ? { reason: 'ReadyForNewScale', message: 'recommended size matches current size' }
-      : steady < recommended
-        ? {
-            reason: 'ScaleUpStabilized',
-            message: 'recent recommendations were lower than current one, applying the lowest recent recommendation',
-          }
-        : {
-            reason: 'ScaleDownStabilized',
-            message: 'recent recommendations were higher than current one, applying the highest recent recommendation',
-          };
-  const { replicas, limited } = limit(hpa, current, steady, next, { up, down, nowMs });
-  return { replicas, memory: next, able, limited };
+  const inWindow = ({ stabilizationWindowSeconds = 0 }: HPAScalingRules): number[] =>
+    recommendations.filter((mark) => mark.ms > nowMs - stabilizationWindowSeconds * 1000).map((mark) => mark.value);
+  const highest = Math.max(recommended, ...inWindow(rules.down));
+  if (hpa.spec.behavior === undefined) {
+    const able = highest === recommended ? readyToScale : downStabilized;
+    return { ...limitPlainly(hpa, current, highest), memory: next, able };
+  }
+  const lowest = Math.min(recommended, ...inWindow(rules.up));
+  const steady = Math.min(Math.max(current, lowest), highest);
+  const stabilized = recommended >= current ? upStabilized : downStabilized;
+  const { replicas, limited } = limit(hpa, current, steady, next, { ...rules, nowMs });
+  return { replicas, memory: next, able: steady === recommended ? readyToScale : stabilized, limited };
 }
 
+const readyToScale = { reason: 'ReadyForNewScale', message: 'recommended size matches current size' };
+const upStabilized = {
+  reason: 'ScaleUpStabilized',
+  message: 'recent recommendations were lower than current one, applying the lowest recent recommendation',
+};
+const downStabilized = {
+  reason: 'ScaleDownStabilized',
+  message: 'recent recommendations were higher than current one, applying the highest recent recommendation',
+};
+
+type Limited = Pick<SizePlan, 'replicas' | 'limited'>;
+
+const capped = (replicas: number, reason: string, message: string): Limited => ({
+  replicas,
+  limited: { status: 'True', reason, message },
+});
+const tooFast = 'the desired replica count is increasing faster than the maximum scale rate';
+const tooMany = 'the desired replica count is more than the maximum replica count';
+const tooFew = 'the desired replica count is less than the minimum replica count';
+const withinRange = {
+  status: 'False',
+  reason: 'DesiredWithinRange',
+  message: 'the desired count is within the acceptable range',
+} as const;
+
+/** Without wishes of the user: at most doubled at a time, but 4 in any case. Source: convertDesiredReplicasWithRules. */
+function limitPlainly({ spec }: HorizontalPodAutoscaler, current: number, wanted: number): Limited {
+  const { minReplicas = 1, maxReplicas } = spec;
+  const rate = Math.max(2 * current, 4);
+  if (wanted < minReplicas) return capped(minReplicas, 'TooFewReplicas', tooFew);
+  if (wanted > Math.min(rate, maxReplicas)) {
+    return maxReplicas > rate ? capped(rate, 'ScaleUpLimit', tooFast) : capped(maxReplicas, 'TooManyReplicas', tooMany);
+  }
+  return { replicas: wanted, limited: withinRange };
+}
+
+/** Source: convertDesiredReplicasWithBehaviorRate. */
 function limit(
-  hpa: HorizontalPodAutoscaler,
+  { spec }: HorizontalPodAutoscaler,
   current: number,
   wanted: number,
   memory: Memory,
   { up, down, nowMs }: { readonly up: HPAScalingRules; readonly down: HPAScalingRules; readonly nowMs: number },
-): Pick<SizePlan, 'replicas' | 'limited'> {
-  const least = hpa.spec.minReplicas ?? 1;
-  const most = hpa.spec.maxReplicas;
-  const capped = (replicas: number, reason: string, message: string): Pick<SizePlan, 'replicas' | 'limited'> => ({
-    replicas,
-    limited: { status: 'True', reason, message },
-  });
+): Limited {
+  const { minReplicas = 1, maxReplicas } = spec;
   if (wanted > current) {
     const rate = Math.max(current, upLimit(up, current, memory, nowMs));
-    if (wanted > Math.min(rate, most)) {
-      return rate < most
-        ? capped(rate, 'ScaleUpLimit', 'the desired replica count is increasing faster than the maximum scale rate')
-        : capped(most, 'TooManyReplicas', 'the desired replica count is more than the maximum replica count');
+    if (wanted > Math.min(rate, maxReplicas)) {
+      return maxReplicas > rate
+        ? capped(rate, 'ScaleUpLimit', tooFast)
+        : capped(maxReplicas, 'TooManyReplicas', tooMany);
     }
   } else if (wanted < current) {
     const rate = Math.min(current, downLimit(down, current, memory, nowMs));
-    if (wanted < Math.max(rate, least)) {
-      return rate > least
-        ? capped(rate, 'ScaleDownLimit', 'the desired replica count is decreasing faster than the maximum scale rate')
-        : capped(least, 'TooFewReplicas', 'the desired replica count is less than the minimum replica count');
+    if (wanted < Math.max(rate, minReplicas)) {
+      const tooSlow = 'the desired replica count is decreasing faster than the maximum scale rate';
+      return rate > minReplicas
+        ? capped(rate, 'ScaleDownLimit', tooSlow)
+        : capped(minReplicas, 'TooFewReplicas', tooFew);
     }
   }
-  if (wanted < least) {
-    return capped(least, 'TooFewReplicas', 'the desired replica count is less than the minimum replica count');
-  }
-  if (wanted > most) {
-    return capped(most, 'TooManyReplicas', 'the desired replica count is more than the maximum replica count');
-  }
-  const message = 'the desired count is within the acceptable range';
-  return { replicas: wanted, limited: { status: 'False', reason: 'DesiredWithinRange', message } };
+  return { replicas: wanted, limited: withinRange };
 }
 
 function changeWithin(marks: readonly Mark[], seconds: number, nowMs: number): number {

@@ -9,9 +9,24 @@ import type {
   HorizontalPodAutoscalerStatus,
   MetricStatus,
 } from '../../generated/api/autoscaling/v2.ts';
-import { horizontalpodautoscalersV2, pods } from '../../generated/resource-types.ts';
-import { isNotFound } from '../../machinery/errors/status-error.ts';
-import { keyOf, parseApiVersion, type ResourceType, toKeyText } from '../../machinery/object/object.ts';
+import type { Pod } from '../../generated/api/core/v1.ts';
+import {
+  deployments,
+  horizontalpodautoscalersV2,
+  pods,
+  replicasets,
+  replicationcontrollers,
+  statefulsets,
+} from '../../generated/resource-types.ts';
+import { isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
+import {
+  type KubeObject,
+  keyOf,
+  parseApiVersion,
+  type ResourceType,
+  toKeyText,
+} from '../../machinery/object/object.ts';
+import { matchesLabels, parseLabelSelector } from '../../machinery/values/label-selector.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange } from '../../reconcile/sources.ts';
@@ -21,15 +36,20 @@ import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { toStableText } from '../safe-hash.ts';
 import { toTime } from '../timestamps.ts';
 import { emptyMemory, type Memory, planSize, remember } from './behavior.ts';
+import { createMetricSources, type MetricSources } from './metric-sources.ts';
 import { MetricError, readMetric } from './metrics.ts';
 
 /** Source: kube-controller-manager `--horizontal-pod-autoscaler-sync-period`. */
 const PERIOD_MS = 15_000;
+const SCALE_TRIES = 5;
 
 interface Deps {
   readonly client: Client;
   readonly recorder: EventRecorder;
   readonly autoscalers: Informer<HorizontalPodAutoscaler>;
+  readonly sources: MetricSources;
+  /** The selectors of the targets, by autoscaler: no pod may be sized by two. */
+  readonly selectors: Map<string, string>;
   readonly clock: Clock;
 }
 
@@ -49,6 +69,7 @@ class HorizontalPodAutoscalerController implements Reconciler {
     if (hpa === undefined) {
       this.#memories.delete(key);
       this.#dueMs.delete(key);
+      this.#deps.selectors.delete(key);
       return done;
     }
     const nowMs = this.#deps.clock.nowMs();
@@ -62,6 +83,17 @@ class HorizontalPodAutoscalerController implements Reconciler {
     return { requeueAfterMs: PERIOD_MS };
   }
 }
+
+interface SelectorFault {
+  readonly reason: string;
+  readonly message: string;
+  /** Where the event has another reason, or the condition another message. */
+  readonly event?: string;
+  readonly condition?: string;
+}
+
+/** Kinds that most autoscalers size: the server need not be asked for them. */
+const usual = [deployments, statefulsets, replicasets, replicationcontrollers] as readonly ResourceType<KubeObject>[];
 
 /** One look at one autoscaler. */
 class Round {
@@ -95,11 +127,7 @@ class Round {
         'FailedGetScale',
         `the HPA controller was unable to get the target's current scale: ${text}`,
       );
-      await this.#write({
-        currentReplicas: status?.currentReplicas ?? 0,
-        desiredReplicas: status?.desiredReplicas ?? 0,
-      });
-      return;
+      return await this.#write({ ...(status ?? { desiredReplicas: 0 }) });
     }
     this.#set(
       'AbleToScale',
@@ -128,23 +156,33 @@ class Round {
     } else {
       const computed = await this.#compute(scale, current);
       metrics = computed.metrics;
-      if (computed.recommended !== undefined) {
-        const plan = planSize(this.#hpa, current, computed.recommended, this.memory, this.#nowMs);
-        this.memory = plan.memory;
-        desired = plan.replicas;
-        reason = desired > current ? `${computed.description} above target` : 'All metrics below target';
-        this.#set('AbleToScale', 'True', plan.able.reason, plan.able.message);
-        this.#set('ScalingLimited', plan.limited.status, plan.limited.reason, plan.limited.message);
+      if (computed.recommended === undefined) {
+        const { desiredReplicas = 0, lastScaleTime } = status ?? {};
+        const told = metrics.length > 0 ? { currentMetrics: metrics } : {};
+        const kept = lastScaleTime === undefined ? {} : { lastScaleTime };
+        return await this.#write({ currentReplicas: current, desiredReplicas, ...told, ...kept });
       }
+      const plan = planSize(this.#hpa, current, computed.recommended, this.memory, this.#nowMs);
+      this.memory = plan.memory;
+      desired = plan.replicas;
+      reason = computed.recommended > current ? `${computed.description} above target` : 'All metrics below target';
+      this.#set('AbleToScale', 'True', plan.able.reason, plan.able.message);
+      this.#set('ScalingLimited', plan.limited.status, plan.limited.reason, plan.limited.message);
     }
     let lastScaleTime = status?.lastScaleTime;
     if (desired !== current) {
-      await this.#scale(type, scale, desired, reason);
+      try {
+        await this.#scale(type, scale, desired, reason);
+      } catch (error) {
+        const told = metrics.length > 0 ? { currentMetrics: metrics } : {};
+        await this.#write({ ...(status ?? { desiredReplicas: 0 }), currentReplicas: current, ...told });
+        throw error;
+      }
       this.memory = remember(this.memory, current, desired, this.#nowMs);
       lastScaleTime = toTime(this.#nowMs);
     }
     await this.#write({
-      currentReplicas: scale.status?.replicas ?? current,
+      currentReplicas: current,
       desiredReplicas: desired,
       ...(metrics.length > 0 ? { currentMetrics: metrics } : {}),
       ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
@@ -158,6 +196,8 @@ class Round {
   async #findTarget(): Promise<ResourceType<Scale>> {
     const { apiVersion = '', kind } = this.#hpa.spec.scaleTargetRef;
     const { group } = parseApiVersion(apiVersion);
+    const known = usual.find((each) => each.kind === kind && each.group === group);
+    if (known !== undefined) return { ...known, objectType: undefined as unknown as Scale };
     const { resources } = await discoverResources(this.#deps.client);
     const found = resources.find((each: DiscoveredResource) => each.kind === kind && each.group === group);
     if (found === undefined) throw new Error(`no matches for kind "${kind}" in group "${group}"`);
@@ -170,22 +210,31 @@ class Round {
     scale: Scale,
     current: number,
   ): Promise<{ recommended: number | undefined; metrics: MetricStatus[]; description: string }> {
-    const { client } = this.#deps;
+    const nothing = { recommended: undefined, metrics: [], description: '' };
     const selector = scale.status?.selector ?? '';
-    if (selector === '') {
-      this.#set('ScalingActive', 'False', 'InvalidSelector', "the HPA target's scale is missing a selector");
-      this.#event('Warning', 'SelectorRequired', 'selector is required');
-      return { recommended: undefined, metrics: [], description: '' };
+    const fault = await this.#findPods(selector);
+    if ('reason' in fault) {
+      this.#set('ScalingActive', 'False', fault.reason, fault.condition ?? fault.message);
+      this.#event('Warning', fault.event ?? fault.reason, fault.message);
+      this.#event('Warning', 'FailedComputeMetricsReplicas', fault.message);
+      return nothing;
     }
-    const { items } = await client.list(pods, { namespace: this.#hpa.metadata.namespace, labelSelector: selector });
     const metrics: MetricStatus[] = [];
     let recommended: number | undefined;
     let description = '';
-    let failure: MetricError | undefined;
+    const failures: MetricError[] = [];
     const specs = this.#hpa.spec.metrics ?? [];
+    const context = {
+      sources: this.#deps.sources,
+      hpa: this.#hpa,
+      currentReplicas: current,
+      statusReplicas: scale.status?.replicas ?? 0,
+      pods: fault.pods,
+      selector,
+      nowMs: this.#nowMs,
+    };
     for (const metric of specs) {
       try {
-        const context = { client, hpa: this.#hpa, currentReplicas: current, pods: items, selector, nowMs: this.#nowMs };
         const result = await readMetric(metric, context);
         metrics.push(result.status);
         if (recommended !== undefined && result.replicas <= recommended) continue;
@@ -193,28 +242,49 @@ class Round {
         description = result.description;
       } catch (error) {
         if (!(error instanceof MetricError)) throw error;
-        failure ??= error;
+        this.#event('Warning', error.reason, error.message);
+        failures.push(error);
       }
     }
+    const [failure] = failures;
     if (failure !== undefined && (recommended === undefined || recommended < current)) {
-      this.#event('Warning', failure.reason, failure.message);
       const message = `the HPA was unable to compute the replica count: ${failure.message}`;
       this.#set('ScalingActive', 'False', failure.reason, message);
-      return { recommended: undefined, metrics, description };
+      const counts = `${failures.length} invalid out of ${specs.length}`;
+      const sum = `invalid metrics (${counts}), first error is: ${failure.summary}`;
+      this.#event('Warning', 'FailedComputeMetricsReplicas', sum);
+      return { ...nothing, metrics };
     }
     const message = `the HPA was able to successfully calculate a replica count from ${description}`;
     this.#set('ScalingActive', 'True', 'ValidMetricFound', message);
     return { recommended, metrics, description };
   }
 
+  /** The pods of the target, or why it cannot be sized by them. */
+  async #findPods(selector: string): Promise<{ pods: readonly Pod[] } | SelectorFault> {
+    const { client, selectors } = this.#deps;
+    const { namespace, name } = this.#hpa.metadata;
+    if (selector === '') {
+      const condition = "the HPA target's scale is missing a selector";
+      return { reason: 'InvalidSelector', event: 'SelectorRequired', message: 'selector is required', condition };
+    }
+    selectors.set(`${namespace}/${name}`, selector);
+    const { items } = await client.list(pods, { namespace, labelSelector: selector });
+    const rivals = [...selectors]
+      .filter(([key]) => key.startsWith(`${namespace}/`))
+      .filter(([, text]) => {
+        const wanted = parseLabelSelector(text);
+        return items.some((pod) => matchesLabels(wanted, pod.metadata.labels ?? {}));
+      })
+      .map(([key]) => `{${key.slice(key.indexOf('/') + 1)} ${namespace}}`);
+    if (rivals.length <= 1) return { pods: items };
+    const message = `pods by selector ${selector} are controlled by multiple HPAs: [${rivals.join(' ')}]`;
+    return { reason: 'AmbiguousSelector', message };
+  }
+
   async #scale(type: ResourceType<Scale>, scale: Scale, desired: number, reason: string): Promise<void> {
-    const next: Scale = { ...scale, spec: { ...scale.spec, replicas: desired } };
     try {
-      await this.#deps.client.update(
-        type,
-        { apiVersion: 'autoscaling/v1', kind: 'Scale', ...next },
-        { subresource: 'scale' },
-      );
+      await this.#writeScale(type, scale, desired);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.#event('Warning', 'FailedRescale', `New size: ${desired}; reason: ${reason}; error: ${text}`);
@@ -229,6 +299,22 @@ class Round {
     const message = `the HPA controller was able to update the target scale to ${desired}`;
     this.#set('AbleToScale', 'True', 'SucceededRescale', message);
     this.#event('Normal', 'SuccessfulRescale', `New size: ${desired}; reason: ${reason}`);
+  }
+
+  /** Another writer of the target is no reason to wait for the next look. Source: client-go `util/retry` (DefaultRetry). */
+  async #writeScale(type: ResourceType<Scale>, scale: Scale, desired: number): Promise<void> {
+    const { client } = this.#deps;
+    let latest = scale;
+    for (let triesLeft = SCALE_TRIES; ; triesLeft--) {
+      const next = { ...latest, apiVersion: 'autoscaling/v1', kind: 'Scale' };
+      try {
+        await client.update(type, { ...next, spec: { ...latest.spec, replicas: desired } }, { subresource: 'scale' });
+        return;
+      } catch (error) {
+        if (!isConflict(error) || triesLeft <= 1) throw error;
+        latest = await client.get(type, this.#targetKey, { subresource: 'scale' });
+      }
+    }
   }
 
   #set(type: string, status: 'True' | 'False', reason: string, message: string): void {
@@ -261,7 +347,16 @@ export function runHorizontalPodAutoscaler(deps: ControllerDeps, signal: AbortSi
   const client = clientFor(controllerUser('horizontal-pod-autoscaler'));
   const autoscalers = informers.for(horizontalpodautoscalersV2);
   const recorder = deps.events('horizontal-pod-autoscaler', client);
-  const reconciler = new HorizontalPodAutoscalerController({ client, recorder, autoscalers, clock });
+  const sources = createMetricSources(client);
+  const selectors = new Map<string, string>();
+  const reconciler = new HorizontalPodAutoscalerController({
+    client,
+    recorder,
+    autoscalers,
+    sources,
+    selectors,
+    clock,
+  });
   const source = onChange(autoscalers, ({ type, object, previous }) => {
     // Our own status updates must not shorten the period.
     const isOwn = type === 'updated' && toStableText(previous?.spec) === toStableText(object.spec);

@@ -10,18 +10,24 @@ export interface Sample {
   readonly windowMs: number;
 }
 
+/** How far the ratio may be from 1 before the size changes, either way. */
+export interface Tolerance {
+  readonly up: number;
+  readonly down: number;
+}
+
 export interface ReplicaRequest {
   readonly currentReplicas: number;
   readonly pods: readonly Pod[];
   /** By pod name; pods without one are missing. */
   readonly samples: ReadonlyMap<string, Sample>;
-  /** What a pod asks for, in thousandths; only with a utilization target. */
-  readonly requestOf?: ((pod: Pod) => number | undefined) | undefined;
+  /** What a pod asks for, in thousandths; only with a utilization target. Throws for a pod that does not say. */
+  readonly requestOf?: ((pod: Pod) => number) | undefined;
   /** Percent of the request, or thousandths for each pod. */
   readonly target: number;
   /** CPU is not trusted while a pod starts. */
   readonly isCpu: boolean;
-  readonly tolerance: { readonly up: number; readonly down: number };
+  readonly tolerance: Tolerance;
   readonly nowMs: number;
 }
 
@@ -32,6 +38,9 @@ export interface ReplicaProposal {
   /** Thousandths for each pod. */
   readonly average: number;
 }
+
+/** The largest number of replicas that there can be. */
+const MOST = 2 ** 31 - 1;
 
 /** Source: kube-controller-manager `--horizontal-pod-autoscaler-cpu-initialization-period`, `-initial-readiness-delay`. */
 const CPU_INITIALIZATION_MS = 300_000;
@@ -46,13 +55,16 @@ const READINESS_DELAY_MS = 30_000;
  */
 export function planReplicas(request: ReplicaRequest): ReplicaProposal {
   const { currentReplicas, target, tolerance } = request;
+  if (request.pods.length === 0) throw new Error('no pods returned by selector while calculating replica count');
   const groups = groupPods(request);
   if (groups.ready.length === 0) {
     throw new Error('did not receive metrics for targeted pods (pods might be unready)');
   }
+  // Also of pods that do not count now: a size that some pod could not be judged by is not trusted.
+  for (const pod of request.pods) request.requestOf?.(pod);
   const values = new Map(groups.ready.map((pod) => [pod, request.samples.get(nameOf(pod))?.value ?? 0]));
   const first = measure(request, values);
-  const average = sum(values.values()) / values.size;
+  const average = Math.trunc(sum(values.values()) / values.size);
   const told = { utilization: request.requestOf === undefined ? undefined : Math.floor(first.percent), average };
   const usesUnready = groups.unready.length > 0 && first.ratio > 1;
   if (!usesUnready && groups.missing.length === 0) {
@@ -62,7 +74,7 @@ export function planReplicas(request: ReplicaRequest): ReplicaProposal {
     return { replicas, ...told };
   }
   for (const pod of groups.missing) {
-    const full = request.requestOf === undefined ? target : (request.requestOf(pod) ?? 0);
+    const full = request.requestOf === undefined ? target : request.requestOf(pod);
     if (first.ratio < 1) values.set(pod, full);
     else if (first.ratio > 1) values.set(pod, 0);
   }
@@ -75,18 +87,42 @@ export function planReplicas(request: ReplicaRequest): ReplicaProposal {
   return { replicas: isBackwards ? currentReplicas : replicas, ...told };
 }
 
+/** The size by the ratio of a metric of the whole to its target: as many of the pods that serve now, times the ratio. */
+export function planReplicasByRatio(
+  ratio: number,
+  currentReplicas: number,
+  pods: { readonly all: number; readonly ready: number },
+  tolerance: Tolerance,
+): number {
+  if (currentReplicas === 0) return Math.ceil(round(ratio));
+  if (isWithin(ratio, tolerance)) return currentReplicas;
+  if (pods.all === 0) {
+    throw new Error('unable to calculate ready pods: no pods returned by selector while calculating replica count');
+  }
+  return Math.min(MOST, Math.ceil(round(ratio * pods.ready)));
+}
+
+/** The size by which each pod has its share of a metric of the whole; `average` is what each has now. */
+export function planReplicasPerPod(
+  usage: number,
+  targetPerPod: number,
+  statusReplicas: number,
+  tolerance: Tolerance,
+): { readonly replicas: number; readonly average: number } {
+  const ratio = usage / (targetPerPod * statusReplicas);
+  const replicas = isWithin(ratio, tolerance) ? statusReplicas : Math.min(MOST, Math.ceil(round(usage / targetPerPod)));
+  return { replicas, average: statusReplicas === 0 ? usage : Math.ceil(round(usage / statusReplicas)) };
+}
+
 function measure(
   { requestOf, target }: ReplicaRequest,
   values: ReadonlyMap<Pod, number>,
 ): { readonly ratio: number; readonly percent: number } {
   const used = sum(values.values());
-  if (requestOf === undefined) return { ratio: used / values.size / target, percent: 0 };
+  if (requestOf === undefined) return { ratio: Math.trunc(used / values.size) / target, percent: 0 };
   let requested = 0;
-  for (const pod of values.keys()) {
-    const amount = requestOf(pod);
-    if (amount === undefined || amount === 0) throw new Error(`missing request in pod ${nameOf(pod)}`);
-    requested += amount;
-  }
+  for (const pod of values.keys()) requested += requestOf(pod);
+  if (requested === 0) throw new Error('no metrics returned matched known pods');
   const percent = (used * 100) / requested;
   return { ratio: Math.floor(percent) / target, percent };
 }
@@ -116,7 +152,7 @@ function isStarting(pod: Pod, sample: Sample, nowMs: number): boolean {
   return ready.status === 'False' && startMs + READINESS_DELAY_MS > sinceMs;
 }
 
-function isWithin(ratio: number, { up, down }: { readonly up: number; readonly down: number }): boolean {
+function isWithin(ratio: number, { up, down }: Tolerance): boolean {
   return ratio >= 1 - down - 1e-9 && ratio <= 1 + up + 1e-9;
 }
 

@@ -81,6 +81,7 @@ class JobController implements Reconciler {
       ownerType: jobs,
       selector: job.spec.selector,
       objects: claimable(this.#deps.pods, job),
+      finalizers: [TRACKING],
     });
     const nowMs = clock.nowMs();
     const started =
