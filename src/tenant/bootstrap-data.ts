@@ -72,3 +72,19 @@ export async function openBootstrapData(value: Buffer, password: string): Promis
   }
   return { files, encryptionConfig: read('EncryptionConfig') };
 }
+
+/** The same data under another password, whatever a k3s has put in. @throws Error as {@link openBootstrapData} */
+export async function resealBootstrapData(value: Buffer, passwords: { from: string; to: string }): Promise<Buffer> {
+  const [salt = '', encoded = ''] = value.toString('utf8').split(':');
+  const sealed = Buffer.from(encoded, 'base64');
+  const key = await derive(passwords.from, salt, ITERATIONS, KEY_BYTES, 'sha1');
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES));
+  decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+  const text = Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+  const newSalt = randomBytes(8).toString('hex');
+  const nonce = randomBytes(NONCE_BYTES);
+  const newKey = await derive(passwords.to, newSalt, ITERATIONS, KEY_BYTES, 'sha1');
+  const cipher = createCipheriv('aes-256-gcm', newKey, nonce);
+  const resealed = Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]);
+  return Buffer.from(`${newSalt}:${resealed.toString('base64')}`);
+}

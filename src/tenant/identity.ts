@@ -85,12 +85,29 @@ function isGood({ certPem }: ServingCertificate, pki: Pki, names: readonly strin
   }
 }
 
+/** The passwords with which machines and servers join, and the token in full form. */
+export interface Tokens {
+  readonly server: string;
+  readonly agent: string;
+  readonly full: string;
+}
+
 /** The join tokens, from the flags or as kept in the data folder; written in full form, as k3s writes them. */
-export function loadTokens(config: TenantConfig, pki: Pki): { server: string; agent: string; full: string } {
+export function loadTokens(config: TenantConfig, pki: Pki): Tokens {
   const paths = pathsOf(config);
   const given = config.token ?? (existsSync(paths.token) ? readFileSync(paths.token, 'utf8') : undefined);
   const server = given === undefined ? newPassword() : parseJoinToken(given).password;
   const agent = config.agentToken === undefined ? server : parseJoinToken(config.agentToken).password;
+  return writeTokens(config, pki, { server, agent });
+}
+
+/** Keeps the join tokens in the data folder. */
+export function writeTokens(
+  config: Pick<TenantConfig, 'dataDir'>,
+  pki: Pki,
+  { server, agent }: Omit<Tokens, 'full'>,
+): Tokens {
+  const paths = pathsOf(config);
   const full = formatJoinToken(pki.server.certPem, 'server', server);
   writePrivate(paths.token, `${full}\n`);
   writePrivate(paths.nodeToken, `${full}\n`);

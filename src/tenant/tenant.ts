@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { bootstrapTokenAuthenticator } from '../apiserver/authn/bootstrap-tokens.ts';
 import type { ObjectReader } from '../apiserver/object-reader.ts';
 import type { Client } from '../client/client.ts';
+import { createEventRecorder, type EventRecorder } from '../client/events.ts';
 import type { Lister } from '../client/informer.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
 import type { Backend } from '../datastore/backend.ts';
@@ -23,6 +24,7 @@ import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 import { reachOf } from './node-reach.ts';
 import { shareIdentity } from './shared-identity.ts';
+import { RotatingTokens } from './token-rotation.ts';
 
 export interface Tenant {
   /** URL of the first advertised address. */
@@ -37,6 +39,8 @@ export interface Tenant {
 
 /** The user under whom the supervisor keeps node passwords. Source: k3s (client-supervisor). */
 const SUPERVISOR_USER = 'system:k3s-supervisor';
+/** The source of its events. */
+const SUPERVISOR_NAME = 'k3s-supervisor';
 
 /** How often a server that runs for long looks whether its certificate nears its end. */
 const RENEWAL_PERIOD_MS = 12 * 3600 * 1000;
@@ -56,7 +60,8 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   });
   const names = servingNames(config);
   const serving = loadServing(config, pki, names, nowMs);
-  const state: { client?: Client; nodes?: Lister<Node>; ready: boolean } = { ready: false };
+  const state: { client?: Client; events?: EventRecorder; nodes?: Lister<Node>; ready: boolean } = { ready: false };
+  const ending = new AbortController();
   const tunnels = new TunnelServer({
     clock,
     logger,
@@ -65,13 +70,19 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const [advertised = '127.0.0.1'] = config.advertiseAddresses;
   const published = config.advertiseAddresses.filter((address) => !isLoopback(address));
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
+  const rotating = new RotatingTokens({ config, backend, pki, tokens: secrets, logger });
   const tokens: JoinTokens = {
-    agent: secrets.agent,
-    server: secrets.server,
+    get agent() {
+      return rotating.current.agent;
+    },
+    get server() {
+      return rotating.current.server;
+    },
     verifyBootstrap: async (token) => {
       if (state.client === undefined) return undefined;
       const authenticator = bootstrapTokenAuthenticator(toReader(state.client), clock);
-      return (await authenticator.authenticateToken(token, [], neverAborted))?.user;
+      // A token that names a group it may not have is no token. Source: upstream's authenticator.
+      return (await authenticator.authenticateToken(token, [], neverAborted).catch(() => undefined))?.user;
     },
   };
   const supervisor = createSupervisor({
@@ -79,6 +90,9 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     tokens,
     tunnels,
     client: () => state.client,
+    events: () => state.events,
+    rotateToken: (password) => rotating.rotate(password),
+    serverNames: names,
     ready: () => state.ready,
     serverAddresses: published.map((address) => toHostPort(address, config.port)),
     agentConfig: {
@@ -138,6 +152,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     await Promise.all([ensureAgentRbac(client), isShared ? undefined : publish(published)]);
     if (isShared) started.leave = await leaseEndpoints({ backend, addresses: published, publish, clock, logger });
     state.client = client;
+    state.events = createEventRecorder({ client, component: SUPERVISOR_NAME, clock, logger, signal: ending.signal });
     state.nodes = controlPlane.informers.for(nodes);
     state.ready = true;
     const stopRights = admitOlderAgents(client, controlPlane.informers.for(nodes), logger);
@@ -154,9 +169,12 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     return {
       url,
       kubeconfigPath,
-      token: secrets.full,
+      get token() {
+        return rotating.current.full;
+      },
       async close() {
         state.ready = false;
+        ending.abort();
         renewal.cancel();
         stopPasswords();
         stopRights();
