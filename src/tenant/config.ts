@@ -35,6 +35,12 @@ export interface TenantConfig {
   readonly kubeconfigPath: string | undefined;
   readonly kubeconfigMode: number;
   readonly disabled: readonly string[];
+  /** Where volumes of the class `local-path` lie on the machines. */
+  readonly localStoragePath: string;
+  /** Image of the Jobs that install Helm charts. */
+  readonly helmJobImage: string;
+  /** How the server itself reaches the world, for those Jobs. */
+  readonly proxyEnv: Readonly<Record<string, string>>;
   /** Folder with the cluster's authorities, such as a mounted Secret; undefined: below the data folder. */
   readonly pkiDir: string | undefined;
   readonly flannelBackend: string;
@@ -65,6 +71,9 @@ const flags = {
   'write-kubeconfig-mode': { type: 'string' },
   disable: { type: 'string', multiple: true },
   'disable-cloud-controller': { type: 'boolean' },
+  'disable-helm-controller': { type: 'boolean' },
+  'default-local-storage-path': { type: 'string' },
+  'helm-job-image': { type: 'string' },
   'pki-dir': { type: 'string' },
   'flannel-backend': { type: 'string' },
   'log-level': { type: 'string' },
@@ -72,6 +81,12 @@ const flags = {
   /** Accepted for k3s's sake: the server never hosts a node. */
   'disable-agent': { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options'];
+
+/** The image that k3s ships. Source: k3s `scripts/airgap/image-list.txt`. */
+const DEFAULT_HELM_IMAGE = 'rancher/klipper-helm:v0.10.0-build20260513';
+
+/** Source: helm-controller `pkg/controllers/chart/chart.go` (setProxyEnv). */
+const proxyNames = ['all_proxy', 'http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [name, name.toUpperCase()]);
 
 /** Names of all flags, for help and completion. */
 export const TENANT_FLAGS: readonly string[] = Object.keys(flags);
@@ -128,7 +143,14 @@ export function readTenantConfig(
     },
     kubeconfigPath: values['write-kubeconfig'] ?? env['K3S_KUBECONFIG_OUTPUT'],
     kubeconfigMode: toMode(values['write-kubeconfig-mode'] ?? env['K3S_KUBECONFIG_MODE'] ?? '600'),
-    disabled: [...list('disable'), ...(values['disable-cloud-controller'] ? ['cloud-controller'] : [])],
+    disabled: [
+      ...list('disable'),
+      ...(values['disable-cloud-controller'] ? ['cloud-controller'] : []),
+      ...(values['disable-helm-controller'] ? ['helm-controller'] : []),
+    ],
+    localStoragePath: values['default-local-storage-path'] ?? '/var/lib/rancher/k3s/storage',
+    helmJobImage: values['helm-job-image'] ?? DEFAULT_HELM_IMAGE,
+    proxyEnv: Object.fromEntries(proxyNames.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     pkiDir: values['pki-dir'],
     flannelBackend: values['flannel-backend'] ?? 'vxlan',
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
@@ -241,5 +263,6 @@ export function pathsOf({ dataDir }: Pick<TenantConfig, 'dataDir'>) {
     nodeToken: join(server, 'node-token'),
     agentToken: join(server, 'agent-token'),
     adminKubeconfig: join(server, 'cred', 'admin.kubeconfig'),
+    manifests: join(server, 'manifests'),
   };
 }

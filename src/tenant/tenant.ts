@@ -137,8 +137,13 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       besideControllers: async ({ clientFor, informers }, signal) => {
         const { runAddons } = await import('../addons/index.ts');
         const addonClient = clientFor(SUPERVISOR_USER, ['system:masters']);
-        const { disabled, clusterDns, clusterDomain } = config;
-        const options = { disabled, clusterDns: clusterDns[0] ?? '', clusterDomain };
+        const { clusterDns, clusterDomain, localStoragePath, proxyEnv } = config;
+        const options = {
+          disabled: config.disabled,
+          manifestsFolder: pathsOf(config).manifests,
+          settings: { clusterDns: clusterDns[0] ?? '', clusterDomain, localStoragePath },
+          helm: { image: config.helmJobImage, apiHost: advertised, apiPort: config.port, proxyEnv },
+        };
         await runAddons({ client: addonClient, informers, clock, logger }, options, signal);
       },
       leaderIdentity: isShared ? `${hostname()}_${randomUUID()}` : undefined,

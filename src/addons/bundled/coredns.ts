@@ -1,18 +1,5 @@
-import {
-  clusterrolebindings,
-  clusterroles,
-  configmaps,
-  deployments,
-  serviceaccounts,
-  services,
-} from '../../generated/resource-types.ts';
-import type { AnyObject, ResourceType } from '../../machinery/object/object.ts';
-
-export interface CoreDnsSettings {
-  readonly clusterDns: string;
-  readonly clusterDomain: string;
-  readonly nodeHosts: string;
-}
+import type { AnyObject } from '../../machinery/object/object.ts';
+import { type BundledManifest, type BundledSettings, systemTolerations } from './settings.ts';
 
 /** The image that k3s ships; mirrors know it by this name. */
 const IMAGE = 'rancher/mirrored-coredns-coredns:1.10.1';
@@ -44,71 +31,56 @@ function corefile(clusterDomain: string): string {
 `;
 }
 
-/** Cluster DNS as objects, in the order in which they are applied. */
-export function coreDnsObjects({
-  clusterDns,
-  clusterDomain,
-  nodeHosts,
-}: CoreDnsSettings): readonly { type: ResourceType; object: AnyObject }[] {
+/** Cluster DNS; the names of nodes come into its ConfigMap by themselves. */
+export function coreDnsManifests({ clusterDns, clusterDomain }: BundledSettings): readonly BundledManifest[] {
+  return [{ path: 'coredns.yaml', objects: objects(clusterDns, clusterDomain) }];
+}
+
+function objects(clusterDns: string, clusterDomain: string): readonly AnyObject[] {
   const rbac = 'rbac.authorization.k8s.io';
   return [
-    { type: serviceaccounts, object: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('coredns') } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('coredns') },
     {
-      type: clusterroles,
-      object: {
-        apiVersion: `${rbac}/v1`,
-        kind: 'ClusterRole',
-        metadata: { name: 'system:coredns', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
-        rules: [
-          { apiGroups: [''], resources: ['endpoints', 'services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
-          { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRole',
+      metadata: { name: 'system:coredns', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+      rules: [
+        { apiGroups: [''], resources: ['endpoints', 'services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
+        { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+      ],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'system:coredns', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'system:coredns' },
+      subjects: [{ kind: 'ServiceAccount', name: 'coredns', namespace: NAMESPACE }],
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: metadata('coredns'),
+      data: { Corefile: corefile(clusterDomain) },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: metadata('cluster-dns'),
+      data: { clusterDNS: clusterDns, clusterDomain },
+    },
+    deployment(),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { ...metadata('kube-dns'), labels: { ...labels, 'kubernetes.io/cluster-service': 'true' } },
+      spec: {
+        selector: { 'k8s-app': 'kube-dns' },
+        clusterIP: clusterDns,
+        ports: [
+          { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
+          { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
+          { name: 'metrics', port: 9153, protocol: 'TCP', targetPort: 9153 },
         ],
-      },
-    },
-    {
-      type: clusterrolebindings,
-      object: {
-        apiVersion: `${rbac}/v1`,
-        kind: 'ClusterRoleBinding',
-        metadata: { name: 'system:coredns', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
-        roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'system:coredns' },
-        subjects: [{ kind: 'ServiceAccount', name: 'coredns', namespace: NAMESPACE }],
-      },
-    },
-    {
-      type: configmaps,
-      object: {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: metadata('coredns'),
-        data: { Corefile: corefile(clusterDomain), NodeHosts: nodeHosts },
-      },
-    },
-    {
-      type: configmaps,
-      object: {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: metadata('cluster-dns'),
-        data: { clusterDNS: clusterDns, clusterDomain },
-      },
-    },
-    { type: deployments, object: deployment() },
-    {
-      type: services,
-      object: {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { ...metadata('kube-dns'), labels: { ...labels, 'kubernetes.io/cluster-service': 'true' } },
-        spec: {
-          selector: { 'k8s-app': 'kube-dns' },
-          clusterIP: clusterDns,
-          ports: [
-            { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
-            { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
-            { name: 'metrics', port: 9153, protocol: 'TCP', targetPort: 9153 },
-          ],
-        },
       },
     },
   ];
@@ -129,10 +101,7 @@ function deployment(): AnyObject {
         spec: {
           priorityClassName: 'system-cluster-critical',
           serviceAccountName: 'coredns',
-          tolerations: [
-            { key: 'CriticalAddonsOnly', operator: 'Exists' },
-            { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
-          ],
+          tolerations: systemTolerations,
           nodeSelector: { 'kubernetes.io/os': 'linux' },
           topologySpreadConstraints: [
             {

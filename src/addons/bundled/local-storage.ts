@@ -1,0 +1,117 @@
+import type { AnyObject } from '../../machinery/object/object.ts';
+import { type BundledManifest, type BundledSettings, systemTolerations } from './settings.ts';
+
+/** Source: k3s `scripts/airgap/image-list.txt`. */
+const IMAGE = 'rancher/local-path-provisioner:v0.0.36';
+const HELPER_IMAGE = 'rancher/mirrored-library-busybox:1.37.0';
+const NAMESPACE = 'kube-system';
+const ACCOUNT = 'local-path-provisioner-service-account';
+const PROVISIONER = 'local-path-provisioner';
+const RBAC = 'rbac.authorization.k8s.io';
+
+const SETUP = `#!/bin/sh
+set -eu
+mkdir -m 0777 -p "\${VOL_DIR}"
+chmod 700 "\${VOL_DIR}/.."
+`;
+const TEARDOWN = `#!/bin/sh
+set -eu
+rm -rf "\${VOL_DIR}"
+`;
+const HELPER_POD = `apiVersion: v1
+kind: Pod
+metadata:
+  name: helper-pod
+spec:
+  containers:
+    - name: helper-pod
+      image: ${HELPER_IMAGE}
+      imagePullPolicy: IfNotPresent
+`;
+
+/** Volumes on the machines' own disks: the class `local-path`, which claims get by default, and its provisioner. */
+export function localStorageManifests({ localStoragePath }: BundledSettings): readonly BundledManifest[] {
+  const config = { nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [localStoragePath] }] };
+  const objects: AnyObject[] = [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: ACCOUNT, namespace: NAMESPACE } },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRole',
+      metadata: { name: 'local-path-provisioner-role' },
+      rules: [
+        {
+          apiGroups: [''],
+          resources: ['nodes', 'persistentvolumeclaims', 'configmaps', 'pods/log'],
+          verbs: ['get', 'list', 'watch'],
+        },
+        { apiGroups: [''], resources: ['endpoints', 'persistentvolumes', 'pods'], verbs: ['*'] },
+        { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+        { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch'] },
+      ],
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'local-path-provisioner-bind' },
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'local-path-provisioner-role' },
+      subjects: [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: NAMESPACE }],
+    },
+    deployment(),
+    {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: {
+        name: 'local-path',
+        annotations: { defaultVolumeType: 'local', 'storageclass.kubernetes.io/is-default-class': 'true' },
+      },
+      provisioner: 'rancher.io/local-path',
+      volumeBindingMode: 'WaitForFirstConsumer',
+      reclaimPolicy: 'Delete',
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'local-path-config', namespace: NAMESPACE },
+      data: {
+        'config.json': `${JSON.stringify(config, null, 2)}\n`,
+        setup: SETUP,
+        teardown: TEARDOWN,
+        'helperPod.yaml': HELPER_POD,
+      },
+    },
+  ];
+  return [{ path: 'local-storage.yaml', objects }];
+}
+
+function deployment(): AnyObject {
+  const labels = { app: PROVISIONER };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: PROVISIONER, namespace: NAMESPACE },
+    spec: {
+      revisionHistoryLimit: 0,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          priorityClassName: 'system-node-critical',
+          serviceAccountName: ACCOUNT,
+          tolerations: systemTolerations,
+          containers: [
+            {
+              name: PROVISIONER,
+              image: IMAGE,
+              imagePullPolicy: 'IfNotPresent',
+              command: ['local-path-provisioner', 'start', '--config', '/etc/config/config.json'],
+              env: [{ name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }],
+              volumeMounts: [{ name: 'config-volume', mountPath: '/etc/config/' }],
+            },
+          ],
+          volumes: [{ name: 'config-volume', configMap: { name: 'local-path-config' } }],
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { AnyObject } from '../../machinery/object/object.ts';
+
+/** What the bundled manifests need to know of the cluster. */
+export interface BundledSettings {
+  /** Address of the DNS Service. */
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  /** Where volumes of the class `local-path` lie on the machines. */
+  readonly localStoragePath: string;
+}
+
+/** A manifest that comes with the server. */
+export interface BundledManifest {
+  /** Below the folder of manifests, such as `metrics-server/auth-reader.yaml`. */
+  readonly path: string;
+  /** In the order in which they are applied. */
+  readonly objects: readonly AnyObject[];
+}
+
+/** Pods of the cluster's own run on every kind of node. Source: k3s `manifests/`. */
+export const systemTolerations = [
+  { key: 'CriticalAddonsOnly', operator: 'Exists' },
+  { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
+];

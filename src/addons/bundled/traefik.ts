@@ -1,0 +1,26 @@
+import { stringify } from 'yaml';
+import { type BundledManifest, systemTolerations } from './settings.ts';
+
+/** The chart that k3s carries inside; here the Job fetches it where it is published. */
+const REPO = 'https://traefik.github.io/charts';
+const CHART_VERSION = '39.0.7';
+
+const values = {
+  deployment: { podAnnotations: { 'prometheus.io/port': '8082', 'prometheus.io/scrape': 'true' } },
+  providers: { kubernetesIngress: { publishedService: { enabled: true } } },
+  priorityClassName: 'system-cluster-critical',
+  image: { repository: 'rancher/mirrored-library-traefik', tag: '3.6.13' },
+  tolerations: systemTolerations,
+  service: { ipFamilyPolicy: 'PreferDualStack' },
+};
+
+/** The ingress controller, as a chart that the Helm controller installs. Source: k3s `manifests/traefik.yaml`. */
+export function traefikManifests(): readonly BundledManifest[] {
+  const chart = {
+    apiVersion: 'helm.cattle.io/v1',
+    kind: 'HelmChart',
+    metadata: { name: 'traefik', namespace: 'kube-system' },
+    spec: { repo: REPO, chart: 'traefik', version: CHART_VERSION, valuesContent: stringify(values) },
+  };
+  return [{ path: 'traefik.yaml', objects: [chart] }];
+}
