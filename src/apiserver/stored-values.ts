@@ -3,16 +3,19 @@ import { decodeProtobuf } from '../machinery/codecs/protobuf/message-codec.ts';
 import type { AnyObject } from '../machinery/object/object.ts';
 import { builtinShape, typeNameOf } from '../machinery/schema/builtin.ts';
 import { toWire } from '../machinery/schema/decode.ts';
+import { currentVersionOf, fromOlderForm } from './older-forms.ts';
 
 /** Reads a stored value: JSON, which this server writes, or protobuf, which others do. @throws Error for anything else */
 export function decodeStored(value: Buffer): AnyObject {
   if (!isProtobuf(value)) {
     const object = JSON.parse(value.toString('utf8')) as AnyObject;
     object.metadata ??= {};
-    return object;
+    return fromOlderForm(object, object.apiVersion ?? '');
   }
-  const { apiVersion, kind, raw } = unwrapUnknown(value);
+  const { apiVersion: storedVersion, kind, raw } = unwrapUnknown(value);
+  const apiVersion = currentVersionOf(storedVersion, kind);
   const typeName = typeNameOf(apiVersion, kind);
   if (typeName === undefined) throw new Error(`stored objects of ${apiVersion}, ${kind} cannot be read`);
-  return toWire({ ...decodeProtobuf(raw, typeName), apiVersion, kind }, builtinShape(typeName));
+  const object = toWire({ ...decodeProtobuf(raw, typeName), apiVersion, kind }, builtinShape(typeName));
+  return fromOlderForm(object, storedVersion);
 }
