@@ -22,11 +22,15 @@ const FIELDS: Readonly<Record<string, string>> = {
   ServiceKey: 'service.key',
 };
 
+const ENCRYPTION_FIELD = 'EncryptionConfig';
+
 /** What a datastore holds of a cluster's identity. */
 export interface BootstrapData {
   readonly files: PkiFiles;
   /** The configuration of encryption at rest, where the cluster has one. */
   readonly encryptionConfig: string | undefined;
+  /** All files in base64 under k3s's names, those too that only a k3s has a use for. */
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 const derive = promisify(pbkdf2);
@@ -36,16 +40,22 @@ export function bootstrapKey(password: string): string {
   return BOOTSTRAP_PREFIX + createHash('sha256').update(password).digest('hex').slice(0, 12);
 }
 
+/** The fields of an identity that is new. */
+export function toBootstrapFields(files: PkiFiles, encryptionConfig?: string): Record<string, string> {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  const fields = Object.entries(FIELDS).map(([field, name]) => [field, base64(files[name] ?? '')] as const);
+  return {
+    ...Object.fromEntries(fields),
+    ...(encryptionConfig === undefined ? {} : { [ENCRYPTION_FIELD]: base64(encryptionConfig) }),
+  };
+}
+
 /** Encrypts an identity in the form that every k3s reads; those since v1.22 bring it into their newer form themselves. */
-export async function sealBootstrapData(files: PkiFiles, password: string): Promise<Buffer> {
-  const fields = Object.entries(FIELDS).map(([field, name]) => [
-    field,
-    Buffer.from(files[name] ?? '').toString('base64'),
-  ]);
+export async function sealBootstrapData(fields: Readonly<Record<string, string>>, password: string): Promise<Buffer> {
   const salt = randomBytes(8).toString('hex');
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', await derive(password, salt, ITERATIONS, KEY_BYTES, 'sha1'), nonce);
-  const text = `${JSON.stringify(Object.fromEntries(fields))}\n`;
+  const text = `${JSON.stringify(fields)}\n`;
   const sealed = Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]);
   return Buffer.from(`${salt}:${sealed.toString('base64')}`);
 }
@@ -58,19 +68,20 @@ export async function openBootstrapData(value: Buffer, password: string): Promis
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES));
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
   const text = Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
-  const fields = JSON.parse(text.toString('utf8')) as Record<string, string | { readonly Content?: string }>;
-  const read = (field: string): string | undefined => {
-    const found = fields[field];
+  const told = JSON.parse(text.toString('utf8')) as Record<string, string | { readonly Content?: string }>;
+  const fields: Record<string, string> = {};
+  for (const [field, found] of Object.entries(told)) {
     // Since v1.22 each file comes with the time of its change.
-    const content = typeof found === 'object' ? found.Content : found;
-    return content === undefined || content === '' ? undefined : Buffer.from(content, 'base64').toString('utf8');
-  };
+    fields[field] = typeof found === 'object' ? (found.Content ?? '') : found;
+  }
+  const read = (field: string): string | undefined =>
+    fields[field] ? Buffer.from(fields[field], 'base64').toString('utf8') : undefined;
   const files: Record<string, string> = {};
   for (const [field, name] of Object.entries(FIELDS)) {
     const content = read(field);
     if (content !== undefined) files[name] = content;
   }
-  return { files, encryptionConfig: read('EncryptionConfig') };
+  return { files, encryptionConfig: read(ENCRYPTION_FIELD), fields };
 }
 
 /** The same data under another password, whatever a k3s has put in. @throws Error as {@link openBootstrapData} */

@@ -30,6 +30,8 @@ export interface TenantConfig {
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   readonly datastoreEndpoint: string;
+  /** Keeps Secrets encrypted from now on. Default: as the data folder or the datastore has it. */
+  readonly encryptsSecrets?: boolean;
   /** PEM files for the connection to PostgreSQL. */
   readonly tlsFiles?: TlsFiles;
   readonly kubeconfigPath: string | undefined;
@@ -64,6 +66,7 @@ const flags = {
   'cluster-dns': { type: 'string', multiple: true },
   'cluster-domain': { type: 'string' },
   'datastore-endpoint': { type: 'string' },
+  'secrets-encryption': { type: 'boolean' },
   'datastore-cafile': { type: 'string' },
   'datastore-certfile': { type: 'string' },
   'datastore-keyfile': { type: 'string' },
@@ -136,6 +139,7 @@ export function readTenantConfig(
     clusterDomain: values['cluster-domain'] ?? 'cluster.local',
     datastoreEndpoint:
       values['datastore-endpoint'] ?? env['WARREN_DATASTORE_ENDPOINT'] ?? env['K3S_DATASTORE_ENDPOINT'] ?? '',
+    encryptsSecrets: values['secrets-encryption'] === true,
     tlsFiles: {
       caFile: values['datastore-cafile'] ?? env['K3S_DATASTORE_CAFILE'],
       certFile: values['datastore-certfile'] ?? env['K3S_DATASTORE_CERTFILE'],

@@ -11,15 +11,17 @@ import {
   bootstrapKey,
   openBootstrapData,
   sealBootstrapData,
+  toBootstrapFields,
 } from './bootstrap-data.ts';
 import { ConfigError, pathsOf, type TenantConfig } from './config.ts';
+import { encryptionConfigPath, newEncryptionConfig } from './encryption.ts';
 import { writePrivate } from './identity.ts';
 
 /** k3s leaves an empty value while it makes an identity. */
 const MAKING_POLL_MS = 1_000;
 const MAKING_LIMIT_MS = 30_000;
 
-type Place = Pick<TenantConfig, 'dataDir' | 'pkiDir' | 'token'>;
+type Place = Pick<TenantConfig, 'dataDir' | 'pkiDir' | 'token' | 'encryptsSecrets'>;
 
 /**
  * Brings the authorities in the data folder and in the datastore together, before {@link loadIdentity} reads them: a
@@ -44,15 +46,22 @@ export async function shareIdentity(
   const key = password === undefined ? undefined : bootstrapKey(password);
   const others = items.filter((item) => item.key !== key);
   const isThere = others.length < items.length;
-  if (isThere && local !== undefined && options.isOwn) return;
+  const { clock, isOwn } = options;
+  const encryptionConfig = ownEncryption(config);
+  const wantsEncryption = config.encryptsSecrets === true && encryptionConfig === undefined;
+  if (isThere && local !== undefined && isOwn && !wantsEncryption) return;
   if (isThere && key !== undefined && password !== undefined) {
-    await takeOver(config, await readData(backend, { key, password, clock: options.clock }), local);
+    const found = await readData(backend, { key, password, clock });
+    await takeOver(config, found, local);
+    if (ownEncryption(config) === undefined && wantsEncryption) await addEncryption(config, backend, { key, password });
     return;
   }
-  if (others.length > 0 && (local === undefined || !options.isOwn)) throw new ConfigError(otherToken(password));
-  const files = local ?? (await createPkiFiles(options.clock.nowMs()));
+  if (others.length > 0 && (local === undefined || !isOwn)) throw new ConfigError(otherToken(password));
+  const files = local ?? (await createPkiFiles(clock.nowMs()));
   const chosen = password ?? newPassword();
-  const found = await offer(backend, { files, password: chosen, clock: options.clock });
+  const encryption = encryptionConfig ?? (wantsEncryption ? newEncryptionConfig() : undefined);
+  const fields = toBootstrapFields(files, encryption);
+  const found = await offer(backend, { fields, password: chosen, clock });
   if (password === undefined) writePrivate(pathsOf(config).token, `${chosen}\n`);
   await takeOver(config, found, local);
   // The token is another one now; k3s refuses a datastore with two.
@@ -62,16 +71,44 @@ export async function shareIdentity(
 /** Writes an identity, or reads the one of a server that was quicker. */
 async function offer(
   backend: Backend,
-  { files, password, clock }: { files: PkiFiles; password: string; clock: Clock },
+  { fields, password, clock }: { fields: Readonly<Record<string, string>>; password: string; clock: Clock },
 ): Promise<BootstrapData> {
   const key = bootstrapKey(password);
   try {
-    await backend.create(key, await sealBootstrapData(files, password));
-    return { files, encryptionConfig: undefined };
+    await backend.create(key, await sealBootstrapData(fields, password));
   } catch (error) {
     if (!(error instanceof StorageError) || error.fault !== 'key-exists') throw error;
-    return await readData(backend, { key, password, clock });
   }
+  return await readData(backend, { key, password, clock });
+}
+
+/** Gives a cluster a configuration of encryption: of servers that do so at the same moment, the first one's counts. */
+async function addEncryption(
+  config: Place,
+  backend: Backend,
+  { key, password }: { key: string; password: string },
+): Promise<void> {
+  for (;;) {
+    const current = await backend.get(key);
+    if (current === undefined)
+      throw new ConfigError('the identity of the cluster is gone from the datastore: start again');
+    const { fields, files, encryptionConfig } = await openBootstrapData(current.value, password);
+    const chosen = encryptionConfig ?? newEncryptionConfig();
+    try {
+      const next = { ...fields, ...toBootstrapFields(files, chosen) };
+      if (encryptionConfig === undefined)
+        await backend.update(key, await sealBootstrapData(next, password), current.modRevision);
+      writePrivate(encryptionConfigPath(config), chosen);
+      return;
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.fault !== 'revision-moved') throw error;
+    }
+  }
+}
+
+function ownEncryption(config: Place): string | undefined {
+  const path = encryptionConfigPath(config);
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
 async function readData(
@@ -115,7 +152,7 @@ async function takeOver(
       `${paths.tls} and the datastore are of different clusters: name another --data-dir, or another --datastore-endpoint`,
     );
   }
-  const encryption = join(paths.server, 'cred', 'encryption-config.json');
+  const encryption = encryptionConfigPath(config);
   if (encryptionConfig !== undefined && !existsSync(encryption)) writePrivate(encryption, encryptionConfig);
 }
 

@@ -20,6 +20,7 @@ import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
+import { readEncryptionRules } from './encryption.ts';
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 import { reachOf } from './node-reach.ts';
@@ -53,11 +54,14 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const { engine } = parseEndpoint(config.datastoreEndpoint, defaultPath);
   const isShared = engine === 'postgres';
   const { tlsFiles } = config;
-  const backend = await openBackend(config.datastoreEndpoint, { defaultPath, tlsFiles, clock, logger });
-  const { pki, files, secrets } = await readIdentity(config, backend, { engine, clock }).catch(async (error) => {
-    await backend.close();
+  const store = await openBackend(config.datastoreEndpoint, { defaultPath, tlsFiles, clock, logger });
+  const { pki, files, secrets, rules } = await readIdentity(config, store, { engine, clock }).catch(async (error) => {
+    await store.close();
     throw error;
   });
+  // Few encrypt: the others do not load what it takes.
+  const backend =
+    rules.length === 0 ? store : (await import('../datastore/encryption/encrypted-backend.ts')).encrypted(store, rules);
   const names = servingNames(config);
   const serving = loadServing(config, pki, names, nowMs);
   const state: { client?: Client; events?: EventRecorder; nodes?: Lister<Node>; ready: boolean } = { ready: false };
@@ -203,10 +207,15 @@ async function readIdentity(
   config: TenantConfig,
   backend: Backend,
   { engine, clock }: { engine: Endpoint['engine']; clock: Clock },
-): Promise<Awaited<ReturnType<typeof loadIdentity>> & { secrets: ReturnType<typeof loadTokens> }> {
+): Promise<
+  Awaited<ReturnType<typeof loadIdentity>> & {
+    secrets: ReturnType<typeof loadTokens>;
+    rules: ReturnType<typeof readEncryptionRules>;
+  }
+> {
   if (engine !== 'memory') await shareIdentity(config, backend, { isOwn: engine === 'sqlite', clock });
   const identity = await loadIdentity(config, clock.nowMs());
-  return { ...identity, secrets: loadTokens(config, identity.pki) };
+  return { ...identity, secrets: loadTokens(config, identity.pki), rules: readEncryptionRules(config) };
 }
 
 /** Looking a token up takes one read from memory: there is nothing to abort. */
