@@ -10,6 +10,8 @@ const RESUME_BYTES = PAUSE_BYTES / 8;
  * the server's memory nor, by holding up the socket, the other streams of the node. As much as remotedialer v0.2.0 kept.
  */
 const LIMIT_BYTES = 32 << 20;
+/** Messages that wait: each takes memory beside its bytes, however few these are. */
+const LIMIT_MESSAGES = 1 << 16;
 
 /** What a connection needs of its session. */
 export interface ConnectionPeer {
@@ -46,14 +48,15 @@ export class TunnelConnection extends Duplex {
 
   /** Takes bytes of the peer. */
   accept(bytes: Buffer): void {
-    if (this.#over) return;
+    // A message without bytes asks whether there is room.
+    if (this.#over || bytes.length === 0) return;
     if (this.#wantsData && this.#waiting.length === 0) {
       this.#wantsData = this.push(bytes);
       return;
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    if (this.#waitingBytes > LIMIT_BYTES) {
+    if (this.#waitingBytes > LIMIT_BYTES || this.#waiting.length > LIMIT_MESSAGES) {
       this.destroy(new Error(`${this.target}: the reader is too slow`));
     } else if (this.#waitingBytes > PAUSE_BYTES && !this.#askedToPause) {
       this.#askedToPause = true;

@@ -13,6 +13,12 @@ const SILENCE_MS = 60_000;
 const FIRST_CONNECTION = 2n;
 /** Bytes of one Data message, as Go's io.Copy makes them. */
 const CHUNK_BYTES = 32 * 1024;
+/**
+ * An agent that takes so little that this much waits for it, and more for each stream, which has one write under way, is
+ * cut off: the rest can only be answers to what it throws at the server without listening.
+ */
+const MAX_UNSENT_BYTES = 16 << 20;
+const MAX_UNSENT_BYTES_OF_STREAM = 1 << 20;
 
 export interface SessionOptions {
   readonly socket: WebSocket;
@@ -149,6 +155,12 @@ export class TunnelSession {
 
   #send(type: number, connectionId: bigint, payload: Buffer, done?: (error?: Error | null) => void): void {
     if (this.#ended) {
+      done?.(new Error('tunnel disconnect'));
+      return;
+    }
+    const limit = MAX_UNSENT_BYTES + this.#connections.size * MAX_UNSENT_BYTES_OF_STREAM;
+    if (this.#options.socket.bufferedAmount > limit) {
+      this.#fail(new Error('the agent does not read'));
       done?.(new Error('tunnel disconnect'));
       return;
     }
