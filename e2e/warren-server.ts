@@ -28,12 +28,17 @@ export interface WarrenServer extends Program, AsyncDisposable {
   inNamespace(name: string): Promise<CommandLine>;
 }
 
-export async function startWarrenServer(): Promise<WarrenServer> {
+/** Starts a server with further flags; `prepare` is given its data folder before. */
+export async function startWarrenServer(
+  flags: readonly string[] = [],
+  prepare: (data: string) => void = () => {},
+): Promise<WarrenServer> {
   const folder = mkdtempSync(join(tmpdir(), 'warren-e2e-'));
   const port = await freePort();
   const data = join(folder, 'data');
+  prepare(data);
   const program = await startProgram(
-    ['server', '--data-dir', data, '--bind-address', '127.0.0.1', '--https-listen-port', String(port)],
+    ['server', '--data-dir', data, '--bind-address', '127.0.0.1', '--https-listen-port', String(port), ...flags],
     { cwd: folder, until: /ready at / },
   );
   const url = `https://127.0.0.1:${port}`;
