@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { Aggregator } from '../apiserver/aggregation/aggregator.ts';
 import { type ApiServer, createApiServer, serverUser } from '../apiserver/api-server.ts';
 import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
 import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
@@ -17,7 +18,7 @@ import { createOpenApiPaths } from '../apiserver/openapi/openapi.ts';
 import { createConnectors } from '../apiserver/proxy/connectors.ts';
 import { KubeletConnector } from '../apiserver/proxy/kubelet.ts';
 import type { NodeDialer } from '../apiserver/proxy/node-dialer.ts';
-import type { OtherPaths } from '../apiserver/server-options.ts';
+import type { OtherPaths, ServerSeams } from '../apiserver/server-options.ts';
 import { createWebhooks } from '../apiserver/webhooks/webhooks.ts';
 import { WorkloadNetwork } from '../apiserver/workloads/workload-network.ts';
 import { Client } from '../client/client.ts';
@@ -66,6 +67,9 @@ export interface ControlPlaneOptions {
   readonly logger: Logger;
 }
 
+/** Common name of front proxies, the server's own among them; k3s has the same. */
+const PROXY_NAME = 'system:auth-proxy';
+
 /**
  * A server that dies is followed by another within some 12 s: the lease's end, a try, and the controllers' start.
  * Upstream's times (15 s, 10 s, 2 s) would make it up to 18.
@@ -103,7 +107,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     { nowMs: clock.nowMs() },
   );
   const metrics = new RequestMetrics(clock);
-  const holder: { server?: ApiServer } = {};
+  const holder: { server?: ApiServer; aggregator?: Aggregator } = {};
   const kubeletTls = {
     certPem: kubeletClient.chainPem,
     keyPem: kubeletClient.keyPem ?? '',
@@ -112,6 +116,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const lateAuthorizer: Authorizer = {
     authorize: async (user, attributes, signal) =>
       await (holder.server as ApiServer).authorizer.authorize(user, attributes, signal),
+  };
+  const aggregatorFor = (seams: ServerSeams): Aggregator => {
+    holder.aggregator ??= new Aggregator({
+      ...seams,
+      network: networkFor(seams.reader),
+      identity: issueProxyIdentity(pki, clock),
+      clock,
+      logger,
+    });
+    return holder.aggregator;
   };
   const networkFor = (reader: ObjectReader): WorkloadNetwork =>
     new WorkloadNetwork({
@@ -139,7 +153,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     authenticator: ({ reader }) =>
       createAuthenticator({
         clientCaPem: pki.client.certPem,
-        requestHeader: { caPem: pki.requestHeader.certPem, allowedNames: ['system:auth-proxy'] },
+        requestHeader: { caPem: pki.requestHeader.certPem, allowedNames: [PROXY_NAME] },
         serviceAccounts: {
           keys: [signer.key],
           issuers: [issuer],
@@ -163,6 +177,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         authorizer: lateAuthorizer,
         kubeletTls,
       }),
+    aggregated: async (seams) => {
+      const aggregator = aggregatorFor(seams);
+      await aggregator.follow();
+      return aggregator;
+    },
     admission: (seams) => {
       const webhooks = createWebhooks({
         ...seams,
@@ -174,7 +193,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       abort.signal.addEventListener('abort', () => webhooks.close(), { once: true });
       return [webhooks.mutating, webhooks.validating];
     },
-    otherPaths: ({ catalog, reader }) => {
+    otherPaths: (seams) => {
+      const { catalog, reader } = seams;
       const { externalAddress = `${options.host}:${port}` } = options;
       const paths: OtherPaths[] = [
         createHealthPaths({
@@ -191,7 +211,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         }),
         createVersionPath(),
         createMetricsPath(metrics),
-        createDiscoveryPaths({ catalog, serverAddress: externalAddress }),
+        createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregatorFor(seams) }),
         createOpenIdDocuments({ issuer, externalAddress, keys: [signer.key] }),
         createOpenApiPaths({ catalog, reader }),
       ];
@@ -206,7 +226,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     extensionAuthentication: {
       clientCa: pki.client.certPem,
       requestHeaderCa: pki.requestHeader.certPem,
-      allowedNames: ['system:auth-proxy'],
+      allowedNames: [PROXY_NAME],
     },
   });
   holder.server = server;
@@ -222,6 +242,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   try {
     await server.start(abort.signal);
+    holder.aggregator?.start(new Client(server.transportFor(serverUser, 'kube-aggregator')), abort.signal);
   } catch (error) {
     await listener.close({ graceMs: 0 });
     throw error;
@@ -308,6 +329,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ),
     ]);
   }
+}
+
+/** Who the server is to extension servers, whom it tells for whom it asks. */
+function issueProxyIdentity({ requestHeader }: Pki, clock: Clock): { certPem: string; keyPem: string } {
+  const subject = { commonName: PROXY_NAME, organizations: [], usages: ['client'] as const };
+  const { chainPem, keyPem = '' } = issueCertificate(requestHeader, subject, { nowMs: clock.nowMs() });
+  return { certPem: chainPem, keyPem };
 }
 
 /** A service account is in the groups of its namespace. */

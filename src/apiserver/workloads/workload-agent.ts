@@ -19,7 +19,9 @@ export interface AgentRequest {
   readonly method: string;
   /** With the query. */
   readonly path: string;
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  /** Flat list of names and values, instead of `headers`. */
+  readonly rawHeaders?: readonly string[] | undefined;
   readonly body?: Buffer | undefined;
   readonly signal: AbortSignal;
 }
@@ -48,14 +50,13 @@ export class WorkloadAgent {
     for (;;) {
       const { signal } = request;
       signal.throwIfAborted();
-      const sent = this.#send(request);
+      const sent = this.send(request);
+      sent.end(request.body);
       try {
         return await readAnswer(sent);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        // The server has closed a kept connection at the moment when it was needed again.
-        const { code } = error as { code?: string };
-        if (!sent.reusedSocket || (code !== 'ECONNRESET' && code !== 'EPIPE')) throw error;
+        if (!wasStale(sent, error)) throw error;
       }
     }
   }
@@ -64,7 +65,8 @@ export class WorkloadAgent {
     this.#agent.destroy();
   }
 
-  #send({ method, path, headers, body, signal }: AgentRequest): ClientRequest {
+  /** Begins a request, whose body and answer flow as they come. */
+  send({ method, path, headers = {}, rawHeaders, body, signal }: AgentRequest): ClientRequest {
     const length = body === undefined ? {} : { 'Content-Length': String(body.length) };
     const options = {
       method,
@@ -76,9 +78,17 @@ export class WorkloadAgent {
       openSignal: signal,
     };
     const sent = httpRequest(options);
-    sent.end(body);
+    for (let index = 0; rawHeaders !== undefined && index + 1 < rawHeaders.length; index += 2) {
+      sent.appendHeader(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '');
+    }
     return sent;
   }
+}
+
+/** Whether the server has closed a kept connection at the moment when it was needed again. */
+export function wasStale(sent: ClientRequest, error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return sent.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE');
 }
 
 function readAnswer(sent: ClientRequest): Promise<AgentAnswer> {
