@@ -42,7 +42,7 @@ export function toReview(
 /** What is told of a request beside its objects. */
 export function toRequestFields(
   uid: string,
-  { resource, kind }: Invocation,
+  { resource, kind }: Pick<Invocation, 'resource' | 'kind'>,
   attempt: AdmissionAttempt,
 ): Readonly<Record<string, unknown>> {
   const { user, subresource, name, namespace, group, version, resource: requestResource } = attempt;

@@ -53,8 +53,8 @@ function matchRules(hook: Hook, attempt: AdmissionAttempt, kinds: EquivalentKind
   return undefined;
 }
 
-/** Source: `admission/plugin/webhook/predicates/rules/rules.go`. */
-function matchesRule(
+/** Whether a rule names the request. Source: `admission/plugin/webhook/predicates/rules/rules.go`. */
+export function matchesRule(
   { operations = [], apiGroups = [], apiVersions = [], resources = [], scope }: RuleWithOperations,
   { group, version, resource }: GroupVersionResource,
   { operation, namespace, subresource }: AdmissionAttempt,
@@ -75,13 +75,14 @@ function has(list: readonly string[], wanted: string): boolean {
   return list.includes('*') || list.includes(wanted);
 }
 
-function matchesObject(selector: Requirements, ...objects: readonly (AnyObject | undefined)[]): boolean {
+/** Whether the labels of one of the objects satisfy a selector. */
+export function matchesObject(selector: Requirements, ...objects: readonly (AnyObject | undefined)[]): boolean {
   if (selector.length === 0) return true;
   return objects.some((object) => object !== undefined && matchesLabels(selector, object.metadata?.labels ?? {}));
 }
 
-/** Source: `admission/plugin/webhook/predicates/namespace/matcher.go`. */
-async function matchesNamespace(
+/** Whether the labels of its namespace satisfy a selector. Source: `admission/plugin/webhook/predicates/namespace/matcher.go`. */
+export async function matchesNamespace(
   selector: Requirements,
   { namespace, resource, subresource, operation }: AdmissionAttempt,
   object: AnyObject | undefined,

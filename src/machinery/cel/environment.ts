@@ -138,7 +138,11 @@ export class Environment {
     if (issues.length > 0) return { issues: toIssueText(distinct(issues), source) };
     const program = toProgram(checked.expr, (name) => this.#functions.get(name));
     const run: Program = (variables, options): Evaluation =>
-      program((name) => variables(name) ?? typeValue(name), options);
+      program((name) => {
+        const value = variables(name);
+        // Null is a value: an object that is not there.
+        return value === undefined ? typeValue(name) : value;
+      }, options);
     return { compiled: { ...checked, outputType: checked.types.get(checked.expr.id) ?? DYN, run } };
   }
 

@@ -1,5 +1,6 @@
 import { BOOL, type CelType, DYN, listOf, NULL, STRING, struct } from '../../machinery/cel/cel-type.ts';
-import { type Compilation, Environment } from '../../machinery/cel/environment.ts';
+import { type Compilation, type Compiled, Environment } from '../../machinery/cel/environment.ts';
+import type { FunctionDecl } from '../../machinery/cel/functions/function.ts';
 import { resultFault } from '../checks/expression-result.ts';
 import {
   AUTHORIZER,
@@ -32,7 +33,12 @@ export interface PolicyCompilerOptions {
   readonly hasParams: boolean;
   /** Whether expressions may read the policy's variables. */
   readonly hasVariables: boolean;
+  /** The authorizer's functions; those of a server that evaluates can be called. Default: declared only. */
+  readonly accessFunctions?: readonly FunctionDecl[] | undefined;
 }
+
+/** A program, or what is wrong with the expression in upstream's words. */
+export type PolicyProgram = { readonly compiled: Compiled } | { readonly fault: string };
 
 /**
  * Compiles the expressions of one policy or webhook, its variables one after the other.
@@ -51,15 +57,27 @@ export class PolicyCompiler {
     return resultFault(this.#compile(expression, purpose), results[purpose]);
   }
 
+  program(expression: string, purpose: Purpose): PolicyProgram {
+    return toProgram(this.#compile(expression, purpose), results[purpose]);
+  }
+
   /** The same for a variable, which later expressions may read. */
   variableFault(name: string, expression: string): string | undefined {
+    return resultFault(this.#compileVariable(name, expression), []);
+  }
+
+  variableProgram(name: string, expression: string): PolicyProgram {
+    return toProgram(this.#compileVariable(name, expression), []);
+  }
+
+  #compileVariable(name: string, expression: string): Compilation {
     const compilation = this.#compile(expression, 'validation');
     this.#variables.set(name, 'issues' in compilation ? DYN : variableType(compilation.compiled.outputType));
-    return resultFault(compilation, []);
+    return compilation;
   }
 
   #compile(expression: string, purpose: Purpose): Compilation {
-    const { hasParams, hasVariables } = this.#options;
+    const { hasParams, hasVariables, accessFunctions = authorizerFunctions } = this.#options;
     const readsVariables = hasVariables && purpose !== 'condition';
     const writesPatches = purpose === 'applyConfiguration' || purpose === 'jsonPatch';
     const structs = new Map(requestStructs);
@@ -75,9 +93,15 @@ export class PolicyCompiler {
         ...(readsVariables ? { variables: VARIABLES } : {}),
       },
       structs: writesPatches ? withPatchStructs(structs) : structs,
-      functions: writesPatches ? [...authorizerFunctions, ...patchFunctions] : authorizerFunctions,
+      functions: writesPatches ? [...accessFunctions, ...patchFunctions] : accessFunctions,
     }).compile(expression);
   }
+}
+
+function toProgram(compilation: Compilation, allowed: readonly CelType[]): PolicyProgram {
+  const fault = resultFault(compilation, allowed);
+  if (fault !== undefined) return { fault };
+  return compilation as { readonly compiled: Compiled };
 }
 
 const plain = new Set<CelType['kind']>([

@@ -127,6 +127,11 @@ export function withPatchStructs(structs: Map<string, Fields>): Structs {
   });
 }
 
+const escapeKey = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
+
 export const patchFunctions: readonly FunctionDecl[] = [
-  { name: 'jsonpatch.escapeKey', overloads: [overload('string_jsonpatch_escapeKey_string', [STRING], STRING)] },
+  {
+    name: 'jsonpatch.escapeKey',
+    overloads: [overload('string_jsonpatch_escapeKey_string', [STRING], STRING, escapeKey)],
+  },
 ];
