@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Endpoints, Node, Pod, Service } from '../../generated/api/core/v1.ts';
 import { endpoints, nodes, pods, services } from '../../generated/resource-types.ts';
 import { badRequest, notFound, serviceUnavailable } from '../../machinery/errors/status-error.ts';
@@ -7,6 +8,7 @@ import { canonicalAddress } from '../../std/canonical-address.ts';
 import type { AuthenticatedCall, Handler } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { isGlobalUnicast } from '../workloads/addresses.ts';
+import { openPortForward } from '../workloads/port-forward-stream.ts';
 import type { KubeletConnector } from './kubelet.ts';
 import { readPod } from './pod-target.ts';
 import { type ProxyTarget, proxyCall } from './reverse-proxy.ts';
@@ -122,17 +124,40 @@ interface PodTargetOptions extends ProxyDeps {
 
 async function podTarget(pod: Pod, options: PodTargetOptions): Promise<ProxyTarget> {
   const { scheme, port, address = addressesOf(pod)[0] ?? '', call, reader, kubelets } = options;
-  const node = pod.spec?.nodeName ?? '';
+  const nodeName = pod.spec?.nodeName ?? '';
+  const node = await reader.get(nodes as ResourceType<Node & KubeObject>, { name: nodeName });
   // Whoever may write a pod's status may name any address: those of the machine belong to pods on its network.
-  const isAllowed = isGlobalUnicast(address) && (pod.spec?.hostNetwork || !(await isAddressOf(reader, node, address)));
+  const isAllowed = isGlobalUnicast(address) && (pod.spec?.hostNetwork || !isAddressOf(node, address));
   if (!isAllowed) throw badRequest('address not allowed');
-  const target = { scheme, host: address, port };
-  const connect = () => kubelets.connectAddress(node, target, call.signal);
+  const connect = async (): Promise<Duplex> => {
+    try {
+      return await kubelets.connectAddress(nodeName, { scheme, host: address, port }, call.signal);
+    } catch (error) {
+      // Older agents let nobody but their kubelet be reached, which forwards ports of pods with a network of their own.
+      const forwards = node !== undefined && !servesCluster(node) && !pod.spec?.hostNetwork;
+      if (!forwards || call.signal.aborted) throw error;
+      return await forward(pod, options).catch(() => {
+        throw error;
+      });
+    }
+  };
   return { authority: join(address, port), connect, rewrites: true };
 }
 
-async function isAddressOf(reader: ObjectReader, name: string, wanted: string): Promise<boolean> {
-  const node = await reader.get(nodes as ResourceType<Node & KubeObject>, { name });
+async function forward(pod: Pod, { scheme, port, call, kubelets }: PodTargetOptions): Promise<Duplex> {
+  const location = await kubelets.locate(pod.spec?.nodeName ?? '');
+  const { namespace = '', name = '' } = pod.metadata ?? {};
+  const host = join(location.host, location.port);
+  const kubelet = await kubelets.connect(location, call.signal);
+  return await kubelets.dress(await openPortForward(kubelet, { namespace, pod: name, port, host }), scheme);
+}
+
+/** Whether the node's agent dials addresses of pods. Source: k3s `pkg/agent/tunnel/tunnel.go`. */
+function servesCluster({ metadata }: Node): boolean {
+  return metadata?.labels?.['egress.k3s.io/cluster'] !== undefined;
+}
+
+function isAddressOf(node: Node | undefined, wanted: string): boolean {
   const addresses = (node?.status?.addresses ?? []).map(({ address }) => canonicalAddress(address));
   return addresses.includes(canonicalAddress(wanted));
 }

@@ -78,7 +78,12 @@ export class KubeletConnector {
     signal: AbortSignal,
   ): Promise<Duplex> {
     const socket = await dialBackend(this.#options.dialer, node, target.host, target.port, signal);
-    return target.scheme === 'https' ? await startTls(socket, { rejectUnauthorized: false }) : socket;
+    return await this.dress(socket, target.scheme);
+  }
+
+  /** Puts TLS over a connection to a backend where it speaks `https`; nobody's certificate is verified. */
+  async dress(socket: Duplex, scheme: string): Promise<Duplex> {
+    return scheme === 'https' ? await startTls(socket, { rejectUnauthorized: false }) : socket;
   }
 }
 
