@@ -86,15 +86,17 @@ const chartSpec: Record<string, JSONSchemaProps> = {
   driver: text('Where Helm keeps its releases; stays as it was at first.', {
     enum: ['secret', 'configmap'],
     default: 'secret',
-    'x-kubernetes-validations': [
-      {
-        rule: '!oldSelf.hasValue() || self == oldSelf.value()',
-        message: 'driver is immutable after creation',
-        optionalOldSelf: true,
-      },
-    ],
   }),
 };
+
+/** Kept apart, since whoever has no chart should not load what judges rules. */
+const driverRules: JSONSchemaProps['x-kubernetes-validations'] = [
+  {
+    rule: '!oldSelf.hasValue() || self == oldSelf.value()',
+    message: 'driver is immutable after creation',
+    optionalOldSelf: true,
+  },
+];
 
 const chartStatus: JSONSchemaProps = {
   type: 'object',
@@ -132,9 +134,24 @@ const column = (
 });
 
 /** Source of names, fields and columns: helm-controller `pkg/apis/helm.cattle.io/v1/types.go`. */
-export const helmDefinitions: readonly CustomResourceDefinition[] = [
-  define(helmCharts, 'hc', 'A Helm chart that is to be installed in the cluster.', {
-    properties: { spec: { type: 'object', properties: chartSpec }, status: chartStatus },
+export const helmChartDefinition: CustomResourceDefinition = toChartDefinition(chartSpec);
+
+/** As {@link helmChartDefinition}, with rules on changes: no chart, no change. */
+export const ruledHelmChartDefinition: CustomResourceDefinition = toChartDefinition({
+  ...chartSpec,
+  driver: { ...chartSpec['driver'], 'x-kubernetes-validations': driverRules },
+});
+
+export const helmChartConfigDefinition: CustomResourceDefinition = define(
+  helmChartConfigs,
+  'hcc',
+  'Further settings for the HelmChart of the same name, which may be somebody else’s.',
+  { properties: { spec: { type: 'object', properties: settings } } },
+);
+
+function toChartDefinition(spec: Record<string, JSONSchemaProps>): CustomResourceDefinition {
+  return define(helmCharts, 'hc', 'A Helm chart that is to be installed in the cluster.', {
+    properties: { spec: { type: 'object', properties: spec }, status: chartStatus },
     subresources: { status: {} },
     columns: [
       column('Repo', '.spec.repo'),
@@ -145,16 +162,8 @@ export const helmDefinitions: readonly CustomResourceDefinition[] = [
       column('Failed', ".status.conditions[?(@.type=='Failed')].status"),
       column('Job', '.status.jobName', 'string', 10),
     ],
-  }),
-  define(
-    helmChartConfigs,
-    'hcc',
-    'Further settings for the HelmChart of the same name, which may be somebody else’s.',
-    {
-      properties: { spec: { type: 'object', properties: settings } },
-    },
-  ),
-];
+  });
+}
 
 function define(
   { group, version, kind, plural }: typeof helmCharts | typeof helmChartConfigs,

@@ -11,8 +11,10 @@ export async function runHelm(deps: AddonDeps, settings: JobSettings, signal: Ab
   const { client, informers, clock, logger } = deps;
   for (let installed = false; !installed; ) {
     try {
-      const { helmDefinitions } = await import('./definitions.ts');
-      for (const definition of helmDefinitions) await ensureDefinition(client, definition, { clock, signal });
+      const all = await import('./definitions.ts');
+      const fuller = all.ruledHelmChartDefinition;
+      await ensureDefinition(client, all.helmChartDefinition, { clock, signal, fuller });
+      await ensureDefinition(client, all.helmChartConfigDefinition, { clock, signal });
       installed = true;
     } catch (error) {
       signal.throwIfAborted();
@@ -32,7 +34,13 @@ export async function runHelm(deps: AddonDeps, settings: JobSettings, signal: Ab
   } finally {
     stop();
   }
-  const { runHelmCharts } = await import('./controller.ts');
+  const [{ runHelmCharts }, { ruledHelmChartDefinition }] = await Promise.all([
+    import('./controller.ts'),
+    import('./definitions.ts'),
+  ]);
+  ensureDefinition(client, ruledHelmChartDefinition, { clock, signal }).catch((error: unknown) => {
+    if (!signal.aborted) logger.warn('changes of charts are not judged until the next start', { error });
+  });
   await runHelmCharts(deps, settings, signal);
   await whenAborted(signal);
 }
