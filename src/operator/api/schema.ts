@@ -1,5 +1,5 @@
 import type { CustomResourceDefinition, JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
-import { virtualClusters } from './virtual-cluster.ts';
+import { type AddonName, tenantAddons, virtualClusters } from './virtual-cluster.ts';
 
 const ipv4Octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const CIDR_PATTERN = `^((${ipv4Octet}\\.){3}${ipv4Octet}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:]+/([0-9]{1,2}|1[01][0-9]|12[0-8]))$`;
@@ -53,6 +53,20 @@ const reference = (description: string): JSONSchemaProps =>
     { name: text('Name of the object, in the same namespace.', { minLength: 1, maxLength: 253 }) },
     { required: ['name'] },
   );
+const addonTexts: Record<AddonName, string> = {
+  coredns: 'Cluster DNS.',
+  serviceLB: 'Gives services of type LoadBalancer their ports on the machines.',
+  localStorage: 'The storage class local-path: volumes on the machines’ own disks.',
+  metricsServer: 'Figures of nodes and pods, for kubectl top and autoscalers.',
+  runtimes: 'Runtime classes of runtimes that agents find on their machines.',
+  traefik: 'The ingress controller Traefik, as a HelmChart.',
+};
+const addons = Object.fromEntries(
+  (Object.keys(tenantAddons) as AddonName[]).map((name) => [
+    name,
+    fields(addonTexts[name], { enabled: flag('Deploy it.', { default: tenantAddons[name].byDefault }) }),
+  ]),
+);
 const immutable = (what: string) => [
   { rule: 'self == oldSelf', message: `${what} cannot be changed: make a new VirtualCluster` },
 ];
@@ -244,11 +258,7 @@ const spec = fields(
     }),
     datastore,
     controlPlane,
-    addons: fields('What is deployed into the tenant.', {
-      coredns: fields('Cluster DNS, deployed once the tenant has a node.', {
-        enabled: flag('Deploy it.', { default: true }),
-      }),
-    }),
+    addons: fields('What is deployed into the tenant once it has a node.', addons),
     deletionPolicy: text(
       'Delete removes everything with the VirtualCluster; Retain keeps the volume, the CA and the token.',
       {

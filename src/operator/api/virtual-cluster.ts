@@ -43,11 +43,22 @@ export interface VirtualClusterSpec {
       spec?: PodPlacement;
     };
   };
-  addons?: Record<AddonName, { enabled?: boolean } | undefined>;
+  addons?: { [name in AddonName]?: { enabled?: boolean } };
   deletionPolicy?: 'Delete' | 'Retain';
 }
 
-export type AddonName = 'coredns';
+/** What can be deployed into a tenant: `--disable`'s name for it, and whether it is unless somebody says otherwise. */
+export const tenantAddons = {
+  coredns: { flag: 'coredns', byDefault: true },
+  serviceLB: { flag: 'servicelb', byDefault: true },
+  localStorage: { flag: 'local-storage', byDefault: true },
+  metricsServer: { flag: 'metrics-server', byDefault: true },
+  runtimes: { flag: 'runtimes', byDefault: true },
+  // It opens ports on the tenant's machines, whose owner may not want that.
+  traefik: { flag: 'traefik', byDefault: false },
+} as const;
+
+export type AddonName = keyof typeof tenantAddons;
 
 /** What a user may say of where a tenant's pod runs. */
 export interface PodPlacement {
@@ -126,7 +137,9 @@ export function withDefaults(spec: VirtualClusterSpec) {
     extraArgs: spec.controlPlane?.extraArgs ?? [],
     resources: spec.controlPlane?.resources,
     podTemplate: spec.controlPlane?.podTemplate,
-    coredns: spec.addons?.coredns?.enabled ?? true,
+    disabledAddons: (Object.keys(tenantAddons) as AddonName[])
+      .filter((name) => !(spec.addons?.[name]?.enabled ?? tenantAddons[name].byDefault))
+      .map((name) => tenantAddons[name].flag),
     deletionPolicy: spec.deletionPolicy ?? ('Delete' as const),
   };
 }

@@ -129,7 +129,7 @@ function serverArgs(observed: Observed, port: number): string[] {
     `--service-cidr=${spec.networking.serviceCIDRs.join(',')}`,
     ...(spec.networking.dnsServiceIP === undefined ? [] : [`--cluster-dns=${spec.networking.dnsServiceIP}`]),
     `--cluster-domain=${spec.networking.clusterDomain}`,
-    ...(spec.coredns ? [] : ['--disable=coredns']),
+    ...(spec.disabledAddons.length === 0 ? [] : [`--disable=${spec.disabledAddons.join(',')}`]),
     ...spec.extraArgs,
   ];
 }

@@ -86,3 +86,16 @@ describe('the datastore step', () => {
     assert.equal(reasonOf(await datastoreStep.plan(observe({ replicas: 2 }), keys)), 'TooManyReplicas');
   });
 });
+
+describe('the add-ons of a tenant', () => {
+  const rows: Record<string, [addons: VirtualClusterSpec['addons'], disabled: string[]]> = {
+    'are those of k3s without Traefik': [undefined, ['traefik']],
+    'may include Traefik': [{ traefik: { enabled: true } }, []],
+    'may be fewer': [{ metricsServer: { enabled: false }, coredns: {} }, ['metrics-server', 'traefik']],
+  };
+  for (const [title, [addons, disabled]] of Object.entries(rows)) {
+    it(title, () => {
+      assert.deepEqual(withDefaults(addons === undefined ? {} : { addons }).disabledAddons, disabled);
+    });
+  }
+});
