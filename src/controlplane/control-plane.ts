@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Aggregator } from '../apiserver/aggregation/aggregator.ts';
+import { RemoteOpenApi } from '../apiserver/aggregation/remote-openapi.ts';
 import { type ApiServer, createApiServer, serverUser } from '../apiserver/api-server.ts';
 import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
 import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
@@ -195,6 +196,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
     otherPaths: (seams) => {
       const { catalog, reader } = seams;
+      const aggregator = aggregatorFor(seams);
+      const remoteApis = {
+        remotes: () => aggregator.remotes(),
+        find: (group: string, version: string) => aggregator.find(group, version),
+        clock,
+      };
       const { externalAddress = `${options.host}:${port}` } = options;
       const paths: OtherPaths[] = [
         createHealthPaths({
@@ -211,9 +218,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         }),
         createVersionPath(),
         createMetricsPath(metrics),
-        createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregatorFor(seams) }),
+        createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregator }),
         createOpenIdDocuments({ issuer, externalAddress, keys: [signer.key] }),
-        createOpenApiPaths({ catalog, reader }),
+        createOpenApiPaths({ catalog, reader, remote: new RemoteOpenApi(remoteApis) }),
       ];
       return (call) => {
         for (const path of paths) {

@@ -12,8 +12,10 @@ import { dialerTo, makeService, openPodServer, type PodServer, type Reaction } f
 import { serverUser } from '../api-server.ts';
 import { createDiscoveryPaths } from '../discovery/discovery.ts';
 import { type Listener, openListener } from '../listener/https.ts';
+import { createOpenApiPaths } from '../openapi/openapi.ts';
 import { WorkloadNetwork } from '../workloads/workload-network.ts';
 import { Aggregator } from './aggregator.ts';
+import { RemoteOpenApi } from './remote-openapi.ts';
 
 const nowMs = systemClock.nowMs();
 const proxyAuthority = createAuthority('request-header-ca', { nowMs });
@@ -79,9 +81,16 @@ describe('aggregated APIs', () => {
         await aggregator.follow();
         return aggregator;
       },
-      otherPaths: ({ catalog }) => {
+      otherPaths: ({ catalog, reader }) => {
         const remote = { remoteVersions: () => aggregator.remoteVersions() };
-        return createDiscoveryPaths({ catalog, serverAddress: '127.0.0.1:6443', remote });
+        const discovery = createDiscoveryPaths({ catalog, serverAddress: '127.0.0.1:6443', remote });
+        const documents = new RemoteOpenApi({
+          remotes: () => aggregator.remotes(),
+          find: (group, version) => aggregator.find(group, version),
+          clock: systemClock,
+        });
+        const openApi = createOpenApiPaths({ catalog, reader, remote: documents });
+        return (call) => discovery(call) ?? openApi(call);
       },
     });
     aggregator.start(new Client(server.server.transportFor(serverUser)), stop.signal);
@@ -220,6 +229,42 @@ describe('aggregated APIs', () => {
         freshness: 'Current',
       },
     ]);
+  });
+
+  it('are part of OpenAPI, with the schemas that they refer to', async () => {
+    const schema = (name: string): object => ({ $ref: `#/definitions/${name}` });
+    pod.react = (asked, response) => {
+      const path = `/apis/${GROUP}/v1`;
+      const documents: Record<string, object> = {
+        '/openapi/v3': { paths: { [path.slice(1)]: { serverRelativeURL: `/openapi/v3${path}?hash=1` }, version: {} } },
+        [`/openapi/v3${path}?hash=1`]: { openapi: '3.0.0', info: { title: 'own' } },
+        '/openapi/v2': {
+          swagger: '2.0',
+          paths: {
+            [`${path}/gauges`]: { get: { responses: { 200: { description: 'OK', schema: schema('own.Gauge') } } } },
+            '/version/': { get: {} },
+          },
+          definitions: {
+            'own.Gauge': { type: 'object', properties: { meta: schema('io.k8s.api.core.v1.ConfigMap') } },
+            'io.k8s.api.core.v1.ConfigMap': { type: 'object', description: 'another one of that name' },
+            'own.Unused': { type: 'object' },
+          },
+        },
+      };
+      const found = documents[asked.url];
+      if (found === undefined) extension(asked, response);
+      else response.end(JSON.stringify(found));
+    };
+    const index = JSON.parse((await get('/openapi/v3')).text).paths;
+    assert.equal(index[`apis/${GROUP}/v1`].serverRelativeURL, `/openapi/v3/apis/${GROUP}/v1?hash=1`);
+    assert.ok(index['apis/apps/v1']);
+    assert.equal(JSON.parse((await get(`/openapi/v3/apis/${GROUP}/v1?hash=1`)).text).info.title, 'own');
+    const { paths, definitions } = JSON.parse((await get('/openapi/v2')).text);
+    assert.ok(paths[`/apis/${GROUP}/v1/gauges`]);
+    assert.ok(paths['/apis/apps/v1/deployments']);
+    assert.deepEqual(definitions['own.Gauge'].properties.meta, schema('io.k8s.api.core.v1.ConfigMap_v2'));
+    assert.equal(definitions['io.k8s.api.core.v1.ConfigMap_v2'].description, 'another one of that name');
+    assert.equal(definitions['own.Unused'], undefined);
   });
 
   it('answer callers in this process with objects', async () => {

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
 import { findPackedDescriptions, unpackDescriptions } from './descriptions.ts';
 import { type DocumentedVersion, type DocumentSources, toApiDocument, toV3 } from './documents.ts';
+import { addRemote, type RemoteSwagger } from './remote-documents.ts';
 
 /** A document as it is kept: zipped, since it is seldom asked for and large. */
 export interface Kept {
@@ -18,6 +19,8 @@ export interface DocumentJob {
   readonly versions: readonly DocumentedVersion[];
   /** Definitions of the custom kinds among them. */
   readonly crds: readonly CustomResourceDefinition[];
+  /** In 2.0: what other servers say. */
+  readonly remote?: readonly RemoteSwagger[] | undefined;
   /** From an earlier job; looked for where they are not given. */
   readonly descriptions?: Uint8Array | undefined;
 }
@@ -41,7 +44,8 @@ export async function runDocumentJob(job: DocumentJob): Promise<DocumentResult> 
     return { documents: texts.map((text) => keep(Buffer.from(text))), descriptions };
   }
   const { toV2 } = await import('./v2.ts');
-  const document = toV2(job.versions.map((version) => toApiDocument(version, sources)));
+  const own = toV2(job.versions.map((version) => toApiDocument(version, sources)));
+  const document = job.remote?.length ? addRemote(own, job.remote) : own;
   if (job.form === 'v2-json') return { documents: [keep(Buffer.from(JSON.stringify(document)))], descriptions };
   const { encodeV2 } = await import('./v2-protobuf.ts');
   return { documents: [keep(encodeV2(document))], descriptions };

@@ -8,6 +8,7 @@ import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog, ServedGroup, ServedResourceEntry } from '../served-resources.ts';
 import type { DocumentJob, DocumentResult, Kept } from './document-job.ts';
 import type { DocumentedVersion } from './documents.ts';
+import type { RemoteSwagger } from './remote-documents.ts';
 import { groupPath, type RootPath, resourcesPath, rootDocuments } from './root-paths.ts';
 
 /** A document that there is. */
@@ -23,7 +24,16 @@ export interface Shelfmark {
 /** Builds documents somewhere. */
 export type RunJob = (job: DocumentJob) => Promise<DocumentResult>;
 
+export interface LibraryOptions {
+  /** Default: in a thread of its own. */
+  readonly runJob?: RunJob | undefined;
+  /** What other servers say in 2.0; the same array for as long as nothing changes. */
+  readonly remote?: (() => Promise<readonly RemoteSwagger[]> | readonly RemoteSwagger[]) | undefined;
+}
+
 type Crd = CustomResourceDefinition & KubeObject;
+
+const none: readonly RemoteSwagger[] = [];
 
 const unpack = promisify<Uint8Array, Buffer>(gunzip);
 
@@ -40,13 +50,17 @@ export class DocumentLibrary {
   readonly #catalog: ResourceCatalog;
   readonly #reader: ObjectReader;
   readonly #runJob: RunJob;
+  readonly #remote: () => Promise<readonly RemoteSwagger[]> | readonly RemoteSwagger[];
   readonly #kept = new Map<string, { readonly madeOf: string; readonly document: Promise<Kept> }>();
   #descriptions: Uint8Array | undefined;
+  #lastRemote: readonly RemoteSwagger[] | undefined;
+  #remoteTurn = 0;
 
-  constructor(catalog: ResourceCatalog, reader: ObjectReader, runJob: RunJob = runInThread) {
+  constructor(catalog: ResourceCatalog, reader: ObjectReader, options: LibraryOptions = {}) {
     this.#catalog = catalog;
     this.#reader = reader;
-    this.#runJob = runJob;
+    this.#runJob = options.runJob ?? runInThread;
+    this.#remote = options.remote ?? (() => none);
   }
 
   /** In the order of their paths. */
@@ -81,12 +95,15 @@ export class DocumentLibrary {
   /** All groups in OpenAPI 2.0. */
   async v2(form: 'json' | 'protobuf'): Promise<Kept> {
     const crds = await this.#crds();
+    const remote = await this.#remote();
+    if (remote !== this.#lastRemote) this.#remoteTurn += 1;
+    this.#lastRemote = remote;
     const marks = this.all();
     const key = `v2 ${form}`;
-    const made = marks.map((mark) => madeOf(mark, crds)).join('\n');
+    const made = [String(this.#remoteTurn), ...marks.map((mark) => madeOf(mark, crds))].join('\n');
     const known = this.#kept.get(key);
     if (known?.madeOf === made) return await known.document;
-    const documents = this.#build({ form: `v2-${form}`, versions: marks.map(toDocumented), crds });
+    const documents = this.#build({ form: `v2-${form}`, versions: marks.map(toDocumented), crds, remote });
     return await this.#keep(
       key,
       made,

@@ -5,11 +5,16 @@ import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog } from '../served-resources.ts';
 import type { Kept } from './document-job.ts';
 import { DocumentLibrary, type Shelfmark, unpackDocument } from './document-library.ts';
+import type { RemoteDocuments, RemoteSwagger } from './remote-documents.ts';
 
 export interface OpenApiOptions {
   readonly catalog: ResourceCatalog;
   readonly reader: ObjectReader;
+  /** Documents of other servers. Default: there are none. */
+  readonly remote?: RemoteDocuments | undefined;
 }
+
+const none: readonly RemoteSwagger[] = [];
 
 const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 const V2_PROTOBUF_OLD = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
@@ -19,20 +24,30 @@ const V2_PROTOBUF_OLD = 'application/com.github.proto-openapi.spec.v2.v1.0+proto
  * Source: kube-openapi `pkg/handler3`, `pkg/handler`.
  */
 export function createOpenApiPaths(options: OpenApiOptions): (call: AuthenticatedCall) => Promise<Answer> | undefined {
-  const library = new DocumentLibrary(options.catalog, options.reader);
+  const { remote } = options;
+  const library = new DocumentLibrary(options.catalog, options.reader, { remote: () => remote?.v2() ?? none });
   return (call) => {
     const path = call.path.replace(/\/$/, '');
     if (path === '/openapi/v2') return answerV2(call, library);
-    if (path === '/openapi/v3') return answerIndex(call, library);
+    if (path === '/openapi/v3') return answerIndex(call, library, remote);
     if (!path.startsWith('/openapi/v3/')) return undefined;
+    const elsewhere = remote?.v3(call, path.slice('/openapi/v3/'.length));
+    if (elsewhere !== undefined) return elsewhere;
     const found = library.find(path.slice('/openapi/v3/'.length));
     return found === undefined ? undefined : answerV3(call, library, found);
   };
 }
 
-async function answerIndex(call: AuthenticatedCall, library: DocumentLibrary): Promise<Answer> {
+async function answerIndex(
+  call: AuthenticatedCall,
+  library: DocumentLibrary,
+  remote: RemoteDocuments | undefined,
+): Promise<Answer> {
   const hashes = await library.hashes();
-  const paths = [...hashes].map(([path, hash]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
+  const urls = new Map([...hashes].map(([path, hash]) => [path, `/openapi/v3/${path}?hash=${hash}`]));
+  for (const [path, url] of (await remote?.v3Index()) ?? []) urls.set(path, url);
+  const paths = [...urls].map(([path, serverRelativeURL]) => [path, { serverRelativeURL }] as const);
+  paths.sort(([a], [b]) => (a < b ? -1 : 1));
   const body = Buffer.from(JSON.stringify({ paths: Object.fromEntries(paths) }));
   const headers = { ETag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
   const known = call.header('if-none-match') === headers.ETag;
