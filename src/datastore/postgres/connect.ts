@@ -10,6 +10,12 @@ const QUERY_LIMIT_MS = 30_000;
 /** A transaction of ours that rests for so long belongs to a process that hangs; others wait for its lock. */
 const IDLE_TRANSACTION_MS = 5_000;
 
+/**
+ * Every statement of ours has an index in its order. A table that grew since it was last analysed looks small, and then
+ * each page of a list would sort all that follows: 160 ms of 100,000 rows, where the index takes 2.
+ */
+const PLANNING = 'SET enable_sort = off; SET enable_bitmapscan = off; SET enable_seqscan = off; SET jit = off';
+
 /** Ids are below 2^53 and bytes come as hexadecimal text: nothing else is asked for. */
 const types: NonNullable<ClientConfig['types']> = {
   getTypeParser(oid: number) {
@@ -80,6 +86,7 @@ async function connectTo(
   client.on('error', () => {});
   try {
     await client.connect();
+    await client.query(PLANNING);
     if (hosts.length > 1) await demandPrimary(client, host);
     return client;
   } catch (error) {
