@@ -6,12 +6,18 @@ import { SendingGate } from './sending-gate.ts';
 const PAUSE_BYTES = 1 << 21;
 const RESUME_BYTES = PAUSE_BYTES / 8;
 /**
- * Agents before 1.25 know no pause and go on all the same. They are cut off here, so that one slow reader takes neither
- * the server's memory nor, by holding up the socket, the other streams of the node. As much as remotedialer v0.2.0 kept.
+ * Agents before 1.25 know no pause and go on all the same. Beyond this the whole tunnel is not read any more, until the
+ * reader has caught up: no memory is taken, and the agent's own writes wait. So did the servers of their time. Source:
+ * remotedialer v0.2.0 `connection.go`.
  */
-const LIMIT_BYTES = 32 << 20;
+const HOLD_BYTES = 16 << 20;
 /** Messages that wait: each takes memory beside its bytes, however few these are. */
-const LIMIT_MESSAGES = 1 << 16;
+const HOLD_MESSAGES = 1 << 15;
+/**
+ * A reader that takes nothing for so long while the tunnel waits for it is cut off, for the sake of the node's other
+ * streams: agents give a tunnel up after ten seconds without an answer to their pings.
+ */
+const HOLD_STALL_MS = 4_000;
 
 /** What a connection needs of its session. */
 export interface ConnectionPeer {
@@ -19,6 +25,10 @@ export interface ConnectionPeer {
   /** Tells the peer that the connection is over, and forgets it. */
   end(reason: string): void;
   after(delayMs: number, run: () => void): Timer;
+  /** Stops reading all that the peer sends, for any of its connections. */
+  hold(): void;
+  /** Reads again, unless another connection holds the tunnel. */
+  release(): void;
 }
 
 /** One byte stream through a tunnel. Ending or destroying it closes both directions: the protocol has no half-close. */
@@ -30,6 +40,8 @@ export class TunnelConnection extends Duplex {
   #wantsData = false;
   #askedToPause = false;
   readonly #gate: SendingGate;
+  /** Runs while this connection holds the whole tunnel. */
+  #held: Timer | undefined;
   #over = false;
   /** Why the stream breaks once everything that came before has been read. */
   #fault: Error | undefined;
@@ -56,9 +68,8 @@ export class TunnelConnection extends Duplex {
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    if (this.#waitingBytes > LIMIT_BYTES || this.#waiting.length > LIMIT_MESSAGES) {
-      this.destroy(new Error(`${this.target}: the reader is too slow`));
-    } else if (this.#waitingBytes > PAUSE_BYTES && !this.#askedToPause) {
+    if (this.#waitingBytes > HOLD_BYTES || this.#waiting.length > HOLD_MESSAGES) this.#hold();
+    else if (this.#waitingBytes > PAUSE_BYTES && !this.#askedToPause) {
       this.#askedToPause = true;
       this.#peer.send('pause', EMPTY);
     }
@@ -69,6 +80,7 @@ export class TunnelConnection extends Duplex {
     if (this.#over) return;
     this.#over = true;
     this.#fault = error;
+    this.#release();
     this.#gate.open();
     if (this.#waiting.length === 0) this.#pushEnd();
   }
@@ -89,6 +101,7 @@ export class TunnelConnection extends Duplex {
       this.#waitingBytes -= bytes.length;
       this.#wantsData = this.push(bytes);
     }
+    if (this.#waitingBytes < HOLD_BYTES / 2 && this.#waiting.length < HOLD_MESSAGES / 2) this.#release();
     if (this.#askedToPause && this.#waitingBytes < RESUME_BYTES) {
       this.#askedToPause = false;
       this.#peer.send('resume', EMPTY);
@@ -111,9 +124,31 @@ export class TunnelConnection extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#tellEnd(error?.message ?? 'EOF');
+    this.#release();
     this.#waiting.length = 0;
     this.#waitingBytes = 0;
     done(error);
+  }
+
+  #hold(): void {
+    if (this.#held !== undefined) return;
+    this.#peer.hold();
+    this.#watchReader();
+  }
+
+  #watchReader(): void {
+    const before = this.#waiting.length;
+    this.#held = this.#peer.after(HOLD_STALL_MS, () => {
+      if (this.#waiting.length < before) this.#watchReader();
+      else this.destroy(new Error(`${this.target}: the reader is too slow`));
+    });
+  }
+
+  #release(): void {
+    if (this.#held === undefined) return;
+    this.#held.cancel();
+    this.#held = undefined;
+    this.#peer.release();
   }
 
   #tellEnd(reason: string): void {

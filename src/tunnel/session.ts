@@ -33,6 +33,8 @@ export class TunnelSession {
   readonly nodeName: string;
   readonly #options: SessionOptions;
   readonly #connections = new Map<bigint, TunnelConnection>();
+  /** Connections whose readers everything waits for. */
+  readonly #holders = new Set<bigint>();
   /** Connections that the agent's last list did not have: a second miss in a row closes them. */
   #missing = new Set<bigint>();
   readonly #watchdog: Timer;
@@ -77,6 +79,13 @@ export class TunnelSession {
         this.#send(FrameType.error, id, Buffer.from(reason));
       },
       after: (delayMs, run) => this.#options.clock.after(delayMs, run),
+      hold: () => {
+        this.#holders.add(id);
+        this.#options.socket.pause();
+      },
+      release: () => {
+        if (this.#holders.delete(id) && this.#holders.size === 0) this.#options.socket.resume();
+      },
     });
     this.#connections.set(id, connection);
     this.#send(FrameType.connect, id, Buffer.from(target));

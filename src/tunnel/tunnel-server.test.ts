@@ -179,23 +179,6 @@ describe('a tunnel', () => {
     assert.ok(types().includes(FrameType.resume));
   });
 
-  it('cuts off one stream, and no other, where an old agent floods a reader that never reads', async () => {
-    onConnection = (socket) => {
-      socket.once('data', (data) => {
-        if (String(data) === 'flood') socket.write(Buffer.alloc(40 * MEGABYTE));
-        else socket.end(data);
-      });
-    };
-    await join('2021');
-    const stream = await dial();
-    const broken = once(stream, 'error').catch((error) => [error]);
-    stream.write('flood');
-    assert.match(((await broken)[0] as Error).message, /too slow/);
-    const other = await dial();
-    other.write('still here');
-    assert.equal(await text(other), 'still here');
-  });
-
   it("ends a stream with the agent's reason where the dial fails", async () => {
     const client = await TunnelClient.open({
       url: `ws://127.0.0.1:${(front.address() as AddressInfo).port}/n1`,
