@@ -16,6 +16,7 @@ import { type Listener, openListener, type ServingCertificate } from '../apiserv
 import { createCredentialsReader } from '../apiserver/listener/peer-certificates.ts';
 import type { ObjectReader } from '../apiserver/object-reader.ts';
 import { createOpenApiPaths } from '../apiserver/openapi/openapi.ts';
+import { createPolicies } from '../apiserver/policies/policies.ts';
 import { createConnectors } from '../apiserver/proxy/connectors.ts';
 import { KubeletConnector } from '../apiserver/proxy/kubelet.ts';
 import type { NodeDialer } from '../apiserver/proxy/node-dialer.ts';
@@ -192,7 +193,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         logger,
       });
       abort.signal.addEventListener('abort', () => webhooks.close(), { once: true });
-      return [webhooks.mutating, webhooks.validating];
+      const policies = createPolicies({ ...seams, authorizer: lateAuthorizer });
+      return [policies.mutating, webhooks.mutating, policies.validating, webhooks.validating];
     },
     otherPaths: (seams) => {
       const { catalog, reader } = seams;
