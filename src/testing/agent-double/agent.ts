@@ -31,6 +31,8 @@ export interface AgentOptions {
   /** `2021` lets the server make its keys; `current` sends certificate requests. */
   readonly generation: TunnelGeneration;
   readonly clock: Clock;
+  /** Local port that stands for every port of every pod. Default: one that answers with what it was asked. */
+  readonly podPort?: number | undefined;
   /** What `exec` and `attach` do in every container. Default: `runCanned`. */
   readonly run?: Command | undefined;
 }
@@ -87,7 +89,7 @@ export class AgentDouble implements AsyncDisposable {
     const { serverCa: ca, clientCa, servingKubelet, clientKubelet } = membership;
     // Newer agents let the server reach pods where it says so; older ones do not know the key.
     const servesCluster = generation === 'current' && membership.config['EgressSelectorMode'] === 'cluster';
-    const podServer = await openPodServer();
+    const podServer = await openPodServer(options.podPort);
     const kubelet = await openKubeletDouble({
       ...servingKubelet,
       clientCa,
@@ -274,7 +276,8 @@ interface PodServer {
 }
 
 /** What every port of every pod answers: the address that was asked for. */
-async function openPodServer(): Promise<PodServer> {
+async function openPodServer(port: number | undefined): Promise<PodServer> {
+  if (port !== undefined) return { port, close: async () => {} };
   const server = createServer((request, response) =>
     response.end(`hello from ${request.headers.host}${request.url}\n`),
   );
