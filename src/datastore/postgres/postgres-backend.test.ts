@@ -388,11 +388,18 @@ describe('PostgreSQL', { skip }, () => {
     const { events, subscriber } = collector();
     await backend.subscribe(await backend.currentRevision(), subscriber);
     const acknowledged = new Map<string, bigint>();
+    /** Refused because the server was away for too long, as on a machine that is short of time: either outcome is right. */
+    const refused = new Set<string>();
     const state = { stopped: false };
     const lane = async (number: number): Promise<void> => {
       for (let index = 0; !state.stopped; index++) {
         const key = `/registry/${number}/${index}`;
-        acknowledged.set(key, await backend.create(key, bytes(key)));
+        try {
+          acknowledged.set(key, await backend.create(key, bytes(key)));
+        } catch (error) {
+          assert.ok(fault('unavailable')(error), String(error));
+          refused.add(key);
+        }
       }
     };
     const lanes = Array.from({ length: 8 }, (_, number) => lane(number));
@@ -405,11 +412,10 @@ describe('PostgreSQL', { skip }, () => {
     state.stopped = true;
     await Promise.all(lanes);
     const { items } = await backend.list('/registry/');
-    const found = new Map(items.map(({ key, modRevision }) => [key, modRevision]));
-    found.delete('/registry/health');
-    assert.deepEqual(found, acknowledged);
+    const known = items.filter(({ key }) => key !== '/registry/health' && !refused.has(key));
+    assert.deepEqual(new Map(known.map(({ key, modRevision }) => [key, modRevision])), acknowledged);
     assert.deepEqual(
-      events.map(({ revision }) => revision),
+      events.filter(({ key }) => !refused.has(key)).map(({ revision }) => revision),
       [...acknowledged.values()].sort((a, b) => Number(a - b)),
     );
   });
