@@ -91,7 +91,7 @@ export class MutatingWebhooks implements AdmissionPlugin {
       const options = { caller: this.#deps.caller, mutating: true };
       const verdict = await callWebhook(invocation, attempt, pair, options);
       if (!verdict.allowed) throw rejection(webhook, verdict.status);
-      mutated = this.#patch(verdict, invocation, attempt, versioned);
+      mutated = patched(verdict, invocation, versioned);
     } catch (error) {
       if (!(error instanceof CallingWebhookError)) throw error;
       if (failurePolicy !== 'Ignore') throw internalError(error);
@@ -103,29 +103,30 @@ export class MutatingWebhooks implements AdmissionPlugin {
     }
     return mutated;
   }
+}
 
-  #patch(verdict: Verdict, { kind, hook }: Invocation, attempt: AdmissionAttempt, versioned: VersionedObject): boolean {
-    const { patch, patchType } = verdict;
-    const { name } = hook.webhook;
-    if (patch === undefined) return false;
-    const operations = readPatch(name, patch);
-    if (operations.length === 0) return false;
-    const { object } = inVersion(versioned, { kind });
-    if (object === undefined) {
-      const why = `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`;
-      throw internalError(new Error(why));
-    }
-    if (patchType !== 'JSONPatch') {
-      throw new CallingWebhookError(name, `unsupported patch type ${JSON.stringify(patchType)}`);
-    }
-    const definition = kind === attempt.kind ? attempt.definition : this.#deps.kinds.definitionOf(kind);
-    const next = applied(() => {
-      const patched = applyJsonPatch(object, operations);
-      return definition === undefined ? patched : withDefaults(toObject(patched, definition).object, definition);
-    });
-    versioned.replace(next);
-    return !isSame(object, next);
+/** Puts what the patch of a verdict makes in the object's place. @returns whether that is another one. */
+function patched(verdict: Verdict, { kind, hook }: Invocation, versioned: VersionedObject): boolean {
+  const { patch, patchType } = verdict;
+  const { name } = hook.webhook;
+  if (patch === undefined) return false;
+  const operations = readPatch(name, patch);
+  if (operations.length === 0) return false;
+  const { object } = inVersion(versioned, { kind });
+  if (object === undefined) {
+    const why = `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`;
+    throw internalError(new Error(why));
   }
+  if (patchType !== 'JSONPatch') {
+    throw new CallingWebhookError(name, `unsupported patch type ${JSON.stringify(patchType)}`);
+  }
+  const definition = versioned.definitionOf(kind);
+  const next = applied(() => {
+    const patched = applyJsonPatch(object, operations);
+    return definition === undefined ? patched : withDefaults(toObject(patched, definition).object, definition);
+  });
+  versioned.replace(next);
+  return !isSame(object, next);
 }
 
 function recallAll({ called, recalled }: Rounds): void {
@@ -135,7 +136,7 @@ function recallAll({ called, recalled }: Rounds): void {
 
 function inVersion(versioned: VersionedObject, { kind }: Pick<Invocation, 'kind'>): ReturnType<VersionedObject['in']> {
   try {
-    return versioned.in(kind);
+    return versioned.shownIn(kind);
   } catch (error) {
     throw internalError(error);
   }

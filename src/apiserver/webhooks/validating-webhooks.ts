@@ -70,7 +70,7 @@ export class ValidatingWebhooks implements AdmissionPlugin {
 
 function inVersion(versioned: VersionedObject, { kind }: Invocation): VersionedPair {
   try {
-    return versioned.in(kind);
+    return versioned.shownIn(kind);
   } catch (error) {
     throw internalError(error);
   }

@@ -1,4 +1,6 @@
 import type { AnyObject, GroupVersionKind } from '../../machinery/object/object.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { toWire } from '../../machinery/schema/to-wire.ts';
 import type { AdmissionAttempt } from '../admission/admission.ts';
 import type { EquivalentKinds } from './equivalent-kinds.ts';
 
@@ -35,6 +37,19 @@ export class VersionedObject {
       this.#kind = kind;
     }
     return { object: this.#object, previous: this.#previousIn(kind) };
+  }
+
+  /** The same with the fields that Go always writes, on which patches may count. */
+  shownIn(kind: GroupVersionKind): VersionedPair {
+    const { object, previous } = this.in(kind);
+    const definition = this.definitionOf(kind);
+    if (definition?.origin !== 'builtin') return { object, previous };
+    const shown = (value: AnyObject | undefined): AnyObject | undefined => value && toWire(value, definition.schema);
+    return { object: shown(object), previous: shown(previous) };
+  }
+
+  definitionOf(kind: GroupVersionKind): ResourceDefinition | undefined {
+    return isSameKind(kind, this.#attempt.kind) ? this.#attempt.definition : this.#kinds.definitionOf(kind);
   }
 
   /** Puts another object in the place of the current one, in its version. */

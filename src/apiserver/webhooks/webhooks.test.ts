@@ -165,6 +165,23 @@ describe('admission webhooks', () => {
     assert.equal((body as { data: Record<string, string> }).data['x'], 'first second');
   });
 
+  it('shows objects as Go writes them, so that patches may count on structs', async () => {
+    await configure('Mutating', 'm', {
+      rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }],
+    });
+    answers = () => patch({ op: 'add', path: '/spec/containers/0/resources/limits', value: { cpu: '1000m' } });
+    const { status, body } = await server.ask({
+      method: 'POST',
+      target: '/api/v1/namespaces/default/pods',
+      body: { metadata: { name: 'structs' }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+    });
+    assert.equal(status, 201, JSON.stringify(body));
+    const { spec } = body as { spec: { containers: { resources: object }[] } };
+    assert.deepEqual(spec.containers[0]?.resources, { limits: { cpu: '1' }, requests: { cpu: '1' } });
+    const { request } = JSON.parse(pod.asked[0]?.body ?? '{}') as ReviewBody;
+    assert.deepEqual((request['object'] as { status: object }).status, {});
+  });
+
   it('asks again where a later webhook has changed something', async () => {
     await configure('Mutating', 'a', { reinvocationPolicy: 'IfNeeded' });
     await configure('Mutating', 'b', {});
