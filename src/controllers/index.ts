@@ -164,6 +164,31 @@ export const controllers: readonly ControllerDefinition[] = [
     async () => (await import('./bootstrap-tokens/controller.ts')).runTokenCleaner,
   ),
   define(
+    'ttl-controller',
+    'ttl-controller',
+    async () => (await import('./node-ttl/controller.ts')).runNodeTtlController,
+  ),
+  define(
+    'persistentvolume-expander-controller',
+    'expand-controller',
+    async () => (await import('./volume/expansion.ts')).runVolumeExpansion,
+  ),
+  define(
+    'volumeattributesclass-protection-controller',
+    'volumeattributesclass-protection-controller',
+    async () => (await import('./volume/protection.ts')).runAttributesClassProtection,
+  ),
+  define(
+    'bootstrap-signer-controller',
+    'bootstrap-signer',
+    async () => (await import('./bootstrap-tokens/signer.ts')).runBootstrapSigner,
+  ),
+  define(
+    'resourceclaim-controller',
+    'resource-claim-controller',
+    async () => (await import('./resource-claim/controller.ts')).runResourceClaimController,
+  ),
+  define(
     'disruption-controller',
     'disruption-controller',
     async () => (await import('./disruption/controller.ts')).runDisruptionController,

@@ -11,7 +11,8 @@ import type { Clock } from '../../std/clock.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { parseTime } from '../timestamps.ts';
 
-const TYPE = 'bootstrap.kubernetes.io/token';
+/** Type of Secrets that hold such a token. */
+export const TOKEN_TYPE = 'bootstrap.kubernetes.io/token';
 
 /** When a bootstrap token ends; undefined where it never does. An unreadable end has come, as upstream judges. */
 export function expiryMs(secret: Secret): number | undefined {
@@ -50,7 +51,7 @@ class TokenCleaner implements Reconciler {
 
 export function runTokenCleaner(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const { clientFor, informers, clock, logger, metrics } = deps;
-  const informer = informers.for(secrets, { namespace: 'kube-system', fieldSelector: `type=${TYPE}` });
+  const informer = informers.for(secrets, { namespace: 'kube-system', fieldSelector: `type=${TOKEN_TYPE}` });
   const client = clientFor(controllerUser('token-cleaner'));
   const reconciler = new TokenCleaner(client, informer, clock);
   return runController(

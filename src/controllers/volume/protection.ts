@@ -2,16 +2,23 @@ import type { Client } from '../../client/client.ts';
 import type { Informer } from '../../client/informer.ts';
 import { removeFinalizer, updateWithRetry } from '../../client/patches.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../generated/api/core/v1.ts';
-import { persistentvolumeclaims, persistentvolumes, pods } from '../../generated/resource-types.ts';
+import type { VolumeAttributesClass } from '../../generated/api/storage/v1.ts';
+import {
+  persistentvolumeclaims,
+  persistentvolumes,
+  pods,
+  volumeattributesclasses,
+} from '../../generated/resource-types.ts';
 import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
-import { onChange } from '../../reconcile/sources.ts';
+import { type MapToKeys, onChange } from '../../reconcile/sources.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isPodEnded } from '../pods/pod-state.ts';
 
 const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection';
 const VOLUME_FINALIZER = 'kubernetes.io/pv-protection';
+const CLASS_FINALIZER = 'kubernetes.io/vac-protection';
 
 export type ProtectionPlan = 'keep' | 'add' | 'remove';
 
@@ -113,4 +120,41 @@ export function runVolumeProtection(deps: ControllerDeps, signal: AbortSignal): 
     { name: 'pv-protection', reconciler, sources: [onChange(volumes)], clock, logger, metrics },
     signal,
   );
+}
+
+/** Source: `pkg/controller/volume/vacprotection/vac_protection_controller.go`. */
+export function runAttributesClassProtection(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
+  const { clientFor, informers, clock, logger, metrics } = deps;
+  const client = clientFor(controllerUser('volumeattributesclass-protection-controller'));
+  const classes = informers.for(volumeattributesclasses);
+  const claims = informers.for(persistentvolumeclaims);
+  const volumes = informers.for(persistentvolumes);
+  const reconciler = new Protection<VolumeAttributesClass>({
+    client,
+    type: volumeattributesclasses,
+    informer: classes,
+    finalizer: CLASS_FINALIZER,
+    isUsed: ({ metadata: { name = '' } }) =>
+      volumes.list().some((volume) => classesOf(volume).includes(name)) ||
+      claims.list().some((claim) => classesOf(claim).includes(name)),
+  });
+  const released: MapToKeys<PersistentVolume | PersistentVolumeClaim> = ({ type, object, previous }) => {
+    if (type === 'deleted') return classesOf(object);
+    const kept = classesOf(object);
+    return previous === undefined ? [] : classesOf(previous).filter((name) => !kept.includes(name));
+  };
+  const sources = [onChange(classes), onChange(claims, released), onChange(volumes, released)];
+  return runController({ name: 'vac-protection', reconciler, sources, clock, logger, metrics }, signal);
+}
+
+/** Names of the attributes classes that a volume or claim has or is to have. */
+export function classesOf(object: PersistentVolume | PersistentVolumeClaim): string[] {
+  const { volumeAttributesClassName } = object.spec ?? {};
+  const status: PersistentVolumeClaim['status'] = object.status;
+  const names = [
+    volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return [...new Set(names.flatMap((name) => (name ? [name] : [])))];
 }

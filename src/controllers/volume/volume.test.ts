@@ -4,8 +4,9 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/ap
 import { persistentvolumeclaims, persistentvolumes, pods, storageclasses } from '../../generated/resource-types.ts';
 import { findVolume } from '../../resources/core/persistent-volume/matching.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
+import { wishesMore } from './expansion.ts';
 import { planVolume } from './plan.ts';
-import { planProtection } from './protection.ts';
+import { classesOf, planProtection } from './protection.ts';
 
 function volume(name: string, storage: string, more: Partial<PersistentVolume['spec']> = {}): PersistentVolume {
   const spec = { capacity: { storage }, accessModes: ['ReadWriteOnce'], storageClassName: 'slow', ...more };
@@ -104,4 +105,35 @@ describe('the volume controllers', () => {
     );
     assert.equal(server.find(persistentvolumeclaims, 'default', 'data')?.spec.storageClassName, 'local');
   });
+});
+
+describe('classesOf', () => {
+  it('names what a claim has and is to have, each once', () => {
+    const claim: PersistentVolumeClaim = {
+      metadata: { name: 'c' },
+      spec: { volumeAttributesClassName: 'gold' },
+      status: {
+        currentVolumeAttributesClassName: 'silver',
+        modifyVolumeStatus: { targetVolumeAttributesClassName: 'gold', status: 'Pending' },
+      },
+    };
+    assert.deepEqual(classesOf(claim), ['gold', 'silver']);
+    assert.deepEqual(classesOf({ metadata: { name: 'v' }, spec: {}, status: { phase: 'Bound' } }), []);
+  });
+});
+
+describe('wishesMore', () => {
+  const claim = (phase: string, wanted: string, has?: string): PersistentVolumeClaim => ({
+    metadata: { name: 'c' },
+    spec: { resources: { requests: { storage: wanted } } },
+    status: { phase, ...(has === undefined ? {} : { capacity: { storage: has } }) },
+  });
+  const cases: Record<string, [PersistentVolumeClaim, boolean]> = {
+    'sees a bound claim that was raised': [claim('Bound', '2Gi', '1Gi'), true],
+    'sees that it has what it asks for, in whatever unit': [claim('Bound', '1Gi', '1024Mi'), false],
+    'leaves a claim that waits for a volume': [claim('Pending', '2Gi'), false],
+  };
+  for (const [name, [each, wanted]] of Object.entries(cases)) {
+    it(name, () => assert.equal(wishesMore(each), wanted));
+  }
 });
