@@ -6,6 +6,8 @@ const topics: Readonly<Record<string, () => Promise<unknown>>> = {
   tenant: () => import('./tenant.ts'),
   pods: () => import('./pods.ts'),
   scheduling: () => import('./scheduling.ts'),
+  tunnel: () => import('./tunnel.ts'),
+  join: () => import('./join.ts'),
 };
 
 const wanted = process.argv.slice(2);

@@ -173,7 +173,10 @@ export class AgentDouble implements AsyncDisposable {
       await this.#client.get(nodes, { name });
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      await this.#client.create(nodes, { metadata: { name, labels }, spec: {} });
+      // As a kubelet with an external cloud provider registers, and as an agent then tells its addresses.
+      const annotations = { 'k3s.io/hostname': name, 'k3s.io/internal-ip': this.#options.nodeIp };
+      const taints = [{ key: 'node.cloudprovider.kubernetes.io/uninitialized', value: 'true', effect: 'NoSchedule' }];
+      await this.#client.create(nodes, { metadata: { name, labels, annotations }, spec: { taints } });
     }
     await this.#report();
   }

@@ -29,7 +29,7 @@ export interface KubeletDouble {
   close(): Promise<void>;
 }
 
-/** A kubelet's API on loopback: health, logs that can be followed; exec, attach and port-forward over SPDY. */
+/** A kubelet's API on loopback: health, `/bulk?bytes=` of nothing in particular, logs that can be followed; exec, attach and port-forward over SPDY. */
 export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<KubeletDouble> {
   const asked: string[] = [];
   const followers = new Set<ServerResponse>();
@@ -46,6 +46,10 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
       asked.push(request.url ?? '');
       if (url.pathname === '/healthz') {
         response.end('ok');
+        return;
+      }
+      if (url.pathname === '/bulk') {
+        writeBulk(response, Number(url.searchParams.get('bytes')));
         return;
       }
       const [, namespace, pod, container] = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname) ?? [];
@@ -91,4 +95,21 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function writeBulk(response: ServerResponse, bytes: number): void {
+  const chunk = Buffer.alloc(64 * 1024, 'b');
+  let left = bytes;
+  const more = (): void => {
+    while (left > 0) {
+      const size = Math.min(left, chunk.length);
+      left -= size;
+      if (!response.write(size === chunk.length ? chunk : chunk.subarray(0, size))) {
+        response.once('drain', more);
+        return;
+      }
+    }
+    response.end();
+  };
+  more();
 }
