@@ -10,6 +10,7 @@ import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange } from '../../reconcile/sources.ts';
 import type { AddonDeps } from '../deps.ts';
+import { isMachine } from './machine.ts';
 import {
   daemonSetName,
   ENABLE_LABEL,
@@ -149,9 +150,6 @@ class ServiceLoadBalancer implements Reconciler {
     this.#events.event(referenceTo(services, service), type, reason, message);
   }
 }
-
-/** Whether an agent made the node. */
-const isMachine = ({ spec }: Node): boolean => spec?.providerID?.startsWith('k3s://') ?? false;
 
 /** The service that a pod of a DaemonSet serves, as a key. */
 function serviceOf({ metadata: { labels = {} } }: Pod | EndpointSlice): string[] {

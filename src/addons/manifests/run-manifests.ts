@@ -4,6 +4,7 @@ import type { Node } from '../../generated/api/core/v1.ts';
 import { nodes } from '../../generated/resource-types.ts';
 import { whenAborted } from '../../std/abort.ts';
 import type { BundledSettings } from '../bundled/settings.ts';
+import { isMachine } from '../cloud/machine.ts';
 import { ensureDefinition } from '../custom-definition.ts';
 import type { AddonDeps } from '../deps.ts';
 import { addonDefinition } from './addon.ts';
@@ -24,8 +25,8 @@ const RETRY_MS = 5_000;
 const bundledNames = ['coredns', 'local-storage', 'metrics-server', 'runtimes', 'traefik'];
 
 /**
- * Keeps the manifests of the folder applied until aborted. The bundled ones come with the first node, since nothing of
- * them could run before: a cluster without nodes pays for none of them.
+ * Keeps the manifests of the folder applied until aborted. The bundled ones come with the first machine that joins, since
+ * nothing of them could run before: a cluster without machines pays for none of them.
  */
 export async function runManifests(deps: AddonDeps, options: ManifestsOptions, signal: AbortSignal): Promise<void> {
   const { client, informers, clock, logger } = deps;
@@ -53,7 +54,7 @@ export async function runManifests(deps: AddonDeps, options: ManifestsOptions, s
     try {
       while (again && !signal.aborted) {
         again = false;
-        if (!staged && nodeInformer.size > 0) {
+        if (!staged && nodeInformer.list().some(isMachine)) {
           const { stageBundled } = await import('../bundled/stage.ts');
           await stageBundled(folder, disabled, settings);
           staged = true;
@@ -72,7 +73,10 @@ export async function runManifests(deps: AddonDeps, options: ManifestsOptions, s
       if (!staged) void act();
       nodeHosts?.nodeChanged(node, undefined);
     },
-    updated: (next, previous) => nodeHosts?.nodeChanged(next, previous),
+    updated: (next, previous) => {
+      if (!staged && isMachine(next)) void act();
+      nodeHosts?.nodeChanged(next, previous);
+    },
     deleted: (node) => nodeHosts?.nodeChanged(undefined, node),
   });
   void act();
