@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Aggregator } from '../apiserver/aggregation/aggregator.ts';
-import { RemoteOpenApi } from '../apiserver/aggregation/remote-openapi.ts';
+import { Aggregation } from '../apiserver/aggregation/aggregation.ts';
 import { type ApiServer, createApiServer, serverUser } from '../apiserver/api-server.ts';
 import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
 import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
@@ -22,7 +21,7 @@ import { KubeletConnector } from '../apiserver/proxy/kubelet.ts';
 import type { NodeDialer } from '../apiserver/proxy/node-dialer.ts';
 import type { OtherPaths, ServerSeams } from '../apiserver/server-options.ts';
 import { createWebhooks } from '../apiserver/webhooks/webhooks.ts';
-import { WorkloadNetwork } from '../apiserver/workloads/workload-network.ts';
+import type { WorkloadNetwork } from '../apiserver/workloads/workload-network.ts';
 import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
@@ -109,7 +108,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     { nowMs: clock.nowMs() },
   );
   const metrics = new RequestMetrics(clock);
-  const holder: { server?: ApiServer; aggregator?: Aggregator } = {};
+  const holder: { server?: ApiServer; aggregation?: Aggregation } = {};
   const kubeletTls = {
     certPem: kubeletClient.chainPem,
     keyPem: kubeletClient.keyPem ?? '',
@@ -119,24 +118,26 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     authorize: async (user, attributes, signal) =>
       await (holder.server as ApiServer).authorizer.authorize(user, attributes, signal),
   };
-  const aggregatorFor = (seams: ServerSeams): Aggregator => {
-    holder.aggregator ??= new Aggregator({
+  const aggregationFor = (seams: ServerSeams): Aggregation => {
+    holder.aggregation ??= new Aggregation({
       ...seams,
-      network: networkFor(seams.reader),
-      identity: issueProxyIdentity(pki, clock),
+      network: () => networkFor(seams.reader),
+      identity: () => issueProxyIdentity(pki, clock),
       clock,
       logger,
     });
-    return holder.aggregator;
+    return holder.aggregation;
   };
-  const networkFor = (reader: ObjectReader): WorkloadNetwork =>
-    new WorkloadNetwork({
+  const networkFor = async (reader: ObjectReader): Promise<WorkloadNetwork> => {
+    const { WorkloadNetwork } = await import('../apiserver/workloads/workload-network.ts');
+    return new WorkloadNetwork({
       reader,
       dialer: options.dialer,
       kubelets: new KubeletConnector({ reader, dialer: options.dialer, tls: kubeletTls }),
       clusterCidrs: options.clusterCidrs,
       clusterDomain: options.clusterDomain,
     });
+  };
   const server = await createApiServer({
     backend,
     clock,
@@ -180,14 +181,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         kubeletTls,
       }),
     aggregated: async (seams) => {
-      const aggregator = aggregatorFor(seams);
-      await aggregator.follow();
-      return aggregator;
+      const aggregation = aggregationFor(seams);
+      await aggregation.follow();
+      return aggregation;
     },
     admission: (seams) => {
       const webhooks = createWebhooks({
         ...seams,
-        network: networkFor(seams.reader),
+        network: () => networkFor(seams.reader),
         authorizer: lateAuthorizer,
         clock,
         logger,
@@ -198,12 +199,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
     otherPaths: (seams) => {
       const { catalog, reader } = seams;
-      const aggregator = aggregatorFor(seams);
-      const remoteApis = {
-        remotes: () => aggregator.remotes(),
-        find: (group: string, version: string) => aggregator.find(group, version),
-        clock,
-      };
+      const aggregation = aggregationFor(seams);
       const { externalAddress = `${options.host}:${port}` } = options;
       const paths: OtherPaths[] = [
         createHealthPaths({
@@ -220,9 +216,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         }),
         createVersionPath(),
         createMetricsPath(metrics),
-        createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregator }),
+        createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregation }),
         createOpenIdDocuments({ issuer, externalAddress, keys: [signer.key] }),
-        createOpenApiPaths({ catalog, reader, remote: new RemoteOpenApi(remoteApis) }),
+        createOpenApiPaths({ catalog, reader, remote: aggregation }),
       ];
       return (call) => {
         for (const path of paths) {
@@ -251,7 +247,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   try {
     await server.start(abort.signal);
-    holder.aggregator?.start(new Client(server.transportFor(serverUser, 'kube-aggregator')), abort.signal);
+    holder.aggregation?.start(new Client(server.transportFor(serverUser, 'kube-aggregator')), abort.signal);
   } catch (error) {
     await listener.close({ graceMs: 0 });
     throw error;

@@ -96,17 +96,3 @@ export async function matchesNamespace(
   if (found === undefined) throw notFound({ group: '', resource: 'namespaces' }, namespace);
   return matchesLabels(selector, found.metadata?.labels ?? {});
 }
-
-const exemptKinds = new Set([
-  'ValidatingWebhookConfiguration',
-  'MutatingWebhookConfiguration',
-  'ValidatingAdmissionPolicy',
-  'ValidatingAdmissionPolicyBinding',
-  'MutatingAdmissionPolicy',
-  'MutatingAdmissionPolicyBinding',
-]);
-
-/** Nothing that is configured here may keep the configuration itself from being repaired. */
-export function isExempt({ group, kind }: GroupVersionKind): boolean {
-  return group === 'admissionregistration.k8s.io' && exemptKinds.has(kind);
-}

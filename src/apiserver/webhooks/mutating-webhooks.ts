@@ -1,19 +1,18 @@
-import { mutatingwebhookconfigurations } from '../../generated/resource-types.ts';
 import { parseJson } from '../../machinery/codecs/json/parse.ts';
 import { internalError, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { applyJsonPatch } from '../../machinery/patch/json-patch.ts';
-import type { AdmissionAttempt, AdmissionPlugin, MutationRound } from '../admission/admission.ts';
+import type { AdmissionAttempt, MutationRound } from '../admission/admission.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import { isSame } from '../registry/equality.ts';
 import { toObject, withDefaults } from '../verbs/decode-body.ts';
 import type { Verdict } from './admission-review.ts';
 import { callWebhook } from './call-webhook.ts';
-import { ConfiguredWebhooks, type Hook } from './configured-webhooks.ts';
-import { type Invocation, invocationOf, isExempt } from './invocation.ts';
+import type { Hook } from './configured-webhooks.ts';
+import { type Invocation, invocationOf } from './invocation.ts';
 import { VersionedObject } from './versioned-object.ts';
+import type { WebhookDeps } from './webhook-dispatchers.ts';
 import { CallingWebhookError, rejection, requestTimedOut } from './webhook-error.ts';
-import type { WebhookDeps } from './webhooks.ts';
 
 const MUTATION = 'mutation.webhook.admission.k8s.io/';
 
@@ -29,27 +28,15 @@ interface Rounds {
  * Asks webhooks that may change objects, one after the other: each sees what those before it have made.
  * Source: apiserver `admission/plugin/webhook/mutating/dispatcher.go`.
  */
-export class MutatingWebhooks implements AdmissionPlugin {
-  readonly name = 'MutatingAdmissionWebhook';
-  readonly operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
-  readonly #configured: ConfiguredWebhooks;
+export class MutatingWebhooks {
   readonly #deps: WebhookDeps;
   readonly #rounds = new WeakMap<AdmissionAttempt, Rounds>();
 
   constructor(deps: WebhookDeps) {
     this.#deps = deps;
-    this.#configured = new ConfiguredWebhooks(deps.feed, mutatingwebhookconfigurations);
   }
 
-  mutate(attempt: AdmissionAttempt, round: MutationRound): void | Promise<void> {
-    const syncing = this.#configured.whenSynced();
-    if (syncing !== undefined) return syncing.then(() => this.mutate(attempt, round));
-    const { hooks } = this.#configured;
-    if (hooks.length === 0 || isExempt(attempt.kind)) return;
-    return this.#dispatch(attempt, round, hooks);
-  }
-
-  async #dispatch(attempt: AdmissionAttempt, round: MutationRound, hooks: readonly Hook[]): Promise<void> {
+  async dispatch(attempt: AdmissionAttempt, round: MutationRound, hooks: readonly Hook[]): Promise<void> {
     const rounds = this.#roundsOf(attempt);
     if (round.isRepeated && !isSame(rounds.output, attempt.object)) recallAll(rounds);
     const versioned = new VersionedObject(attempt, this.#deps.kinds);

@@ -1,12 +1,11 @@
-import { validatingwebhookconfigurations } from '../../generated/resource-types.ts';
 import { internalError } from '../../machinery/errors/status-error.ts';
-import type { AdmissionAttempt, AdmissionPlugin } from '../admission/admission.ts';
+import type { AdmissionAttempt } from '../admission/admission.ts';
 import { callWebhook } from './call-webhook.ts';
-import { ConfiguredWebhooks, type Hook } from './configured-webhooks.ts';
-import { type Invocation, invocationOf, isExempt } from './invocation.ts';
+import type { Hook } from './configured-webhooks.ts';
+import { type Invocation, invocationOf } from './invocation.ts';
 import { VersionedObject, type VersionedPair } from './versioned-object.ts';
+import type { WebhookDeps } from './webhook-dispatchers.ts';
 import { CallingWebhookError, rejection, requestTimedOut } from './webhook-error.ts';
-import type { WebhookDeps } from './webhooks.ts';
 
 const FAILED_OPEN = 'failed-open.validating.webhook.admission.k8s.io/';
 
@@ -14,26 +13,14 @@ const FAILED_OPEN = 'failed-open.validating.webhook.admission.k8s.io/';
  * Asks webhooks that judge objects, all at once: the first one that says no is heard.
  * Source: apiserver `admission/plugin/webhook/validating/dispatcher.go`.
  */
-export class ValidatingWebhooks implements AdmissionPlugin {
-  readonly name = 'ValidatingAdmissionWebhook';
-  readonly operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
-  readonly #configured: ConfiguredWebhooks;
+export class ValidatingWebhooks {
   readonly #deps: WebhookDeps;
 
   constructor(deps: WebhookDeps) {
     this.#deps = deps;
-    this.#configured = new ConfiguredWebhooks(deps.feed, validatingwebhookconfigurations);
   }
 
-  validate(attempt: AdmissionAttempt): void | Promise<void> {
-    const syncing = this.#configured.whenSynced();
-    if (syncing !== undefined) return syncing.then(() => this.validate(attempt));
-    const { hooks } = this.#configured;
-    if (hooks.length === 0 || isExempt(attempt.kind)) return;
-    return this.#dispatch(attempt, hooks);
-  }
-
-  async #dispatch(attempt: AdmissionAttempt, hooks: readonly Hook[]): Promise<void> {
+  async dispatch(attempt: AdmissionAttempt, hooks: readonly Hook[]): Promise<void> {
     const wanted: { readonly invocation: Invocation; readonly pair: VersionedPair }[] = [];
     for (const hook of hooks) {
       const invocation = await invocationOf(hook, attempt, attempt.object, this.#deps);

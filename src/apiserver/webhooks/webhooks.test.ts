@@ -48,7 +48,7 @@ describe('admission webhooks', () => {
         };
         const { mutating, validating } = createWebhooks({
           ...seams,
-          network,
+          network: async () => network,
           authorizer,
           clock: systemClock,
           logger: silentLogger,

@@ -11,11 +11,12 @@ import { until } from '../../testing/memory-server.ts';
 import { dialerTo, makeService, openPodServer, type PodServer, type Reaction } from '../../testing/pod-service.ts';
 import { serverUser } from '../api-server.ts';
 import { createDiscoveryPaths } from '../discovery/discovery.ts';
+import type { RemoteVersions } from '../discovery/remote-versions.ts';
 import { type Listener, openListener } from '../listener/https.ts';
 import { createOpenApiPaths } from '../openapi/openapi.ts';
+import type { RemoteDocuments } from '../openapi/remote-documents.ts';
 import { WorkloadNetwork } from '../workloads/workload-network.ts';
-import { Aggregator } from './aggregator.ts';
-import { RemoteOpenApi } from './remote-openapi.ts';
+import { Aggregation } from './aggregation.ts';
 
 const nowMs = systemClock.nowMs();
 const proxyAuthority = createAuthority('request-header-ca', { nowMs });
@@ -51,7 +52,7 @@ describe('aggregated APIs', () => {
   let pod: PodServer;
   let server: AskingServer;
   let listener: Listener;
-  let aggregator: Aggregator;
+  let aggregator: Aggregation;
   const stop = new AbortController();
   const dialer = dialerTo(() => pod.port);
 
@@ -71,10 +72,10 @@ describe('aggregated APIs', () => {
           clusterCidrs: ['10.42.0.0/16'],
           clusterDomain: 'cluster.local',
         });
-        aggregator = new Aggregator({
+        aggregator = new Aggregation({
           ...seams,
-          network,
-          identity: { certPem: identity.chainPem, keyPem: identity.keyPem ?? '' },
+          network: async () => network,
+          identity: () => ({ certPem: identity.chainPem, keyPem: identity.keyPem ?? '' }),
           clock: systemClock,
           logger: silentLogger,
         });
@@ -82,14 +83,15 @@ describe('aggregated APIs', () => {
         return aggregator;
       },
       otherPaths: ({ catalog, reader }) => {
-        const remote = { remoteVersions: () => aggregator.remoteVersions() };
-        const discovery = createDiscoveryPaths({ catalog, serverAddress: '127.0.0.1:6443', remote });
-        const documents = new RemoteOpenApi({
-          remotes: () => aggregator.remotes(),
-          find: (group, version) => aggregator.find(group, version),
-          clock: systemClock,
-        });
-        const openApi = createOpenApiPaths({ catalog, reader, remote: documents });
+        // It is made after the paths.
+        const late: RemoteVersions & RemoteDocuments = {
+          remoteVersions: () => aggregator.remoteVersions(),
+          v3Index: () => aggregator.v3Index(),
+          v3: (call, path) => aggregator.v3(call, path),
+          v2: () => aggregator.v2(),
+        };
+        const discovery = createDiscoveryPaths({ catalog, serverAddress: '127.0.0.1:6443', remote: late });
+        const openApi = createOpenApiPaths({ catalog, reader, remote: late });
         return (call) => discovery(call) ?? openApi(call);
       },
     });
