@@ -24,6 +24,8 @@ import { type DistinguishedName, nameFromDer, nameToDer } from './distinguished-
 import { newKey, parseKey, toKeyPem } from './keys.ts';
 
 export const DAY_MS = 24 * 3600 * 1000;
+/** Machines whose clocks are behind by less join a cluster that was just made. Leaves begin when their authority does. */
+const CLOCK_SKEW_MS = 3600 * 1000;
 
 const OIDS = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
@@ -72,7 +74,7 @@ export function createAuthority(
     serial: Buffer.from([0]),
     issuer: subject,
     subject,
-    notBeforeMs: options.nowMs,
+    notBeforeMs: options.nowMs - CLOCK_SKEW_MS,
     notAfterMs: options.nowMs + (options.days ?? 3650) * DAY_MS,
     publicKey,
     extensions,
