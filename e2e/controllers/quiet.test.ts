@@ -85,11 +85,13 @@ describe('a cluster of 100 machines in which nothing happens', () => {
     const informer = informers.for(leases);
     informer.addHandler({ added: () => {}, updated: () => renewed++, deleted: () => renewed++ });
     await informer.synced;
-    await clock.sleep(8000);
-    const changed = await watchEverything(WATCHED_MS);
-    stop.abort();
-    await informers.ended();
-    assert.deepEqual(changed, []);
+    try {
+      await clock.sleep(8000);
+      assert.deepEqual(await watchEverything(WATCHED_MS), []);
+    } finally {
+      stop.abort();
+      await informers.ended();
+    }
     assert.ok(renewed > NODES, `${renewed} leases were renewed`);
   });
 });
@@ -109,9 +111,9 @@ async function watchEverything(forMs: number): Promise<string[]> {
 async function snapshot(roots: readonly string[]): Promise<Map<string, string>> {
   const versions = new Map<string, string>();
   for (const root of roots) {
-    const { resources } = (await machines.client.transport.request({ method: 'GET', path: root })) as {
-      resources: { name: string; verbs: string[] }[];
-    };
+    const found = await machines.client.transport.request({ method: 'GET', path: root }).catch(() => undefined);
+    // A group of an aggregated server that no machine runs here.
+    const { resources = [] } = (found ?? {}) as { resources?: { name: string; verbs: string[] }[] };
     for (const { name, verbs } of resources) {
       if (!verbs.includes('list') || name.includes('/') || name === 'leases' || name === 'componentstatuses') continue;
       const { items } = (await machines.client.transport.request({ method: 'GET', path: `${root}/${name}` })) as {
