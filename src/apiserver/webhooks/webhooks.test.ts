@@ -297,7 +297,7 @@ describe('admission webhooks', () => {
     const failing = {
       'a service that is not there': [
         { service: { namespace: 'default', name: 'gone' } },
-        /^Internal error occurred: failed calling webhook "h0\.example\.com": failed to call webhook: Post "https:\/\/gone\.default\.svc:443\/\?timeout=10s": services "gone" not found$/,
+        /^Internal error occurred: failed calling webhook "h0\.example\.com": failed to call webhook: Post "https:\/\/gone\.default\.svc:443\/\?timeout=10s": service "gone" not found$/,
       ],
       'a port that the service does not have': [
         { service: { namespace: 'default', name: 'hook', port: 444 } },

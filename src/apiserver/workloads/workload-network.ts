@@ -67,7 +67,7 @@ export class WorkloadNetwork {
   async ofService({ namespace, name, port }: ServicePortRef): Promise<Workload> {
     const { reader } = this.#options;
     const service = await reader.get(services as ResourceType<Stored<Service>>, { namespace, name });
-    if (service === undefined) throw notFound({ group: '', resource: 'services' }, name);
+    if (service === undefined) throw notFound({ group: '', resource: 'service' }, name);
     const { type = 'ClusterIP', ports = [], ipFamilies = [] } = service.spec ?? {};
     if (!['ClusterIP', 'LoadBalancer', 'NodePort'].includes(type)) {
       throw new RefusedAddressError(`unsupported service type ${JSON.stringify(type)}`);
