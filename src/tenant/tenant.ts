@@ -14,6 +14,7 @@ import { isNotFound } from '../machinery/errors/status-error.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import type { Clock } from '../std/clock.ts';
 import { callerOfBasic, type JoinTokens } from '../supervisor/caller.ts';
+import { removeNodeLeftovers } from '../supervisor/node-leftovers.ts';
 import { releaseNodePasswords } from '../supervisor/node-passwords-controller.ts';
 import { admitOlderAgents, ensureAgentRbac } from '../supervisor/rbac.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
@@ -165,7 +166,9 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     state.nodes = controlPlane.informers.for(nodes);
     state.ready = true;
     const stopRights = admitOlderAgents(client, controlPlane.informers.for(nodes), logger);
-    const stopPasswords = releaseNodePasswords({ client, informers: controlPlane.informers, clock, logger });
+    const { informers } = controlPlane;
+    const stopPasswords = releaseNodePasswords({ client, informers, clock, logger });
+    const stopLeftovers = removeNodeLeftovers({ client, informers, clock, logger });
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
     const renewal = clock.every(RENEWAL_PERIOD_MS, () => {
@@ -186,6 +189,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         ending.abort();
         renewal.cancel();
         stopPasswords();
+        stopLeftovers();
         stopRights();
         await started.leave?.();
         tunnels.close();

@@ -9,7 +9,8 @@ import { leases, nodes, pods } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
 import type { Clock, Timer } from '../../std/clock.ts';
 import type { Command } from './fake-spdy-server.ts';
-import { joinCluster } from './join.ts';
+import { passGates } from './gates.ts';
+import { joinCluster, type KeyPair, type Membership } from './join.ts';
 import { type KubeletDouble, openKubeletDouble } from './kubelet.ts';
 import { isSettled, podStatus } from './pod-status.ts';
 import { TunnelClient, type TunnelGeneration } from './tunnel-client.ts';
@@ -33,6 +34,8 @@ export interface AgentOptions {
   readonly clock: Clock;
   /** Local port that stands for every port of every pod. Default: one that answers with what it was asked. */
   readonly podPort?: number | undefined;
+  /** What it had from an earlier join: newer agents show that certificate on each call. */
+  readonly previous?: KeyPair | undefined;
   /** What `exec` and `attach` do in every container. Default: `runCanned`. */
   readonly run?: Command | undefined;
 }
@@ -45,6 +48,9 @@ export interface AgentOptions {
  */
 export class AgentDouble implements AsyncDisposable {
   readonly nodePassword: string;
+  readonly membership: Membership;
+  /** Servers that it was told of. */
+  readonly servers: readonly string[];
   readonly kubelet: KubeletDouble;
   readonly #openTunnel: () => Promise<TunnelClient>;
   #tunnel: TunnelClient;
@@ -60,7 +66,7 @@ export class AgentDouble implements AsyncDisposable {
 
   private constructor(
     options: AgentOptions,
-    parts: Pick<AgentDouble, 'nodePassword' | 'kubelet' | 'tunnel'> & {
+    parts: Pick<AgentDouble, 'nodePassword' | 'membership' | 'servers' | 'kubelet' | 'tunnel'> & {
       openTunnel: () => Promise<TunnelClient>;
       transport: HttpTransport;
       podServer: PodServer;
@@ -69,6 +75,8 @@ export class AgentDouble implements AsyncDisposable {
   ) {
     this.#options = options;
     this.nodePassword = parts.nodePassword;
+    this.membership = parts.membership;
+    this.servers = parts.servers;
     this.kubelet = parts.kubelet;
     this.#tunnel = parts.tunnel;
     this.#openTunnel = parts.openTunnel;
@@ -85,7 +93,9 @@ export class AgentDouble implements AsyncDisposable {
   static async join(options: AgentOptions): Promise<AgentDouble> {
     const { url, token, nodeName, nodeIp, generation, clock } = options;
     const nodePassword = options.nodePassword ?? randomBytes(16).toString('hex');
-    const membership = await joinCluster({ server: url, token, nodeName, nodePassword, nodeIp, generation });
+    const { previous } = options;
+    const membership = await joinCluster({ server: url, token, nodeName, nodePassword, nodeIp, generation, previous });
+    const { servers } = await passGates({ server: url, generation, membership });
     const { serverCa: ca, clientCa, servingKubelet, clientKubelet } = membership;
     // Newer agents let the server reach pods where it says so; older ones do not know the key.
     const servesCluster = generation === 'current' && membership.config['EgressSelectorMode'] === 'cluster';
@@ -113,6 +123,8 @@ export class AgentDouble implements AsyncDisposable {
     const transport = createHttpTransport({ server: url, ca, clientCert, clientKey });
     const agent = new AgentDouble(options, {
       nodePassword,
+      membership,
+      servers,
       kubelet,
       tunnel,
       openTunnel,
