@@ -208,6 +208,11 @@ export const controllers: readonly ControllerDefinition[] = [
     'horizontal-pod-autoscaler',
     async () => (await import('./hpa/controller.ts')).runHorizontalPodAutoscaler,
   ),
+  define(
+    'validatingadmissionpolicy-status-controller',
+    'validatingadmissionpolicy-status-controller',
+    async () => (await import('./validating-admission-policy-status/controller.ts')).runPolicyStatus,
+  ),
 ];
 
 /**

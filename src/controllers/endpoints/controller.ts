@@ -5,7 +5,7 @@ import type { Endpoints, Node, Pod, Service } from '../../generated/api/core/v1.
 import type { EndpointSlice } from '../../generated/api/discovery/v1.ts';
 import { endpoints, endpointslices, nodes, pods, services } from '../../generated/resource-types.ts';
 import { isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
-import { keyOf, parseKeyText, toKeyText } from '../../machinery/object/object.ts';
+import { type KubeObject, keyOf, parseKeyText, toKeyText } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { Expectations } from '../../reconcile/expectations.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
@@ -16,12 +16,14 @@ import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { planEndpoints } from './plan.ts';
 import { endpointFingerprint, hasSelector, selects } from './pod-endpoint.ts';
 import { frameOf, planGroups, planSlices, SERVICE_NAME, SLICE_MANAGED_BY, SLICE_MANAGER } from './slice-plan.ts';
+import { TriggerTimes, withTriggerTime } from './trigger-times.ts';
 
 /** Annotation of Endpoints that only carry an old-style leader lock. */
 export const LEADER_ANNOTATION = 'control-plane.alpha.kubernetes.io/leader';
 
 interface Shared {
   readonly client: Client;
+  readonly triggerTimes: TriggerTimes;
   readonly recorder: EventRecorder;
   readonly services: Informer<Service>;
   readonly pods: Informer<Pod>;
@@ -39,14 +41,17 @@ class EndpointsController implements Reconciler {
     const { client, recorder, services: serviceInformer, pods: podInformer, endpoints: informer } = this.#deps;
     const service = serviceInformer.get(key);
     if (service === undefined) {
+      this.#deps.triggerTimes.forget(key);
       if (informer.get(key) !== undefined) await ignoreNotFound(client.delete(endpoints, parseKeyText(key)));
       return done;
     }
     if (!hasSelector(service)) return done;
     const chosen = podInformer.list(service.metadata.namespace).filter((pod) => selects(service, pod));
     const current = informer.get(key);
-    const next = planEndpoints(service, chosen, current);
-    if (next === undefined) return done;
+    const triggerTime = this.#deps.triggerTimes.observe(key, service, chosen);
+    const planned = planEndpoints(service, chosen, current);
+    if (planned === undefined) return done;
+    const next = { ...planned, metadata: withTime(planned.metadata, triggerTime) };
     try {
       await (current === undefined ? client.create(endpoints, next) : client.update(endpoints, next));
     } catch (error) {
@@ -81,6 +86,7 @@ class EndpointSliceController implements Reconciler {
     const existing = slicesOf(this.#deps.slices, key);
     if (service === undefined) {
       expectations.forget(key);
+      this.#deps.triggerTimes.forget(key);
       // The garbage collector takes those that we own; ones without an owner would stay for ever.
       return done;
     }
@@ -89,19 +95,24 @@ class EndpointSliceController implements Reconciler {
     // A slice that was just made and is not seen yet would be made twice.
     if (!expectations.isMet(key)) return done;
     const chosen = this.#deps.pods.list(service.metadata.namespace).filter((pod) => selects(service, pod));
+    const triggerTime = this.#deps.triggerTimes.observe(key, service, chosen);
+    const stamped = (slice: EndpointSlice): EndpointSlice => ({
+      ...slice,
+      metadata: withTime(slice.metadata, triggerTime),
+    });
     const groups = planGroups(service, chosen, (name) => this.#deps.nodes.get(name));
     const plan = planSlices(frameOf(service), groups, existing);
     if (plan.create.length > 0) expectations.expect(key, { creations: plan.create.length });
     try {
       await runAll(plan.create, async (slice) => {
         try {
-          await client.create(endpointslices, slice);
+          await client.create(endpointslices, stamped(slice));
         } catch (error) {
           expectations.creationSeen(key);
           throw error;
         }
       });
-      await runAll(plan.update, (slice) => client.update(endpointslices, slice));
+      await runAll(plan.update, (slice) => client.update(endpointslices, stamped(slice)));
       await runAll(plan.remove, (slice) => ignoreNotFound(client.delete(endpointslices, keyOf(slice))));
     } catch (error) {
       if (isNamespaceTerminating(error)) return done;
@@ -114,6 +125,13 @@ class EndpointSliceController implements Reconciler {
     }
     return done;
   }
+}
+
+/** Written anew with each write, and no reason for one. */
+function withTime<M extends KubeObject['metadata']>(metadata: M, triggerTime: string | undefined): M {
+  const { annotations: before, ...rest } = metadata;
+  const annotations = withTriggerTime(before, triggerTime);
+  return { ...rest, ...(annotations === undefined ? {} : { annotations }) } as M;
 }
 
 const SERVICE_INDEX = 'service';
@@ -166,6 +184,7 @@ export function runEndpointsController(deps: ControllerDeps, signal: AbortSignal
     services: serviceInformer,
     pods: podInformer,
     endpoints: informer,
+    triggerTimes: new TriggerTimes(),
   });
   const sources: Source[] = [
     onChange(serviceInformer),
@@ -212,6 +231,7 @@ export function runEndpointSliceController(deps: ControllerDeps, signal: AbortSi
     nodes: nodeInformer,
     slices,
     expectations,
+    triggerTimes: new TriggerTimes(),
   });
   const zoneOf = (node: Node | undefined): string | undefined => node?.metadata.labels?.['topology.kubernetes.io/zone'];
   const sources = [

@@ -69,14 +69,22 @@ class StatefulSetController implements Reconciler {
     const steps = planSet(view, (pod) => !hasIdentity(set, pod) || this.#deps.claims.needsRepair(set, pod));
     let failure: unknown;
     const touched: Pod[] = [...owned];
-    for (const step of steps) {
+    const act = async (step: SetStep): Promise<boolean> => {
       try {
         const created = await this.#act(set, step);
         if (created !== undefined) touched.push(created);
+        return true;
       } catch (error) {
         failure ??= error;
-        break;
+        return false;
       }
+    };
+    for (const kind of batchesOf(steps, set.spec.podManagementPolicy === 'Parallel')) {
+      // A few at first: what fails for one (a quota, say) mostly fails for all.
+      for (let size = 1, at = 0; at < kind.length && failure === undefined; at += size, size *= 2) {
+        await Promise.all(kind.slice(at, at + size).map(act));
+      }
+      if (failure !== undefined) break;
     }
     await this.#writeStatus(set, planStatus({ ...view, pods: touched }));
     if (failure !== undefined && !isNamespaceTerminating(failure)) throw failure;
@@ -151,6 +159,21 @@ class StatefulSetController implements Reconciler {
         if (!isNotFound(error)) throw error;
       });
   }
+}
+
+/**
+ * Steps that may run side by side: with `Parallel` those of one kind, else each for itself.
+ *
+ * Source: `stateful_set_control.go` (runForAll, slowStartBatch).
+ */
+function batchesOf(steps: readonly SetStep[], parallel: boolean): SetStep[][] {
+  if (!parallel) return steps.map((step) => [step]);
+  const kinds = new Map<string, SetStep[]>();
+  for (const step of steps) {
+    const kind = step.step === 'delete' && step.why !== 'ended' ? step.why : 'replicas';
+    kinds.set(kind, [...(kinds.get(kind) ?? []), step]);
+  }
+  return [...kinds.values()];
 }
 
 export function runStatefulSetController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
