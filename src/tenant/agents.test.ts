@@ -101,7 +101,7 @@ describe('machines at a tenant', () => {
       rejectUnauthorized: false,
       agent: false,
     });
-    sent.end(body);
+    sent.on('error', () => {}).end(body);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     await text(response);
     return response.statusCode ?? 0;
@@ -242,7 +242,7 @@ describe('machines at a tenant', () => {
       const { ca, clientCert: cert, clientKey: key } = readKubeconfig(tenant.kubeconfigPath);
       const url = `https://127.0.0.1:${port}/api/v1/nodes/${nodeName}/proxy/healthz`;
       const sent = httpsRequest(url, { ca, cert, key, agent: false });
-      sent.end();
+      sent.on('error', () => {}).end();
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
       return (await text(response)) === 'ok';
     });

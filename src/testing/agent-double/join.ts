@@ -119,6 +119,8 @@ async function ask(
     ...(ca === undefined ? { rejectUnauthorized: false } : { ca }),
     ...(previous === undefined ? {} : { cert: previous.cert, key: previous.key }),
   });
+  // A connection that breaks after its answer is nobody's concern.
+  request.on('error', () => {});
   request.end(body);
   const [response] = await once(request, 'response');
   let text = '';
