@@ -37,6 +37,8 @@ export async function runManifests(deps: AddonDeps, options: ManifestsOptions, s
   });
   const nodeInformer = informers.for(nodes);
   await nodeInformer.synced;
+  // Without the Helm controller there is no such kind.
+  const unstaged = disabled.includes('helm-controller') ? [...disabled, 'traefik'] : disabled;
   const serves = (name: string): boolean => !disabled.includes(name);
   const nodeHosts = serves('coredns') ? await loadNodeHosts() : undefined;
   const deployer = new ManifestDeployer(
@@ -56,7 +58,7 @@ export async function runManifests(deps: AddonDeps, options: ManifestsOptions, s
         again = false;
         if (!staged && nodeInformer.list().some(isMachine)) {
           const { stageBundled } = await import('../bundled/stage.ts');
-          await stageBundled(folder, disabled, settings);
+          await stageBundled(folder, unstaged, settings);
           staged = true;
         }
         await deployer.sync((path) => !staged && isBundled(folder, path));
