@@ -47,6 +47,20 @@ const read: Record<string, Row> = {
     { K3S_TOKEN: 'other', K3S_DATASTORE_ENDPOINT: 'sqlite:///a', WARREN_DATASTORE_ENDPOINT: 'sqlite:///b' },
     { token: full, datastoreEndpoint: 'sqlite:///b' },
   ],
+  'takes what controllers are not to run as names too': [
+    ['--disable', 'coredns', '--disable-cloud-controller', '--disable-helm-controller'],
+    {},
+    { disabled: ['coredns', 'cloud-controller', 'helm-controller'] },
+  ],
+  'hands its way to the world to the Jobs of charts': [
+    ['--helm-job-image', 'helm:1', '--default-local-storage-path', '/volumes'],
+    { HTTPS_PROXY: 'http://proxy', no_proxy: '10.0.0.0/8', http_proxy: '' },
+    {
+      helmJobImage: 'helm:1',
+      localStoragePath: '/volumes',
+      proxyEnv: { HTTPS_PROXY: 'http://proxy', no_proxy: '10.0.0.0/8' },
+    },
+  ],
   'reads modes as octal': [['--write-kubeconfig-mode', '0644'], {}, { kubeconfigMode: 0o644 }],
 };
 
