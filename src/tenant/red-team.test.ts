@@ -58,7 +58,10 @@ describe('from inside of a tenant', () => {
     decoyPort = (decoy.address() as AddressInfo).port;
     const port = await freePort();
     const flags = ['--data-dir', folder, '--https-listen-port', String(port), '--advertise-address', '127.0.0.1'];
-    const config = readTenantConfig([...flags, '--bind-address', '127.0.0.1', '--disable', 'coredns,servicelb'], {});
+    const config = readTenantConfig(
+      [...flags, '--bind-address', '127.0.0.1', '--disable', 'coredns,servicelb,cloud-controller'],
+      {},
+    );
     tenant = await startTenant(config, { clock: systemClock, logger: silentLogger });
     access = readKubeconfig(tenant.kubeconfigPath);
     transport = createHttpTransport(access);
