@@ -35,7 +35,13 @@ export class RemoteWatch implements WatchFeed {
   #read(text: string): void {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
-    const events = lines.filter((line) => line.trim() !== '').map(toEvent);
+    const events: ServedEvent[] = [];
+    try {
+      for (const line of lines) if (line.trim() !== '') events.push(toEvent(line));
+    } catch {
+      // What is no event cannot be told from what was lost: whoever watches lists again.
+      this.#answer.destroy();
+    }
     if (events.length === 0) return;
     if (this.#onEvents === undefined) this.#pending.push(...events);
     else this.#onEvents(events);

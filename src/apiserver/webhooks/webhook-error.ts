@@ -1,6 +1,9 @@
 import type { Status } from '../../generated/api/meta/v1.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
 
+/** The largest that HTTP can carry. */
+const MAX_CODE = 999;
+
 /** A webhook that could not be asked, or that gave no answer which counts: its failure policy decides. */
 export class CallingWebhookError extends Error {
   override readonly name = 'CallingWebhookError';
@@ -16,7 +19,8 @@ export function rejection(webhook: string, result: Status | undefined): StatusEr
   const denied = `admission webhook ${JSON.stringify(webhook)} denied the request`;
   const { message, reason, code = 0 } = result ?? {};
   const text = message ? `${denied}: ${message}` : reason ? `${denied}: ${reason}` : `${denied} without explanation`;
-  return StatusError.fromStatus({ ...result, code: Math.max(code, 400), message: text } as Status, 400);
+  const sent = Math.min(Math.max(code, 400), MAX_CODE);
+  return StatusError.fromStatus({ ...result, code: sent, message: text } as Status, 400);
 }
 
 export function dryRunUnsupported(webhook: string): StatusError {

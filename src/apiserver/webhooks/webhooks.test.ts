@@ -144,6 +144,8 @@ describe('admission webhooks', () => {
     assert.equal(reply.status, 409);
     assert.equal(messageOf(reply), 'admission webhook "h0.example.com" denied the request: not today');
     assert.deepEqual(reply.warnings, ['mind the gap']);
+    answers = () => ({ allowed: false, status: { code: 123_456 } });
+    assert.equal((await create('denied')).status, 999);
     answers = () => ({ allowed: false });
     const silent = await create('denied');
     assert.deepEqual(
