@@ -16,6 +16,7 @@ import { controlledBy, indexByController } from '../pods/pod-indexes.ts';
 import { toStableText } from '../safe-hash.ts';
 import { parseTime, toTime } from '../timestamps.ts';
 import { latestBefore, parseSchedule, type Schedule } from './schedule.ts';
+import { toZoneTime } from './time-zone.ts';
 
 interface Deps {
   readonly client: Client;
@@ -30,7 +31,7 @@ export function jobFor(cronJob: CronJob, scheduledMs: number): Job {
   const { metadata, spec } = cronJob.spec.jobTemplate;
   const annotations = {
     ...metadata?.annotations,
-    'batch.kubernetes.io/cronjob-scheduled-timestamp': toTime(scheduledMs),
+    'batch.kubernetes.io/cronjob-scheduled-timestamp': toZoneTime(scheduledMs, cronJob.spec.timeZone),
   };
   return {
     metadata: {
@@ -209,6 +210,10 @@ class CronJobController implements Reconciler {
 
   #parse(cronJob: CronJob): Schedule | undefined {
     const { schedule, timeZone } = cronJob.spec;
+    if (schedule.includes('TZ')) {
+      const message = `CRON_TZ or TZ used in schedule ${JSON.stringify(schedule)} is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details`;
+      this.#event(cronJob, 'Warning', 'UnsupportedSchedule', message);
+    }
     try {
       return parseSchedule(schedule, timeZone);
     } catch (error) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { cronjobs, jobs } from '../../generated/resource-types.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
+import { ManualClock } from '../../testing/manual-clock.ts';
 import { toTime } from '../timestamps.ts';
 import { latestBefore, parseSchedule } from './schedule.ts';
 
@@ -18,6 +19,16 @@ describe('parseSchedule', () => {
     'knows periods': ['@every 1h30m', '2030-01-01T00:00:00Z', '2030-01-01T01:30:00Z'],
     'knows zones': ['TZ=Asia/Tokyo 0 9 * * *', '2030-01-01T00:00:00Z', '2030-01-02T00:00:00Z'],
     'follows summer time': ['CRON_TZ=Europe/Berlin 0 9 * * *', '2030-07-01T00:00:00Z', '2030-07-01T07:00:00Z'],
+    'leaves a time out that summer time takes': [
+      'TZ=Europe/Berlin 30 2 * * *',
+      '2030-03-30T02:00:00Z',
+      '2030-04-01T00:30:00Z',
+    ],
+    'takes a time twice that comes twice': [
+      'TZ=Europe/Berlin 30 2 * * *',
+      '2030-10-27T00:30:00Z',
+      '2030-10-27T01:30:00Z',
+    ],
   };
   for (const [name, [schedule, after, next]] of Object.entries(cases)) {
     it(name, () => {
@@ -43,6 +54,25 @@ describe('latestBefore', () => {
 });
 
 describe('the cron job controller', () => {
+  it('keeps to the hour of its zone when summer time begins', async () => {
+    const clock = new ManualClock(Date.parse('2030-03-29T12:00:00Z'));
+    await using cluster = startControllers(['cronjob-controller'], {}, () => {}, clock);
+    const { server, settle } = cluster;
+    server.put(cronjobs, {
+      metadata: { name: 'daily', namespace: 'default', creationTimestamp: '2030-03-29T12:00:00Z' },
+      spec: { schedule: '0 9 * * *', timeZone: 'Europe/Berlin', jobTemplate: { spec: { template: {} } } },
+    });
+    await settle();
+    for (let hours = 0; hours < 72; hours++) {
+      clock.advance(3_600_000);
+      await settle();
+    }
+    const times = server
+      .all(jobs, 'default')
+      .map(({ metadata }) => metadata.annotations?.['batch.kubernetes.io/cronjob-scheduled-timestamp']);
+    assert.deepEqual(times, ['2030-03-30T09:00:00+01:00', '2030-03-31T09:00:00+02:00', '2030-04-01T09:00:00+02:00']);
+  });
+
   it('starts the job that is due, and lists it as active', async () => {
     await using cluster = startControllers(['cronjob-controller']);
     const { server, until } = cluster;
