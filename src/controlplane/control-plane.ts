@@ -34,6 +34,7 @@ import { parseCertificateRequest } from '../pki/certificate-request.ts';
 import { builtinResources } from '../resources/index.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { kubeletIdentity } from './kubelet-identity.ts';
 
 export interface ControlPlaneOptions {
   readonly backend: Backend;
@@ -102,18 +103,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     audiences: [issuer, 'k3s'],
     clock,
   });
-  const kubeletClient = issueCertificate(
-    pki.client,
-    { commonName: options.kubeletClientName, organizations: ['system:masters'], usages: ['client'] },
-    { nowMs: clock.nowMs() },
-  );
+  const kubeletTls = kubeletIdentity(pki, options.kubeletClientName, clock);
   const metrics = new RequestMetrics(clock);
   const holder: { server?: ApiServer; aggregation?: Aggregation } = {};
-  const kubeletTls = {
-    certPem: kubeletClient.chainPem,
-    keyPem: kubeletClient.keyPem ?? '',
-    caPem: pki.server.certPem,
-  };
   const lateAuthorizer: Authorizer = {
     authorize: async (user, attributes, signal) =>
       await (holder.server as ApiServer).authorizer.authorize(user, attributes, signal),

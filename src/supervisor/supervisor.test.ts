@@ -3,6 +3,7 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:cry
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
 import { after, before, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { type Listener, openListener } from '../apiserver/listener/https.ts';
 import { nodes, secrets } from '../generated/resource-types.ts';
 import { StatusError } from '../machinery/errors/status-error.ts';
@@ -394,6 +395,28 @@ describe('the tunnel of the supervisor API', () => {
     const client = await connect(['system:node:vm-2', 'system:nodes']);
     assert.ok(tunnels.has('vm-2'));
     await client.close();
+  });
+
+  it('outlives a renewal of the serving certificate, which the next handshake shows', async () => {
+    const tls = { ca: pki.server.certPem, ...clientTls(['system:node:vm-2', 'system:nodes']) };
+    const client = await connect(['system:node:vm-2', 'system:nodes']);
+    const { chainPem, keyPem = '' } = issueCertificate(
+      pki.server,
+      { commonName: 'renewed', organizations: [], usages: ['server'], names: ['127.0.0.1'] },
+      { nowMs: Date.now() },
+    );
+    listener.setCertificate({ certPem: chainPem, keyPem });
+    const socket = connectTls({ host: '127.0.0.1', port: listener.port, ...tls });
+    await once(socket, 'secureConnect');
+    assert.equal(socket.getPeerCertificate().subject.CN, 'renewed');
+    socket.destroy();
+    assert.ok(tunnels.has('vm-2'));
+    const dialled = await tunnels.dial('vm-2', 'vm-2', 10_250, new AbortController().signal);
+    dialled.on('error', () => {});
+    // This agent allows nothing, so that the dial is the end of its session: it was heard.
+    await client.ended;
+    assert.deepEqual(client.targets, ['tcp/127.0.0.1:10250']);
+    await (await connect(['system:node:vm-2', 'system:nodes'])).close();
   });
 
   it('stays shut for everybody else', async () => {
