@@ -35,6 +35,16 @@ export interface PolicyCompilerOptions {
   readonly hasVariables: boolean;
   /** The authorizer's functions; those of a server that evaluates can be called. Default: declared only. */
   readonly accessFunctions?: readonly FunctionDecl[] | undefined;
+  /** What is known of the objects. Default: nothing, everything may be asked of them. */
+  readonly types?: ObjectTypes | undefined;
+}
+
+/** Types of the objects that a policy sees; absent ones are open. */
+export interface ObjectTypes {
+  readonly object: CelType | undefined;
+  readonly params: CelType | undefined;
+  /** Their fields, and those of what is inside of them. */
+  readonly structs: ReadonlyMap<string, ReadonlyMap<string, CelType>>;
 }
 
 /** A program, or what is wrong with the expression in upstream's words. */
@@ -57,6 +67,12 @@ export class PolicyCompiler {
     return resultFault(this.#compile(expression, purpose), results[purpose]);
   }
 
+  /** What does not fit the types of what an expression reads, whatever it comes to. */
+  issues(expression: string): string | undefined {
+    const compilation = this.#compile(expression, 'validation');
+    return 'issues' in compilation ? compilation.issues : undefined;
+  }
+
   program(expression: string, purpose: Purpose): PolicyProgram {
     return toProgram(this.#compile(expression, purpose), results[purpose]);
   }
@@ -77,19 +93,22 @@ export class PolicyCompiler {
   }
 
   #compile(expression: string, purpose: Purpose): Compilation {
-    const { hasParams, hasVariables, accessFunctions = authorizerFunctions } = this.#options;
+    const { hasParams, hasVariables, accessFunctions = authorizerFunctions, types } = this.#options;
     const readsVariables = hasVariables && purpose !== 'condition';
     const writesPatches = purpose === 'applyConfiguration' || purpose === 'jsonPatch';
-    const structs = new Map(requestStructs);
+    const structs = new Map([...requestStructs, ...(types?.structs ?? [])]);
+    const object = types?.object ?? DYN;
     if (readsVariables) structs.set(VARIABLES.name, this.#variables);
     return new Environment({
       variables: {
-        object: DYN,
-        oldObject: DYN,
+        object,
+        oldObject: object,
         namespaceObject: NAMESPACE,
         request: REQUEST,
-        ...(hasParams ? { params: DYN } : {}),
-        ...(purpose === 'message' ? {} : { authorizer: AUTHORIZER, 'authorizer.requestResource': RESOURCE_CHECK }),
+        ...(hasParams ? { params: types?.params ?? DYN } : {}),
+        ...(purpose === 'message' ? {} : { authorizer: AUTHORIZER }),
+        // Upstream does not declare it where it checks types.
+        ...(purpose === 'message' || types !== undefined ? {} : { 'authorizer.requestResource': RESOURCE_CHECK }),
         ...(readsVariables ? { variables: VARIABLES } : {}),
       },
       structs: writesPatches ? withPatchStructs(structs) : structs,
