@@ -15,6 +15,8 @@ export interface CycleOptions {
   nominatedOn(nodeName: string, subject: PodInfo): readonly PodInfo[];
   /** Index of the node that the search begins with, so that in large clusters all nodes get their turn. */
   readonly startAt: number;
+  /** Nodes that must fit before the search ends, in percent of all. Default: fewer the more there are. */
+  readonly percentageOfNodesToScore?: number | undefined;
 }
 
 export interface Decision {
@@ -49,7 +51,7 @@ export function decide(subject: PodInfo, snapshot: Snapshot, plugins: Plugins, o
   if (promisedNode !== undefined && judgeWithNominated(subject, promisedNode, filters, options) === undefined)
     return { ...base, nodeName: promisedNode.name, rejectedBy: new Set(), examined: 0 };
 
-  const enough = countEnough(nodes.length);
+  const enough = countEnough(nodes.length, options.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
   const rejectedBy = new Set<string>();
   let examined = 0;
@@ -91,10 +93,10 @@ export function judgeWithNominated(
 }
 
 /** In large clusters a part of the fitting nodes is enough to choose from. Source: numFeasibleNodesToFind. */
-export function countEnough(nodeCount: number): number {
+export function countEnough(nodeCount: number, wanted?: number): number {
   const least = 100;
   if (nodeCount < least) return nodeCount;
-  const percentage = Math.max(50 - Math.floor(nodeCount / 125), 5);
+  const percentage = wanted ?? Math.max(50 - Math.floor(nodeCount / 125), 5);
   return Math.max(Math.floor((nodeCount * percentage) / 100), least);
 }
 

@@ -15,10 +15,11 @@ import { isGoing } from './cache/node-info.ts';
 import type { NamespaceLabels } from './cache/pod-affinity.ts';
 import { type PodInfo, toPodInfo, uidOf } from './cache/pod-info.ts';
 import { SchedulerCache } from './cache/scheduler-cache.ts';
+import { defaultConfiguration, type SchedulerConfiguration, type SchedulerProfile } from './configuration.ts';
 import { type Decision, decide, toFitMessage } from './cycle.ts';
 import { DefaultSpread } from './default-spread.ts';
 import type { ClusterChange, Snapshot } from './framework/plugin.ts';
-import { filterPlugins, scorePlugins } from './plugins/index.ts';
+import { filterPlugins } from './plugins/index.ts';
 import { gatesOf } from './plugins/scheduling-gates.ts';
 import { chooseForPod, type VolumeChoice } from './plugins/volume-binding.ts';
 import { evict } from './preemption/evict.ts';
@@ -29,12 +30,16 @@ import { bindVolumes } from './volumes/bind-volumes.ts';
 import { VolumeLister } from './volumes/volume-lister.ts';
 
 export const SCHEDULER_USER = 'system:kube-scheduler';
-const SCHEDULER_NAME = 'default-scheduler';
+const DEFAULT_PROFILE = 'default-scheduler';
 
 export interface SchedulerOptions {
   readonly client: Client;
   readonly informers: Informers;
   readonly events: EventRecorder;
+  /** Recorders of further profiles, by name: events say which scheduler they come from. Default: `events` for all. */
+  readonly eventsFor?: ((profile: string) => EventRecorder) | undefined;
+  /** Default: one profile, `default-scheduler`, with upstream's plugins and weights. */
+  readonly configuration?: SchedulerConfiguration | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Random number in [0, 1). */
@@ -61,6 +66,8 @@ class Scheduler {
   readonly #spread: DefaultSpread;
   readonly #budgets: Informer<PodDisruptionBudget>;
   readonly #namespaceLabels: NamespaceLabels;
+  readonly #profiles: SchedulerConfiguration;
+  readonly #recorders = new Map<string, EventRecorder>();
   #binds = 0;
   #startAt = 0;
   #pumping = false;
@@ -68,6 +75,7 @@ class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#profiles = options.configuration ?? defaultConfiguration;
     const { informers } = options;
     const wakesOn = new Map(filterPlugins.map(({ name, wakesOn: changes }) => [name, new Set(changes)]));
     this.#queue = new SchedulingQueue(options.clock, wakesOn);
@@ -127,7 +135,7 @@ class Scheduler {
       else if (changesOthers(pod, previous)) this.#queue.changed('pod-updated');
       return;
     }
-    if ((pod.spec.schedulerName ?? SCHEDULER_NAME) !== SCHEDULER_NAME) return;
+    if (this.#profileOf(pod) === undefined) return;
     if (isGoing(pod)) {
       this.#nominator.remove(uidOf(pod));
       return this.#queue.remove(pod);
@@ -167,6 +175,8 @@ class Scheduler {
 
   #schedule(pod: Pod, signal: AbortSignal): void {
     const { random, logger } = this.#options;
+    const profile = this.#profileOf(pod);
+    if (profile === undefined) return this.#queue.remove(pod);
     const subject = toPodInfo(pod);
     const snapshot: Snapshot = {
       nodes: this.#cache.nodes(),
@@ -176,8 +186,9 @@ class Scheduler {
     };
     const nominatedOn = (name: string, each: PodInfo): readonly PodInfo[] => this.#nominator.rivals(name, each);
     try {
-      const cycle = { random, nominatedOn, startAt: this.#startAt };
-      const decision = decide(subject, snapshot, { filters: filterPlugins, scores: scorePlugins }, cycle);
+      const { percentageOfNodesToScore } = profile;
+      const cycle = { random, nominatedOn, startAt: this.#startAt, percentageOfNodesToScore };
+      const decision = decide(subject, snapshot, profile, cycle);
       if (snapshot.nodes.length > 0) this.#startAt = (this.#startAt + decision.examined) % snapshot.nodes.length;
       const node = decision.nodeName === undefined ? undefined : this.#cache.node(decision.nodeName);
       if (node === undefined) this.#makeRoom(subject, snapshot, decision);
@@ -207,7 +218,8 @@ class Scheduler {
   }
 
   async #bind(pod: Pod, node: Node, choice: VolumeChoice, signal: AbortSignal): Promise<void> {
-    const { client, clock, events, logger } = this.#options;
+    const { client, clock, logger } = this.#options;
+    const events = this.#eventsOf(pod);
     const { name, namespace, uid } = pod.metadata;
     const nodeName = node.metadata.name ?? '';
     const binding: Binding = {
@@ -273,7 +285,8 @@ class Scheduler {
   }
 
   async #evict(pod: Pod, candidate: Candidate): Promise<void> {
-    const { client, events, clock, logger } = this.#options;
+    const { client, clock, logger } = this.#options;
+    const events = this.#eventsOf(pod);
     let failed = false;
     try {
       // Pods of lower priority that were promised room there look for another place.
@@ -292,7 +305,8 @@ class Scheduler {
 
   /** @param promised - The node that the pod is promised from now on; undefined where that stays as it is. */
   async #tellUnschedulable(pod: Pod, message: string, promised: string | undefined): Promise<void> {
-    const { client, events, clock, logger } = this.#options;
+    const { client, clock, logger } = this.#options;
+    const events = this.#eventsOf(pod);
     events.event(referenceTo(pods, pod), 'Warning', 'FailedScheduling', message);
     const before = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
     const isTold = before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
@@ -312,6 +326,20 @@ class Scheduler {
     } catch (error) {
       if (!isNotFound(error)) logger.debug('a pod was not told why it waits', { pod: toKeyText(keyOf(pod)), error });
     }
+  }
+
+  /** The profile that places the pod; undefined where it waits for another scheduler. */
+  #profileOf({ spec }: Pod): SchedulerProfile | undefined {
+    return this.#profiles.get(spec.schedulerName ?? DEFAULT_PROFILE);
+  }
+
+  #eventsOf({ spec }: Pod): EventRecorder {
+    const { events, eventsFor } = this.#options;
+    const name = spec.schedulerName ?? DEFAULT_PROFILE;
+    if (eventsFor === undefined || name === DEFAULT_PROFILE) return events;
+    const recorder = this.#recorders.get(name) ?? eventsFor(name);
+    this.#recorders.set(name, recorder);
+    return recorder;
   }
 
   #track(work: Promise<void>): void {

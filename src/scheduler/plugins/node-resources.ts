@@ -40,24 +40,44 @@ export const nodeResourcesFit: FilterPlugin = {
 
 const SCORED = ['cpu', 'memory'] as const;
 
-/** Prefers nodes with the largest free part. Source: noderesources/least_allocated.go. */
-export const leastAllocated: ScorePlugin = {
-  name: 'NodeResourcesFit',
-  weight: 1,
-  score: ({ request }, nodes) =>
-    nodes.map((node) => {
-      let sum = 0;
-      let weight = 0;
-      for (const resource of SCORED) {
-        const allocatable = node.allocatable(resource);
-        if (allocatable === 0) continue;
-        const taken = node.scored[resource] + request.scored[resource];
-        sum += taken > allocatable ? 0 : Math.floor(((allocatable - taken) * MAX_SCORE) / allocatable);
-        weight++;
-      }
-      return weight === 0 ? 0 : Math.floor(sum / weight);
-    }),
-};
+export type ScoringType = 'LeastAllocated' | 'MostAllocated';
+
+export function isScoringType(type: unknown): type is ScoringType {
+  return type === 'LeastAllocated' || type === 'MostAllocated';
+}
+
+/**
+ * Prefers nodes by the part of their resources that would be taken: with `LeastAllocated` those with the largest free
+ * part, with `MostAllocated` those that are fullest.
+ *
+ * Source: noderesources/least_allocated.go, most_allocated.go.
+ */
+export function resourceScore(
+  type: ScoringType,
+  weights: Readonly<Record<'cpu' | 'memory', number>> = { cpu: 1, memory: 1 },
+): ScorePlugin {
+  return {
+    name: 'NodeResourcesFit',
+    weight: 1,
+    score: ({ request }, nodes) =>
+      nodes.map((node) => {
+        let sum = 0;
+        let weight = 0;
+        for (const resource of SCORED) {
+          const allocatable = node.allocatable(resource);
+          if (allocatable === 0) continue;
+          const taken = node.scored[resource] + request.scored[resource];
+          const counted = type === 'MostAllocated' ? Math.min(taken, allocatable) : Math.max(0, allocatable - taken);
+          sum += Math.floor((counted * MAX_SCORE) / allocatable) * weights[resource];
+          weight += weights[resource];
+        }
+        return weight === 0 ? 0 : Math.floor(sum / weight);
+      }),
+  };
+}
+
+/** As upstream scores where nothing else is configured. */
+export const leastAllocated: ScorePlugin = resourceScore('LeastAllocated');
 
 /**
  * Prefers nodes on which the pod makes the use of cpu and memory more alike than it is.
