@@ -32,6 +32,7 @@ import type { Pki } from '../pki/bundle.ts';
 import { issueCertificate } from '../pki/certificate.ts';
 import { parseCertificateRequest } from '../pki/certificate-request.ts';
 import { builtinResources } from '../resources/index.ts';
+import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { kubeletIdentity } from './kubelet-identity.ts';
@@ -52,6 +53,8 @@ export interface ControlPlaneOptions {
   readonly clusterDomain: string;
   /** Controllers that do not run here. */
   readonly disabledControllers?: readonly string[] | undefined;
+  /** Profiles of the scheduler. Default: one, as upstream's. */
+  readonly schedulerConfiguration?: SchedulerConfiguration | undefined;
   /** How nodes are reached. */
   readonly dialer: NodeDialer;
   /** Identity that kubelets see when the server calls them. */
@@ -318,6 +321,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           client: schedulerClient,
           informers,
           events: events('default-scheduler', schedulerClient),
+          eventsFor: (profile) => events(profile, schedulerClient),
+          configuration: options.schedulerConfiguration,
           clock,
           logger,
           random: Math.random,

@@ -4,13 +4,29 @@ import type { Pod } from '../generated/api/core/v1.ts';
 import { events, namespaces, nodes, pods, priorityclasses, serviceaccounts } from '../generated/resource-types.ts';
 import { type ScheduledCluster, startScheduledCluster } from '../testing/scheduled-cluster.ts';
 import { makeNode } from '../testing/scheduling.ts';
+import { parseSchedulerConfiguration } from './configuration.ts';
 
 describe('the scheduler on a real server', () => {
   let cluster: ScheduledCluster;
   const inDefault = (name: string) => ({ namespace: 'default', name });
 
   before(async () => {
-    cluster = await startScheduledCluster();
+    cluster = await startScheduledCluster(
+      parseSchedulerConfiguration({
+        apiVersion: 'kubescheduler.config.k8s.io/v1',
+        kind: 'KubeSchedulerConfiguration',
+        profiles: [
+          {},
+          {
+            schedulerName: 'packer',
+            pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'MostAllocated' } } }],
+            plugins: {
+              score: { disabled: [{ name: '*' }], enabled: [{ name: 'NodeResourcesFit', weight: 1 }] },
+            },
+          },
+        ],
+      }),
+    );
     const { admin } = cluster;
     for (const [name, value] of [
       ['high', 1000],
@@ -89,5 +105,23 @@ describe('the scheduler on a real server', () => {
     assert.equal((await get('gated')).spec.nodeName, undefined);
     await cluster.admin.patch(pods, inDefault('gated'), { spec: { schedulingGates: null } }, { type: 'merge' });
     await cluster.until('the pod is bound', async () => (await get('gated')).spec.nodeName === 'a');
+  });
+
+  it('places pods of another profile by its rules, and leaves those of other schedulers', async () => {
+    await cluster.admin.create(nodes, makeNode('b', { allocatable: { cpu: '64' } }));
+    await cluster.admin.patch(nodes, { name: 'b' }, { spec: { taints: null } }, { type: 'merge' });
+    await createPod('foreign', '0', { schedulerName: 'somebody-else' });
+    await createPod('spread', '100m');
+    await cluster.until('the emptier node is taken', async () => (await get('spread')).spec.nodeName === 'b');
+    await cluster.admin.delete(pods, inDefault('urgent'), { gracePeriodSeconds: 0 });
+    await createPod('packed', '100m', { schedulerName: 'packer' });
+    await cluster.until('the fuller node is taken', async () => (await get('packed')).spec.nodeName === 'a');
+    assert.equal((await get('foreign')).spec.nodeName, undefined);
+    await cluster.until('the event names the profile', async () =>
+      (await cluster.admin.list(events)).items.some(
+        ({ reason, involvedObject, source }) =>
+          reason === 'Scheduled' && involvedObject.name === 'packed' && source?.component === 'packer',
+      ),
+    );
   });
 });

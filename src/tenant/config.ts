@@ -46,6 +46,8 @@ export interface TenantConfig {
   /** Folder with the cluster's authorities, such as a mounted Secret; undefined: below the data folder. */
   readonly pkiDir: string | undefined;
   readonly flannelBackend: string;
+  /** A KubeSchedulerConfiguration, in YAML or JSON. */
+  readonly schedulerConfigFile?: string;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
 }
@@ -79,6 +81,7 @@ const flags = {
   'helm-job-image': { type: 'string' },
   'pki-dir': { type: 'string' },
   'flannel-backend': { type: 'string' },
+  'kube-scheduler-arg': { type: 'string', multiple: true },
   'log-level': { type: 'string' },
   'log-format': { type: 'string' },
   /** Accepted for k3s's sake: the server never hosts a node. */
@@ -157,6 +160,7 @@ export function readTenantConfig(
     proxyEnv: Object.fromEntries(proxyNames.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     pkiDir: values['pki-dir'],
     flannelBackend: values['flannel-backend'] ?? 'vxlan',
+    ...toSchedulerArgs(values['kube-scheduler-arg'] ?? []),
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
     logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
   };
@@ -178,6 +182,17 @@ function parse(args: readonly string[]) {
     const message = (cause as Error).message.split('. ')[0];
     throw new ConfigError(`${message}: "warren server --help" lists all flags`, { cause });
   }
+}
+
+/** Of kube-scheduler's flags, `config` is the one that has a meaning here. */
+function toSchedulerArgs(args: readonly string[]): { readonly schedulerConfigFile?: string } {
+  const files = args.map((arg) => {
+    const [, file] = /^(?:--)?config=(.+)$/.exec(arg) ?? [];
+    if (file === undefined) throw new ConfigError(`--kube-scheduler-arg takes config=FILE only, and not "${arg}"`);
+    return resolve(file);
+  });
+  const schedulerConfigFile = files.at(-1);
+  return schedulerConfigFile === undefined ? {} : { schedulerConfigFile };
 }
 
 function readToken(token: string | undefined, file: string | undefined): string | undefined {

@@ -25,6 +25,7 @@ import { readEncryptionRules } from './encryption.ts';
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 import { reachOf } from './node-reach.ts';
+import { readSchedulerConfiguration } from './scheduler-configuration.ts';
 import { shareIdentity } from './shared-identity.ts';
 import { RotatingTokens } from './token-rotation.ts';
 
@@ -129,6 +130,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       serviceCidrs: config.serviceCidrs,
       nodePorts: config.nodePorts,
       clusterDomain: config.clusterDomain,
+      schedulerConfiguration: await readSchedulerConfiguration(config.schedulerConfigFile),
       dialer: tunnels,
       kubeletClientName: 'system:apiserver',
       basic: async (user, password) => {

@@ -1,6 +1,7 @@
 import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
+import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import { runScheduler, SCHEDULER_USER } from '../scheduler/scheduler.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
@@ -13,7 +14,7 @@ export interface ScheduledCluster extends AsyncDisposable {
 }
 
 /** The real server with `Node,RBAC` in memory, and the scheduler under its own identity; no controllers, no kubelets. */
-export async function startScheduledCluster(): Promise<ScheduledCluster> {
+export async function startScheduledCluster(configuration?: SchedulerConfiguration): Promise<ScheduledCluster> {
   const stop = new AbortController();
   const base = { clock: systemClock, logger: silentLogger, signal: stop.signal };
   const server = await startMemoryServer(silentLogger, stop.signal);
@@ -23,7 +24,9 @@ export async function startScheduledCluster(): Promise<ScheduledCluster> {
   const client = clientFor(SCHEDULER_USER);
   const informers = new Informers({ client: admin, ...base });
   const events = createEventRecorder({ client, component: 'default-scheduler', ...base });
-  const running = runScheduler({ ...base, client, informers, events, random: Math.random }, stop.signal);
+  const eventsFor = (component: string) => createEventRecorder({ client, component, ...base });
+  const options = { ...base, client, informers, events, eventsFor, configuration, random: Math.random };
+  const running = runScheduler(options, stop.signal);
   return {
     admin,
     until,
