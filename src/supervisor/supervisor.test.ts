@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
+import { connect as connectTcp } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { type Listener, openListener } from '../apiserver/listener/https.ts';
@@ -89,10 +90,12 @@ before(async () => {
     tokens: {
       agent: 'agentpw',
       server: 'serverpw',
-      verifyBootstrap: async (token) =>
-        token === 'abcdef.0123456789abcdef'
+      verifyBootstrap: async (token) => {
+        if (token.startsWith('slowly')) await new Promise((resolve) => setTimeout(resolve, 30));
+        return token === 'abcdef.0123456789abcdef'
           ? { name: 'system:bootstrap:abcdef', groups: ['system:bootstrappers'] }
-          : undefined,
+          : undefined;
+      },
     },
     tunnels,
     client: () => api.client,
@@ -417,6 +420,23 @@ describe('the tunnel of the supervisor API', () => {
     await client.ended;
     assert.deepEqual(client.targets, ['tcp/127.0.0.1:10250']);
     await (await connect(['system:node:vm-2', 'system:nodes'])).close();
+  });
+
+  it('bears clients that leave in the middle of their request for it', async () => {
+    for (const as of [undefined, ['system:node:vm-2', 'system:nodes'] as const]) {
+      const transport = connectTcp(listener.port, '127.0.0.1').on('error', () => {});
+      const socket = connectTls({ socket: transport, rejectUnauthorized: false, ...clientTls(as) });
+      socket.on('error', () => {});
+      await once(socket, 'secureConnect');
+      // One that takes a while to judge.
+      const authorization = `Basic ${Buffer.from('node:slowly.0123456789abcdef').toString('base64')}`;
+      const lines = ['GET /v1-k3s/connect HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'];
+      socket.write(`${[...lines, `Authorization: ${authorization}`].join('\r\n')}\r\n\r\n`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      transport.resetAndDestroy();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assert.equal((await ask('/ping')).status, 200);
   });
 
   it('stays shut for everybody else', async () => {

@@ -162,6 +162,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     upgrade(request, socket, head) {
       if (pathOf(request) !== CONNECT_PATH) return false;
+      // From here on nobody else listens: a client that leaves meanwhile is no fault of the server's.
+      socket.on('error', () => socket.destroy());
       identifyNode(request)
         .then((caller) => options.tunnels.handleUpgrade(request, socket, head, nodeNameOf(caller).toLowerCase()))
         .catch((error: unknown) => {
