@@ -7,7 +7,7 @@ import { startControllers } from '../../testing/controller-harness.ts';
 import type { FakeTransport } from '../../testing/fake-transport.ts';
 import { toTime } from '../timestamps.ts';
 import { planPlacement } from './placement.ts';
-import { groupByNode, planUpdate } from './plan.ts';
+import { groupByNode, planPods, planUpdate } from './plan.ts';
 
 function daemonSet(image: string, rollingUpdate: object = { maxUnavailable: 1 }): DaemonSet {
   return {
@@ -56,6 +56,47 @@ describe('planPlacement', () => {
   for (const [name, [taints, plan]] of Object.entries(cases)) {
     it(name, () => assert.deepEqual(planPlacement(daemonSet('a'), node('n', taints)), plan));
   }
+});
+
+describe('planPods', () => {
+  const surge = { maxSurge: 1, maxUnavailable: 0 };
+  const phase = (pod: Pod, value: string): Pod => ({ ...pod, status: { ...pod.status, phase: value } });
+  const going = (pod: Pod): Pod => ({
+    ...pod,
+    metadata: { ...pod.metadata, deletionTimestamp: '2030-01-01T00:00:00Z' },
+  });
+  const plan = (podList: Pod[], rollingUpdate?: object, delayMs = 0, taints: Node['spec']['taints'] = []) => {
+    const nodeList = [node('n1', taints)];
+    const podsByNode = groupByNode(podList);
+    const nowMs = Date.UTC(2031, 0, 1);
+    const context = { daemonSet: daemonSet('b', rollingUpdate), nodes: nodeList, podsByNode, hash: 'new', nowMs };
+    const { create, remove, retryInMs } = planPods(context, () => delayMs);
+    return [...create.map((name) => `+${name}`), ...remove.map(({ metadata }) => `-${metadata.name}`), retryInMs ?? ''];
+  };
+  const [old, fresh] = [daemonPod('n1', 'old'), daemonPod('n1', 'new')];
+  const cases: Record<string, [got: () => (string | number)[], wanted: (string | number)[]]> = {
+    'makes a pod where there is none': [() => plan([]), ['+n1', '']],
+    'waits for a pod that goes': [() => plan([going(old)]), ['']],
+    'starts beside a pod that goes, with a surge': [() => plan([going(old)], surge), ['+n1', '']],
+    'puts ended pods away': [() => plan([phase(old, 'Failed')]), ['-p-n1-old', '']],
+    'leaves a failed pod for a while': [() => plan([phase(old, 'Failed')], undefined, 4000), [4000]],
+    'starts beside a failed pod, with a surge': [() => plan([phase(old, 'Failed')], surge, 4000), ['+n1', 4000]],
+    'keeps the old pod until the new one serves': [() => plan([old, daemonPod('n1', 'new', false)], surge), ['']],
+    'ends the old pod once the new one serves': [() => plan([old, fresh], surge), ['-p-n1-old', '']],
+    'ends an old pod that does not serve': [
+      () => plan([daemonPod('n1', 'old', false), daemonPod('n1', 'new', false)], surge),
+      ['-p-n1-old', ''],
+    ],
+    'takes pods off a node that evicts them': [
+      () => plan([old], undefined, 0, [{ key: 'x', effect: 'NoExecute' }]),
+      ['-p-n1-old', ''],
+    ],
+    'leaves pods on a node that takes no new ones': [
+      () => plan([old], undefined, 0, [{ key: 'x', effect: 'NoSchedule' }]),
+      [''],
+    ],
+  };
+  for (const [name, [got, wanted]] of Object.entries(cases)) it(name, () => assert.deepEqual(got(), wanted));
 });
 
 describe('planUpdate', () => {

@@ -83,7 +83,7 @@ export function planPods(context: Context, failureDelay: FailureDelay): DaemonPl
     }
     running.sort(byAge);
     if (maxSurgeOf(daemonSet, 1) === 0) remove.push(...running.slice(1));
-    else if (running.length === 0 && run && pods.every(isPodTerminating)) create.push(name);
+    else if (running.length === 0 && run) create.push(name);
     else remove.push(...planSurplus(context, running));
   }
   const known = new Set(nodes.map((node) => node.metadata.name ?? ''));
