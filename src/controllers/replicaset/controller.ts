@@ -102,7 +102,8 @@ class ReplicaController<T extends KubeObject> implements Reconciler {
     if (mayAct && owner.metadata.deletionTimestamp === undefined) {
       failure = await this.#scale(key, owner, spec, active).then(
         () => undefined,
-        (error: unknown) => error,
+        // Whose namespace ends has not failed: there is nothing left to do.
+        (error: unknown) => (isNamespaceTerminating(error) ? undefined : error),
       );
     }
     const terminating = controlledBy(podInformer, owner).filter((pod) => isPodTerminating(pod) && !isPodEnded(pod));
@@ -114,7 +115,7 @@ class ReplicaController<T extends KubeObject> implements Reconciler {
       { generation: owner.metadata.generation, failure, nowMs },
     );
     await this.#writeStatus(owner, status);
-    if (failure !== undefined && !isNamespaceTerminating(failure)) throw failure;
+    if (failure !== undefined) throw failure;
     const requeueAfterMs = nextAvailabilityMs(spec, active, nowMs);
     return requeueAfterMs === undefined ? done : { requeueAfterMs };
   }
