@@ -21,6 +21,8 @@ export interface TenantConfig {
   /** Addresses under which machines reach the server; the first is the one that is shown. */
   readonly advertiseAddresses: readonly string[];
   readonly tlsSans: readonly string[];
+  /** JSON file with addresses and names, which come instead of the addresses above and beside the names; it is followed. */
+  readonly endpointFile?: string | undefined;
   /** Password or full token; undefined: the stored one, or a new one. */
   readonly token: string | undefined;
   readonly agentToken: string | undefined;
@@ -59,6 +61,7 @@ const flags = {
   'advertise-address': { type: 'string' },
   'node-external-ip': { type: 'string', multiple: true },
   'tls-san': { type: 'string', multiple: true },
+  'endpoint-file': { type: 'string' },
   token: { type: 'string', short: 't' },
   'token-file': { type: 'string' },
   'agent-token': { type: 'string' },
@@ -130,6 +133,7 @@ export function readTenantConfig(
     port: toPort(values['https-listen-port'] ?? '6443', '--https-listen-port'),
     advertiseAddresses: advertised.length > 0 ? [...new Set(advertised)] : [ownAddress()],
     tlsSans: list('tls-san'),
+    endpointFile: values['endpoint-file'],
     token: checkToken(
       readToken(values.token ?? env['K3S_TOKEN'], values['token-file'] ?? env['K3S_TOKEN_FILE']),
       '--token',

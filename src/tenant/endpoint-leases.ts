@@ -11,8 +11,8 @@ const RENEW_MS = 10_000;
 
 export interface EndpointLeasesOptions {
   readonly backend: Backend;
-  /** Addresses of this server. */
-  readonly addresses: readonly string[];
+  /** Addresses of this server, asked for each time: they may change. */
+  addresses(): readonly string[];
   /** Tells the cluster where its servers are. */
   publish(addresses: readonly string[]): Promise<void>;
   readonly clock: Clock;
@@ -23,9 +23,11 @@ export interface EndpointLeasesOptions {
  * Keeps the cluster's endpoints in line with the servers that live: each renews a key that expires, and publishes the
  * addresses of all keys. Resolves once this server is among them.
  *
- * @returns how to leave: the others publish the rest.
+ * @returns how to leave: the others publish the rest; and how to tell that the own addresses have changed.
  */
-export async function leaseEndpoints(options: EndpointLeasesOptions): Promise<() => Promise<void>> {
+export async function leaseEndpoints(
+  options: EndpointLeasesOptions,
+): Promise<{ leave: () => Promise<void>; changed: () => void }> {
   const { addresses, backend, clock, logger, publish } = options;
   const state: { generation: number; work: Promise<void>; left: boolean } = {
     generation: 0,
@@ -39,27 +41,30 @@ export async function leaseEndpoints(options: EndpointLeasesOptions): Promise<()
   };
   const renew = async (): Promise<void> => {
     state.generation++;
-    for (const address of addresses) await put(backend, PREFIX + address, toValue(address, state.generation));
+    // Those of old run out by themselves; another server may still have them.
+    for (const address of addresses()) await put(backend, PREFIX + address, toValue(address, state.generation));
     await publishLiving();
   };
   await renew();
-  const timer = clock.every(RENEW_MS, () => {
+  const renewSoon = (): void => {
     state.work = state.work.then(async () => {
       if (state.left) return;
       await renew().catch((error) => logger.warn('the endpoints of the servers are not up to date', { error }));
     });
-  });
-  return async () => {
+  };
+  const timer = clock.every(RENEW_MS, renewSoon);
+  const leave = async (): Promise<void> => {
     state.left = true;
     timer.cancel();
     await state.work;
     try {
-      for (const address of addresses) await remove(backend, PREFIX + address);
+      for (const address of addresses()) await remove(backend, PREFIX + address);
       await publishLiving();
     } catch (error) {
       logger.warn('this server is still among the endpoints, for some seconds', { error });
     }
   };
+  return { leave, changed: renewSoon };
 }
 
 /** Writes a key whatever it holds; nobody else writes that of our address. */

@@ -22,6 +22,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
 import { readEncryptionRules } from './encryption.ts';
+import { type EndpointFile, followEndpointFile, readEndpointFile } from './endpoint-file.ts';
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 import { reachOf } from './node-reach.ts';
@@ -52,6 +53,7 @@ const RENEWAL_PERIOD_MS = 12 * 3600 * 1000;
 export async function startTenant(config: TenantConfig, deps: { clock: Clock; logger: Logger }): Promise<Tenant> {
   const { clock, logger } = deps;
   const nowMs = clock.nowMs();
+  const endpoint = config.endpointFile === undefined ? undefined : readEndpointFile(config.endpointFile);
   const defaultPath = pathsOf(config).database;
   const { engine } = parseEndpoint(config.datastoreEndpoint, defaultPath);
   const isShared = engine === 'postgres';
@@ -64,8 +66,8 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   // Few encrypt: the others do not load what it takes.
   const backend =
     rules.length === 0 ? store : (await import('../datastore/encryption/encrypted-backend.ts')).encrypted(store, rules);
-  const names = servingNames(config);
-  const serving = loadServing(config, pki, names, nowMs);
+  const reach = { current: toReach(config, endpoint) };
+  const serving = loadServing(config, pki, reach.current.names, nowMs);
   const state: { client?: Client; events?: EventRecorder; nodes?: Lister<Node>; ready: boolean } = { ready: false };
   const ending = new AbortController();
   const tunnels = new TunnelServer({
@@ -73,8 +75,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     logger,
     reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName), config.clusterCidrs),
   });
-  const [advertised = '127.0.0.1'] = config.advertiseAddresses;
-  const published = config.advertiseAddresses.filter((address) => !isLoopback(address));
+  const { advertised } = reach.current;
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
   const rotating = new RotatingTokens({ config, backend, pki, tokens: secrets, logger });
   const tokens: JoinTokens = {
@@ -98,9 +99,13 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     client: () => state.client,
     events: () => state.events,
     rotateToken: (password) => rotating.rotate(password),
-    serverNames: names,
+    get serverNames() {
+      return reach.current.names;
+    },
     ready: () => state.ready,
-    serverAddresses: published.map((address) => toHostPort(address, config.port)),
+    get serverAddresses() {
+      return reach.current.published.map((address) => toHostPort(address, config.port));
+    },
     agentConfig: {
       port: config.port,
       clusterCidrs: config.clusterCidrs,
@@ -109,14 +114,18 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       clusterDns: config.clusterDns,
       clusterDomain: config.clusterDomain,
       flannelBackend: config.flannelBackend,
-      advertiseAddress: advertised,
-      sans: names,
+      get advertiseAddress() {
+        return reach.current.advertised;
+      },
+      get sans() {
+        return reach.current.names;
+      },
       disabled: config.disabled,
     },
     clock,
     logger,
   });
-  const started: { controlPlane?: ControlPlane; leave?: () => Promise<void> } = {};
+  const started: { controlPlane?: ControlPlane; leave?: () => Promise<void>; changed?: () => void } = {};
   try {
     const controlPlane = await startControlPlane({
       backend,
@@ -161,8 +170,9 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     const client = controlPlane.clientFor(SUPERVISOR_USER, ['system:masters']);
     const publish = (addresses: readonly string[]): Promise<void> =>
       controlPlane.server.publishEndpoints(addresses, config.port);
-    await Promise.all([ensureAgentRbac(client), isShared ? undefined : publish(published)]);
-    if (isShared) started.leave = await leaseEndpoints({ backend, addresses: published, publish, clock, logger });
+    await Promise.all([ensureAgentRbac(client), isShared ? undefined : publish(reach.current.published)]);
+    const addresses = (): readonly string[] => reach.current.published;
+    if (isShared) Object.assign(started, await leaseEndpoints({ backend, addresses, publish, clock, logger }));
     state.client = client;
     state.events = createEventRecorder({ client, component: SUPERVISOR_NAME, clock, logger, signal: ending.signal });
     state.nodes = controlPlane.informers.for(nodes);
@@ -173,13 +183,27 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     const stopLeftovers = removeNodeLeftovers({ client, informers, clock, logger });
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
-    const renewal = clock.every(RENEWAL_PERIOD_MS, () => {
+    const renew = (): void => {
       try {
-        controlPlane.listener.setCertificate(loadServing(config, pki, names, clock.nowMs()));
+        controlPlane.listener.setCertificate(loadServing(config, pki, reach.current.names, clock.nowMs()));
       } catch (error) {
         logger.error('the serving certificate was not renewed', { error });
       }
-    });
+    };
+    const renewal = clock.every(RENEWAL_PERIOD_MS, renew);
+    const stopFollowing =
+      config.endpointFile === undefined
+        ? undefined
+        : followEndpointFile(config.endpointFile, deps, (next) => {
+            reach.current = toReach(config, next);
+            logger.info('the server is reached elsewhere', { addresses: next.addresses });
+            renew();
+            if (started.changed !== undefined) started.changed();
+            else
+              publish(reach.current.published).catch((error) =>
+                logger.error('the endpoints of the cluster are not up to date', { error }),
+              );
+          });
     return {
       url,
       kubeconfigPath,
@@ -190,6 +214,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         state.ready = false;
         ending.abort();
         renewal.cancel();
+        stopFollowing?.();
         stopPasswords();
         stopLeftovers();
         stopRights();
@@ -243,8 +268,19 @@ function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
 }
 
+/** Under which addresses and names a server is found. */
+function toReach(config: TenantConfig, endpoint: EndpointFile | undefined) {
+  const addresses = endpoint?.addresses ?? config.advertiseAddresses;
+  const [advertised = '127.0.0.1'] = addresses;
+  return {
+    advertised,
+    published: addresses.filter((address) => !isLoopback(address)),
+    names: servingNames(config, [...addresses, ...config.tlsSans, ...(endpoint?.names ?? [])]),
+  };
+}
+
 /** Names that the serving certificate holds. 127.0.0.1 is where agents' own load balancers listen. */
-function servingNames(config: TenantConfig): string[] {
+function servingNames(config: TenantConfig, own: readonly string[]): string[] {
   const [serviceCidr = ''] = config.serviceCidrs;
   return [
     ...new Set([
@@ -255,8 +291,7 @@ function servingNames(config: TenantConfig): string[] {
       'localhost',
       '127.0.0.1',
       addressAt(serviceCidr, 1n),
-      ...config.advertiseAddresses,
-      ...config.tlsSans,
+      ...own,
     ]),
   ];
 }
