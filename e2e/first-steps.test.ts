@@ -94,7 +94,7 @@ describe('warren up', () => {
         'vc',
         'balanced',
         '-o',
-        'jsonpath={.status.conditions[?(@.type=="TokenReady")].reason}',
+        'jsonpath={.status.conditions[?(@.type=="EndpointReachable")].reason}',
       ]);
       assert.notEqual(text, '');
       return text;

@@ -51,7 +51,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
     { runAsLeader },
     { createKeySource },
     { runOperator },
-    { createTenantProbe },
+    { createTenantAccess },
   ] = await Promise.all([
     import('../operator/host-transport.ts'),
     import('../client/client.ts'),
@@ -60,7 +60,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
     import('../client/leases.ts'),
     import('../operator/key-source.ts'),
     import('../operator/operator.ts'),
-    import('../operator/tenant-probe.ts'),
+    import('../operator/tenant-access.ts'),
   ]);
   const { transport, namespace } = await loadHostTransport({ path: options.kubeconfig, context: options.context });
   const client = new Client(transport);
@@ -76,7 +76,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
         informers,
         events,
         keys: createKeySource(systemClock),
-        probe: createTenantProbe(({ cluster }) => `${cluster.metadata.name}-server.${cluster.metadata.namespace}.svc`),
+        tenants: createTenantAccess(({ cluster }) => `${cluster.metadata.name}-server.${cluster.metadata.namespace}.svc`),
         settings: {
           image,
           imagePullPolicy: 'IfNotPresent',

@@ -10,7 +10,7 @@ import { K3S_AGENT_VERSION, KUBERNETES_VERSION, PRODUCT_VERSION } from '../machi
 import { virtualClusterCrd } from '../operator/api/schema.ts';
 import { createKeySource } from '../operator/key-source.ts';
 import { runOperator } from '../operator/operator.ts';
-import { createTenantProbe } from '../operator/tenant-probe.ts';
+import { createTenantAccess } from '../operator/tenant-access.ts';
 import { issueCertificate } from '../pki/certificate.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { readMachine } from '../podrunner/node-status.ts';
@@ -115,7 +115,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
         informers: controlPlane.informers,
         events,
         keys: createKeySource(clock),
-        probe: createTenantProbe(() => '127.0.0.1'),
+        tenants: createTenantAccess(() => '127.0.0.1'),
         settings: {
           image: EMBEDDED_IMAGE,
           imagePullPolicy: 'Never',

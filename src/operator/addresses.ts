@@ -1,5 +1,5 @@
-import type { Node, Service } from '../generated/api/core/v1.ts';
-import type { Observed } from './observed.ts';
+import type { Node, Pod, Service } from '../generated/api/core/v1.ts';
+import { type Observed, secretText } from './observed.ts';
 
 /** The one port of a tenant, once its Service has it. */
 export function portOf(service: Service | undefined): number | undefined {
@@ -7,18 +7,66 @@ export function portOf(service: Service | undefined): number | undefined {
   return port?.port;
 }
 
+/** Where machines find a tenant. */
+export interface Advertised {
+  /** Names or addresses that are dialled, best first; empty while there is none. */
+  readonly hosts: readonly string[];
+  /** The same as addresses: what the tenant publishes as its endpoints. */
+  readonly addresses: readonly string[];
+  /** These are not what the exposure yields now, but what it did before: it yields nothing at the moment. */
+  readonly earlier: boolean;
+}
+
+/** What the token's Secret tells the server, which follows it without a restart. */
+export interface EndpointFile {
+  /** Addresses that the server publishes. */
+  readonly addresses: readonly string[];
+  /** Names and addresses of its certificate. */
+  readonly names: readonly string[];
+}
+
 /**
- * Hosts that machines outside dial, best first: those that the user named, else what the exposure yields.
- * Empty while there is none.
+ * Where a tenant is reached: at the hosts that the user named, else at what the exposure yields. While that is nothing
+ * (a load balancer that is being made, nodes that restart), an address that was told to machines before stays.
  */
-export function advertisedHosts(observed: Observed): readonly string[] {
-  const { spec, service, nodes } = observed;
+export function advertised(observed: Observed): Advertised {
+  const hosts = exposedHosts(observed);
+  if (hosts.length > 0) {
+    const addresses = hosts.flatMap((host) => (isIp(host) ? [host] : (observed.resolved.get(host) ?? [])));
+    return { hosts, addresses: [...new Set(addresses)], earlier: false };
+  }
+  const host = /^https:\/\/(.+):\d+$/.exec(secretText(observed.tokenSecret, 'url') ?? '')?.[1];
+  const addresses = endpointFileOf(observed)?.addresses ?? [];
+  if (host === undefined || addresses.length === 0) return { hosts: [], addresses: [], earlier: false };
+  return { hosts: [host.replace(/^\[|\]$/g, '')], addresses, earlier: true };
+}
+
+/** The file as it was told last; undefined before the first time. */
+export function endpointFileOf({ tokenSecret }: Pick<Observed, 'tokenSecret'>): EndpointFile | undefined {
+  const text = secretText(tokenSecret, 'endpoint.json');
+  if (text === undefined) return undefined;
+  try {
+    const { addresses = [], names = [] } = JSON.parse(text) as Partial<EndpointFile>;
+    return { addresses, names };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names or addresses that the exposure yields now, best first. */
+export function exposedHosts(observed: Omit<Observed, 'resolved'>): readonly string[] {
+  const { spec, service, nodes, pods } = observed;
   if (spec.exposure.hosts.length > 0) return spec.exposure.hosts;
   switch (spec.exposure.type) {
-    case 'NodePort':
-      return readyNodeAddresses(nodes);
+    case 'NodePort': {
+      const servers = new Set(pods.filter(isReady).flatMap((pod) => pod.spec.nodeName ?? []));
+      // Where traffic keeps its source, only nodes with a server answer: they come first.
+      const local = spec.exposure.allowedCIDRs.length > 0;
+      return readyNodeAddresses(nodes, (node) => local && servers.has(node.metadata.name ?? ''));
+    }
     case 'LoadBalancer':
-      return (service?.status?.loadBalancer?.ingress ?? []).flatMap((ingress) => ingress.ip ?? ingress.hostname ?? []);
+      if (service?.spec?.type !== 'LoadBalancer') return [];
+      return (service.status?.loadBalancer?.ingress ?? []).flatMap((ingress) => ingress.ip ?? ingress.hostname ?? []);
     case 'ClusterIP': {
       const { clusterIP } = service?.spec ?? {};
       return clusterIP && clusterIP !== 'None' ? [clusterIP] : [];
@@ -26,24 +74,27 @@ export function advertisedHosts(observed: Observed): readonly string[] {
   }
 }
 
-export function isNodeReady(node: Node): boolean {
-  return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+/** Whether a node or a pod says that it is ready. */
+export function isReady({ status }: Pick<Node, 'status'> | Pick<Pod, 'status'>): boolean {
+  const conditions: readonly { readonly type?: string; readonly status?: string }[] = status?.conditions ?? [];
+  return conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
 }
 
 /** One address a ready node: the external one where it has one. All external addresses come before internal ones. */
-function readyNodeAddresses(nodes: readonly Node[]): readonly string[] {
+function readyNodeAddresses(nodes: readonly Node[], isPreferred: (node: Node) => boolean): readonly string[] {
   const ready = nodes
-    .filter(isNodeReady)
+    .filter(isReady)
     .filter((node) => node.metadata.deletionTimestamp === undefined)
     .sort((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
-  const addressesOf = (type: string): string[] =>
-    ready.flatMap((node) => node.status?.addresses?.find((address) => address.type === type)?.address ?? []);
-  const external = addressesOf('ExternalIP');
-  const withoutExternal = ready.filter((node) => !node.status?.addresses?.some(({ type }) => type === 'ExternalIP'));
-  const internal = withoutExternal.flatMap(
-    (node) => node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address ?? [],
-  );
-  return [...external, ...internal];
+  const addressOf = (node: Node, wanted: string): string | undefined =>
+    node.status?.addresses?.find(({ type }) => type === wanted)?.address;
+  const found = ready.flatMap((node) => {
+    const external = addressOf(node, 'ExternalIP');
+    const address = external ?? addressOf(node, 'InternalIP');
+    const rank = (isPreferred(node) ? 0 : 2) + (external === undefined ? 1 : 0);
+    return address === undefined ? [] : [{ address, rank }];
+  });
+  return found.sort((a, b) => a.rank - b.rank).map(({ address }) => address);
 }
 
 /** `https://host:port`, with brackets around an IPv6 address. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '../client/client.ts';
-import type { Node } from '../generated/api/core/v1.ts';
+import type { Node, Pod } from '../generated/api/core/v1.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
 import {
   type AnyObject,
@@ -23,6 +23,8 @@ const WISH_ANNOTATION = 'warren.dev/wish';
 export interface HostCache {
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): T | undefined;
   readyNodes(): readonly Node[];
+  /** Pods of the tenant's server. */
+  podsOf(cluster: VirtualCluster): readonly Pod[];
 }
 
 /** Reads the object itself where the cache has none: for what must never be made twice. */

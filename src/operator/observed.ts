@@ -1,7 +1,9 @@
 import type { Deployment } from '../generated/api/apps/v1.ts';
-import type { Node, PersistentVolumeClaim, Secret, Service } from '../generated/api/core/v1.ts';
+import type { Node, PersistentVolumeClaim, Pod, Secret, Service } from '../generated/api/core/v1.ts';
 import type { NetworkPolicy } from '../generated/api/networking/v1.ts';
+import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
 import type { EffectiveSpec, VirtualCluster } from './api/virtual-cluster.ts';
+import type { VersionFault } from './steps/version.ts';
 
 /** Settings of the operator that shape what it makes. */
 export interface OperatorSettings {
@@ -12,6 +14,8 @@ export interface OperatorSettings {
   readonly serverVersion: string;
   /** k3s release that `join.sh` installs. */
   readonly agentVersion: string;
+  /** Where the operator itself runs: its namespace may always come in. Undefined: not in a pod. */
+  readonly namespace?: string | undefined;
   /** Ports that tenants may get. */
   readonly nodePorts: { readonly first: number; readonly last: number };
 }
@@ -20,6 +24,8 @@ export interface OperatorSettings {
 export interface TenantState {
   readonly ready: boolean;
   readonly nodes: { readonly total: number; readonly ready: number };
+  /** Versions of the kubelets, by node. */
+  readonly kubelets: Readonly<Record<string, string>>;
 }
 
 /** PEM files of a tenant, by file name; they live in the Secret `<name>-pki`. */
@@ -38,9 +44,20 @@ export interface Observed {
   readonly claim?: PersistentVolumeClaim | undefined;
   readonly deployment?: Deployment | undefined;
   readonly networkPolicy?: NetworkPolicy | undefined;
+  readonly disruptionBudget?: PodDisruptionBudget | undefined;
+  /** The Secret that `spec.datastore.secretRef` names. */
+  readonly datastoreSecret?: Secret | undefined;
+  /** Why the tenant stays at the version that it runs, which `settings` then holds. */
+  readonly versionFault?: VersionFault | undefined;
+  /** Addresses of the names that the exposure yields. */
+  readonly resolved: ReadonlyMap<string, readonly string[]>;
+  /** Pods of the server. */
+  readonly pods: readonly Pod[];
   /** Nodes of the host cluster. */
   readonly nodes: readonly Node[];
   readonly tenant?: TenantState | undefined;
+  /** The token that the annotation asks for is in place. */
+  readonly tokenRotated?: boolean | undefined;
 }
 
 /** Names of what belongs to a tenant. */

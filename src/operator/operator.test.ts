@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { parseAllDocuments } from 'yaml';
 import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
 import type { Deployment } from '../generated/api/apps/v1.ts';
-import type { Node } from '../generated/api/core/v1.ts';
+import type { Node, Secret, Service } from '../generated/api/core/v1.ts';
+import type { ClusterRole, ClusterRoleBinding } from '../generated/api/rbac/v1.ts';
 import {
+  clusterrolebindings,
+  clusterroles,
   customresourcedefinitions,
   deployments,
   networkpolicies,
   nodes,
   persistentvolumeclaims,
+  poddisruptionbudgets,
   secrets,
   services,
 } from '../generated/resource-types.ts';
@@ -19,18 +26,32 @@ import type { KubeObject, ResourceType } from '../machinery/object/object.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { startMemoryServer, until } from '../testing/memory-server.ts';
+import { recordingTransport } from '../testing/recording-transport.ts';
 import { virtualClusterCrd } from './api/schema.ts';
-import { type VirtualCluster, type VirtualClusterSpec, virtualClusters } from './api/virtual-cluster.ts';
+import { ROTATE_TOKEN, type VirtualCluster, type VirtualClusterSpec, virtualClusters } from './api/virtual-cluster.ts';
 import { createKeySource } from './key-source.ts';
 import type { TenantState } from './observed.ts';
 import { runOperator } from './operator.ts';
 
-/** The operator on a real API server in memory; tenants are said to be ready or not by the test. */
+const roleFile = join(import.meta.dirname, '..', '..', 'config', 'rbac', 'cluster-role.yaml');
+/** Granted, though the story does not need it on a server without the admission plugin that asks for it. */
+const BESIDES = ['virtualclusters.warren.dev/finalizers update'];
+
+/**
+ * The operator on a real API server in memory, with no more rights than its role gives; tenants are said to be ready or
+ * not by the test.
+ */
 describe('the operator', () => {
   const stop = new AbortController();
   let client: Client;
   let running: Promise<unknown>;
   let tenant: TenantState | undefined;
+  const used = new Set<string>();
+  const rotations: { from: string; to: string }[] = [];
+  const [role, binding] = parseAllDocuments(readFileSync(roleFile, 'utf8')).map((each) => each.toJS()) as [
+    ClusterRole,
+    ClusterRoleBinding,
+  ];
   const at = (name: string) => ({ namespace: 'default', name });
 
   before(async () => {
@@ -54,14 +75,29 @@ describe('the operator', () => {
       },
     } as Node);
     const base = { clock: systemClock, logger: silentLogger, signal: stop.signal };
-    const informers = new Informers({ client, ...base });
+    await client.create(clusterroles, role);
+    await client.create(clusterrolebindings, binding);
+    const operatorClient = new Client(
+      recordingTransport(
+        server.transportFor({
+          name: 'system:serviceaccount:warren-system:warren-operator',
+          groups: ['system:serviceaccounts', 'system:serviceaccounts:warren-system', 'system:authenticated'],
+        }),
+        used,
+      ),
+    );
+    const informers = new Informers({ client: operatorClient, ...base });
     const operator = runOperator(
       {
-        client,
+        client: operatorClient,
         informers,
-        events: createEventRecorder({ client, component: 'warren-operator', ...base }),
+        events: createEventRecorder({ client: operatorClient, component: 'warren-operator', ...base }),
         keys: createKeySource(systemClock),
-        probe: async () => tenant,
+        tenants: {
+          probe: async () => tenant,
+          rotateToken: async (_observed, passwords) => void rotations.push(passwords),
+        },
+        resolve: async (name) => (name === 'lb.example' ? ['198.51.100.7'] : []),
         settings: {
           image: 'warren:test',
           imagePullPolicy: 'IfNotPresent',
@@ -105,7 +141,7 @@ describe('the operator', () => {
 
   async function serve(name: string): Promise<void> {
     await until('the server is wanted', () => exists(deployments, `${name}-server`));
-    tenant = { ready: true, nodes: { total: 3, ready: 2 } };
+    tenant = { ready: true, nodes: { total: 3, ready: 2 }, kubelets: { a: 'v1.36.1+k3s1', b: 'v1.32.0+k3s1' } };
     await until('the tenant is Ready', async () => (await get(name)).status?.phase === 'Ready');
   }
 
@@ -198,6 +234,129 @@ describe('the operator', () => {
     assert.match((await condition('second', 'Ready'))?.message ?? '', new RegExp(String(taken)));
   });
 
+  it('warns of machines whose version is too far from the server', async () => {
+    const { status, reason, message } = (await condition('old', 'UpToDate')) ?? {};
+    assert.deepEqual([status, reason], ['False', 'NodeVersionSkew']);
+    assert.equal(message, 'node b runs v1.32.0+k3s1, which is more than three minor versions older');
+    assert.equal((await condition('old', 'Ready'))?.status, 'True', 'it serves all the same');
+  });
+
+  it('follows the nodes of the host without a restart of the server', async () => {
+    const files = async () => JSON.parse(text(await client.get(secrets, at('old-token')), 'endpoint.json'));
+    const template = async () => (await client.get(deployments, at('old-server'))).spec?.template;
+    const before = await template();
+    await client.create(nodes, {
+      metadata: { name: 'host-0' },
+      status: {
+        addresses: [{ type: 'ExternalIP', address: '192.0.2.9' }],
+        conditions: [{ type: 'Ready', status: 'True' }],
+      },
+    } as Node);
+    await until('both are told', async () => (await files()).addresses.join() === '192.0.2.9,192.0.2.1');
+    await client.delete(nodes, { name: 'host-0' });
+    await until('one is told', async () => (await files()).addresses.join() === '192.0.2.1');
+    assert.ok((await files()).names.includes('192.0.2.9'), 'machines may have joined by it');
+    assert.deepEqual(await template(), before);
+    await until('the endpoint is the old one', async () =>
+      /192\.0\.2\.1:/.test((await get('old')).status?.endpoint ?? ''),
+    );
+  });
+
+  it('gives the tenant another way in, and keeps the earlier one until it is there', async () => {
+    const spec = { exposure: { type: 'LoadBalancer', allowedCIDRs: ['203.0.113.0/24'] } };
+    const service = (): Promise<Service> => client.get(services, at('old-server'));
+    const { ports } = (await service()).spec ?? {};
+    await client.patch(virtualClusters, at('old'), { spec }, { type: 'merge' });
+    await until(
+      'the balancer is awaited',
+      async () => (await condition('old', 'EndpointReachable'))?.reason === 'EarlierAddress',
+    );
+    const changed = (await service()).spec;
+    assert.deepEqual(changed?.loadBalancerSourceRanges, ['203.0.113.0/24']);
+    assert.equal(changed?.externalTrafficPolicy, 'Local');
+    assert.equal(changed?.ports?.[0]?.nodePort, ports?.[0]?.nodePort, 'machines that joined by nodes stay');
+    const policy = await client.get(networkpolicies, at('old-server'));
+    assert.deepEqual(policy.spec?.ingress?.[0]?.from, [{ ipBlock: { cidr: '203.0.113.0/24' } }]);
+    const ingress = [{ hostname: 'lb.example' }];
+    await client.patch(
+      services,
+      at('old-server'),
+      { status: { loadBalancer: { ingress } } },
+      { type: 'merge', subresource: 'status' },
+    );
+    await until('the endpoint is the balancer', async () =>
+      /lb\.example/.test((await get('old')).status?.endpoint ?? ''),
+    );
+    const { addresses, names } = JSON.parse(text(await client.get(secrets, at('old-token')), 'endpoint.json'));
+    assert.deepEqual(addresses, ['198.51.100.7']);
+    assert.ok(names.includes('lb.example') && names.includes('192.0.2.1'));
+    assert.match(
+      text(await client.get(secrets, at('old-kubeconfig')), 'kubeconfig.yaml'),
+      /server: https:\/\/lb\.example:/,
+    );
+  });
+
+  it('rotates the token once for each value of the annotation', async () => {
+    const token = async () => text(await client.get(secrets, at('old-token')), 'token');
+    const before = await token();
+    await client.patch(
+      virtualClusters,
+      at('old'),
+      { metadata: { annotations: { [ROTATE_TOKEN]: '1' } } },
+      { type: 'merge' },
+    );
+    await until('it is done', async () => (await get('old')).status?.tokenRotation === '1');
+    const [first] = rotations;
+    assert.equal(before.endsWith(`:${first?.from}`), true);
+    assert.equal(await token(), before.replace(first?.from ?? '', first?.to ?? ''));
+    assert.match(text(await client.get(secrets, at('old-token')), 'join.sh'), new RegExp(first?.to ?? 'none'));
+    assert.equal(rotations.length, 1);
+  });
+
+  it('waits for the Secret of a database, says what it lacks, and starts replicas apart from each other', async () => {
+    const reason = async () => (await condition('big', 'DatastoreReady'))?.reason;
+    await create('big', { replicas: 2, datastore: { type: 'PostgreSQL', secretRef: { name: 'dsn' } } });
+    await until('the Secret is missed', async () => (await reason()) === 'SecretMissing');
+    const secret = { metadata: { name: 'dsn', namespace: 'default' }, stringData: { other: 'x' } } as Secret;
+    await client.create(secrets, secret);
+    const look = (label: string) =>
+      client.patch(virtualClusters, at('big'), { metadata: { labels: { look: label } } }, { type: 'merge' });
+    await look('1');
+    await until('the key is missed', async () => (await reason()) === 'SecretKeyMissing');
+    const endpoint = 'postgres://warren:very-secret@db.example:6432/tenant';
+    await client.patch(secrets, at('dsn'), { stringData: { endpoint, 'ca.crt': 'PEM' } }, { type: 'merge' });
+    await look('2');
+    await serve('big');
+    const { spec } = await client.get(deployments, at('big-server'));
+    const pod = spec?.template.spec;
+    const [container] = pod?.containers ?? [];
+    assert.deepEqual(spec?.strategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+    assert.equal(spec?.replicas, 2);
+    assert.ok(pod?.affinity?.podAntiAffinity && pod.topologySpreadConstraints?.length === 1);
+    assert.deepEqual(container?.env, [
+      { name: 'WARREN_DATASTORE_ENDPOINT', valueFrom: { secretKeyRef: { name: 'dsn', key: 'endpoint' } } },
+    ]);
+    assert.ok(container?.args?.includes('--datastore-cafile=/etc/warren/datastore/ca.crt'));
+    assert.equal(await exists(persistentvolumeclaims, 'big-data'), false);
+    const { egress } = (await client.get(networkpolicies, at('big-server'))).spec ?? {};
+    assert.deepEqual(egress?.[1]?.ports, [{ protocol: 'TCP', port: 6432 }]);
+    const budget = await client.get(poddisruptionbudgets, at('big-server'));
+    assert.equal(budget.spec?.maxUnavailable, 1);
+    assert.doesNotMatch(JSON.stringify([spec, await get('big')]), /very-secret/);
+  });
+
+  it('takes the disruption budget away from a single replica, which would hold up drains', async () => {
+    await client.patch(virtualClusters, at('big'), { spec: { replicas: 1 } }, { type: 'merge' });
+    await until('it is gone', async () => !(await exists(poddisruptionbudgets, 'big-server')));
+  });
+
+  it('leaves a tenant that asks for another version where it is', async () => {
+    await client.patch(virtualClusters, at('big'), { spec: { version: 'v1.37' } }, { type: 'merge' });
+    await until('it is told', async () => (await condition('big', 'UpToDate'))?.reason === 'VersionNotServed');
+    assert.equal((await get('big')).status?.phase, 'Ready');
+    await client.patch(virtualClusters, at('big'), { spec: { version: 'v1.36' } }, { type: 'merge' });
+  });
+
   it('takes everything away with a tenant', async () => {
     await removeServerLater('old');
     await client.delete(virtualClusters, at('old'));
@@ -219,6 +378,19 @@ describe('the operator', () => {
     assert.deepEqual((await client.get(secrets, at('demo-pki'))).data?.['server-ca.crt'], data?.['server-ca.crt']);
   });
 
+  it('has the rights that it uses, and no others', () => {
+    const granted = (role.rules ?? []).flatMap(({ apiGroups = [], resources = [], verbs = [] }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => {
+          const [plural, subresource] = resource.split('/');
+          const what = `${plural}${group === '' ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
+          return verbs.map((verb) => `${what} ${verb}`);
+        }),
+      ),
+    );
+    assert.deepEqual([...used, ...BESIDES].sort(), granted.sort());
+  });
+
   /** Does what the garbage collector does with a Deployment that is deleted in the foreground. */
   async function removeServerLater(name: string): Promise<void> {
     void until('the server is being deleted', async () => {
@@ -229,3 +401,7 @@ describe('the operator', () => {
     }).catch(() => {});
   }
 });
+
+function text({ data }: Secret, key: string): string {
+  return Buffer.from(data?.[key] ?? '', 'base64').toString('utf8');
+}

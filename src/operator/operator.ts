@@ -3,12 +3,14 @@ import type { EventRecorder } from '../client/events.ts';
 import { referenceTo } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import type { InformerScope, Informers } from '../client/informers.ts';
-import type { Node } from '../generated/api/core/v1.ts';
+import type { Node, Pod } from '../generated/api/core/v1.ts';
 import {
   deployments,
   networkpolicies,
   nodes,
   persistentvolumeclaims,
+  poddisruptionbudgets,
+  pods,
   secrets,
   services,
 } from '../generated/resource-types.ts';
@@ -19,8 +21,11 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import type { HostCache } from './host.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import { createNameResolver, type ResolveName } from './name-resolver.ts';
 import type { OperatorSettings } from './observed.ts';
-import { type TenantProbe, VirtualClusterReconciler } from './reconciler.ts';
+import { type TenantAccess, VirtualClusterReconciler } from './reconciler.ts';
+import { ReferencedSecrets } from './referenced-secrets.ts';
 import type { KeySource } from './steps/step.ts';
 
 export interface OperatorOptions {
@@ -29,7 +34,10 @@ export interface OperatorOptions {
   readonly informers: Informers;
   readonly events: EventRecorder;
   readonly keys: KeySource;
-  readonly probe: TenantProbe;
+  readonly tenants: TenantAccess;
+  /** Default: the system's resolver. */
+  readonly resolve?: ResolveName | undefined;
+  readonly metrics?: OperatorMetrics | undefined;
   readonly settings: OperatorSettings;
   /** Namespaces to serve; empty means all. */
   readonly watchNamespaces: readonly string[];
@@ -44,6 +52,7 @@ const ownedTypes: readonly ResourceType<KubeObject>[] = [
   persistentvolumeclaims,
   networkpolicies,
   deployments,
+  poddisruptionbudgets,
 ] as readonly ResourceType<KubeObject>[];
 
 const OWNED_SELECTOR = 'app.kubernetes.io/managed-by=warren';
@@ -51,7 +60,7 @@ const TENANT_LABEL = 'warren.dev/virtualcluster';
 
 /** Reconciles VirtualClusters until aborted. */
 export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
-  const { informers, watchNamespaces, clock, logger, events, client, keys, probe, settings } = options;
+  const { informers, watchNamespaces, clock, logger, events, client, keys, tenants, settings, metrics } = options;
   const scopes: InformerScope[] =
     watchNamespaces.length === 0 ? [{}] : watchNamespaces.map((namespace) => ({ namespace }));
   const clusters = scopes.map((scope) => informers.for(virtualClusters, scope));
@@ -62,12 +71,16 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     ]),
   );
   const hostNodes = informers.for(nodes);
-  const cache = toHostCache(clusters, owned, hostNodes);
+  const serverPods = scopes.map((scope) => informers.for(pods, { ...scope, labelSelector: OWNED_SELECTOR }));
+  const cache = toHostCache({ clusters, owned, hostNodes, serverPods });
   const reconciler = new VirtualClusterReconciler({
     client,
     cache,
     keys,
-    probe,
+    tenants,
+    resolve: options.resolve ?? createNameResolver(clock),
+    referenced: new ReferencedSecrets(client, clock),
+    metrics,
     settings,
     clock,
     logger,
@@ -81,11 +94,14 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     );
   const sources: Source[] = [
     ...clusters.map((informer) => onChange(informer)),
-    ...[...owned.values()].flat().map((informer) => onChange(informer, tenantKey)),
+    ...[...owned.values(), serverPods].flat().map((informer) => onChange(informer as Informer<KubeObject>, tenantKey)),
     // Nodes change with each heartbeat; only their addresses and readiness matter to tenants.
     onChange(hostNodes, (change) => (addressesOf(change.object) === addressesOf(change.previous) ? [] : allKeys())),
   ];
-  await runController({ name: 'virtualcluster', reconciler, sources, workers: 8, clock, logger }, signal);
+  await runController(
+    { name: 'virtualcluster', reconciler, sources, workers: 8, clock, logger, metrics: metrics?.controller },
+    signal,
+  );
 }
 
 /** An owned object names its tenant in a label: that also holds for those without an owner, which are retained. */
@@ -100,11 +116,17 @@ function addressesOf(node: Node | undefined): string {
   return JSON.stringify([ready, node.status?.addresses]);
 }
 
-function toHostCache(
-  clusters: readonly Informer<VirtualCluster>[],
-  owned: ReadonlyMap<string, readonly Informer<KubeObject>[]>,
-  hostNodes: Informer<Node>,
-): HostCache {
+function toHostCache({
+  clusters,
+  owned,
+  hostNodes,
+  serverPods,
+}: {
+  clusters: readonly Informer<VirtualCluster>[];
+  owned: ReadonlyMap<string, readonly Informer<KubeObject>[]>;
+  hostNodes: Informer<Node>;
+  serverPods: readonly Informer<Pod>[];
+}): HostCache {
   return {
     get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): T | undefined {
       const informers: readonly { get(key: string): KubeObject | undefined }[] =
@@ -116,5 +138,9 @@ function toHostCache(
       return undefined;
     },
     readyNodes: () => hostNodes.list(),
+    podsOf: ({ metadata: { namespace, name } }) =>
+      serverPods
+        .flatMap((informer) => informer.list())
+        .filter((pod) => pod.metadata.namespace === namespace && pod.metadata.labels?.[TENANT_LABEL] === name),
   };
 }

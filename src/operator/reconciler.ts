@@ -4,22 +4,31 @@ import {
   deployments,
   networkpolicies,
   persistentvolumeclaims,
+  poddisruptionbudgets,
   secrets,
   services,
 } from '../generated/resource-types.ts';
 import { isInvalid, isNotFound } from '../machinery/errors/status-error.ts';
-import { type AnyObject, keyOf, type ObjectKey, parseKeyText } from '../machinery/object/object.ts';
+import { type AnyObject, keyOf, type ObjectKey, parseKeyText, type ResourceType } from '../machinery/object/object.ts';
 import type { Reconciler, Result } from '../reconcile/reconciler.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { FINALIZER, type VirtualCluster, virtualClusters, withDefaults } from './api/virtual-cluster.ts';
+import { exposedHosts, isIp } from './addresses.ts';
+import { FINALIZER, ROTATE_TOKEN, type VirtualCluster, virtualClusters, withDefaults } from './api/virtual-cluster.ts';
 import { finalize } from './finalize.ts';
 import { applyWanted, type HostCache, readLive } from './host.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import type { ResolveName } from './name-resolver.ts';
 import { namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
+import type { ReferencedSecrets } from './referenced-secrets.ts';
+import { rotateToken } from './rotation.ts';
+import { skewedNodes } from './skew.ts';
 import { type Progress, toStatus } from './status.ts';
 import { steps } from './steps/index.ts';
+import { SERVER_VERSION } from './steps/server.ts';
 import { planService } from './steps/service.ts';
-import type { KeySource, Step, Wanted } from './steps/step.ts';
+import type { KeySource, Step, Unwanted, Wanted } from './steps/step.ts';
+import { judgeVersion } from './steps/version.ts';
 
 /** How long after a change of the host the tenant's nodes are counted again. */
 const PROBE_PERIOD_MS = 5_000;
@@ -33,14 +42,22 @@ export interface EventSink {
   event(about: VirtualCluster, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
 
-/** Asks a tenant's own API how it is; undefined where it does not answer. */
-export type TenantProbe = (observed: Observed, signal: AbortSignal) => Promise<TenantState | undefined>;
+/** What the operator does with a tenant's own API. */
+export interface TenantAccess {
+  /** Asks how it is; undefined where it does not answer. */
+  probe(observed: Observed, signal: AbortSignal): Promise<TenantState | undefined>;
+  /** Makes another password the one of its join token; harmless where it is already. @throws where it does not answer. */
+  rotateToken(observed: Observed, passwords: { from: string; to: string }, signal: AbortSignal): Promise<void>;
+}
 
 export interface ReconcilerDeps {
   readonly client: Client;
   readonly cache: HostCache;
   readonly keys: KeySource;
-  readonly probe: TenantProbe;
+  readonly tenants: TenantAccess;
+  readonly resolve: ResolveName;
+  readonly referenced: ReferencedSecrets;
+  readonly metrics?: OperatorMetrics | undefined;
   readonly events: EventSink;
   readonly settings: OperatorSettings;
   readonly clock: Clock;
@@ -59,7 +76,10 @@ export class VirtualClusterReconciler implements Reconciler {
     const { client, cache } = this.#deps;
     const key = parseKeyText(keyText);
     const cluster = cache.get(virtualClusters, key);
-    if (cluster === undefined) return {};
+    if (cluster === undefined) {
+      this.#deps.metrics?.gone(key);
+      return {};
+    }
     if (cluster.metadata.deletionTimestamp !== undefined) return await finalize(this.#deps, cluster, signal);
     if (!cluster.metadata.finalizers?.includes(FINALIZER)) {
       const finalizers = [...(cluster.metadata.finalizers ?? []), FINALIZER];
@@ -89,15 +109,55 @@ export class VirtualClusterReconciler implements Reconciler {
         if ('halted' in applied) halted = applied.halted;
         else observed = withObject(observed, wanted, applied.object);
       }
+      for (const each of outcome.unwanted ?? []) observed = await this.#remove(each, observed, signal);
       if (halted !== undefined) break;
       done.push(step.condition);
     }
+    const { secretRef } = observed.spec.datastore;
+    if (halted?.condition === 'DatastoreReady' && secretRef !== undefined)
+      this.#deps.referenced.forget({ ...key, name: secretRef.name });
     const tenant =
-      halted === undefined && !observed.spec.suspend ? await this.#deps.probe(observed, signal) : undefined;
+      halted === undefined && !observed.spec.suspend ? await this.#deps.tenants.probe(observed, signal) : undefined;
     observed = { ...observed, tenant };
+    if (tenant?.ready) observed = await this.#rotateToken(observed, signal);
+    this.#tellSkew(observed);
     await this.#writeStatus(observed, { done, halted }, key, signal);
     if (halted !== undefined || observed.spec.suspend) return { requeueAfterMs: PROBE_PERIOD_MS * 2 };
     return { requeueAfterMs: tenant?.ready ? PROBE_PERIOD_MS : this.#startingProbeMs(observed) };
+  }
+
+  /** Another join token where the annotation has a value that was not acted on yet. */
+  async #rotateToken(observed: Observed, signal: AbortSignal): Promise<Observed> {
+    const { cluster } = observed;
+    const wished = cluster.metadata.annotations?.[ROTATE_TOKEN];
+    if (wished === undefined || wished === cluster.status?.tokenRotation) return observed;
+    const tokenSecret = await rotateToken(this.#deps, observed, signal);
+    this.#deps.events.event(
+      cluster,
+      'Normal',
+      'TokenRotated',
+      'the join token has changed: machines that join from now on need the new one',
+    );
+    return { ...observed, tokenSecret, tokenRotated: true };
+  }
+
+  #tellSkew({ cluster, settings, tenant }: Observed): void {
+    const told = cluster.status?.conditions?.some(({ reason }) => reason === 'NodeVersionSkew') ?? false;
+    if (told || tenant === undefined) return;
+    for (const { message } of skewedNodes(tenant.kubelets, settings.serverVersion))
+      this.#deps.events.event(cluster, 'Warning', 'NodeVersionSkew', message);
+  }
+
+  async #remove({ type, key }: Unwanted, observed: Observed, signal: AbortSignal): Promise<Observed> {
+    const slot = slots[type.kind] as keyof Observed;
+    if (observed[slot] === undefined) return observed;
+    try {
+      await this.#deps.client.delete(type as ResourceType<AnyObject>, key, { signal });
+      this.#deps.events.event(observed.cluster, 'Normal', 'Removed', `Removed ${type.kind} ${key.name}`);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    return { ...observed, [slot]: undefined };
   }
 
   /** Often at first, then calmer: a server that does not come up must not cost the host anything. */
@@ -114,20 +174,39 @@ export class VirtualClusterReconciler implements Reconciler {
     // Keys and passwords are made once in the life of a tenant, so an old cache must not make them seem absent.
     const secret = async (name: string): Promise<Secret | undefined> =>
       cache.get(secrets, at(name)) ?? (await readLive(client, secrets, at(name), signal));
-    return {
+    const spec = withDefaults(cluster.spec);
+    const deployment = cache.get(deployments, at(names.server));
+    const running = deployment?.metadata.annotations?.[SERVER_VERSION];
+    const versionFault = judgeVersion(spec.version, settings.serverVersion, running);
+    const image = deployment?.spec?.template.spec?.containers[0]?.image;
+    const isHeld = versionFault !== undefined && running !== undefined && image !== undefined;
+    const { secretRef } = spec.datastore;
+    const seen: Omit<Observed, 'resolved'> = {
       cluster,
-      spec: withDefaults(cluster.spec),
-      settings,
+      spec,
+      // A tenant that is held at its version keeps all else that is wished.
+      settings: isHeld ? { ...settings, serverVersion: running, image } : settings,
+      versionFault,
       nowMs: clock.nowMs(),
       nodes: cache.readyNodes(),
+      pods: cache.podsOf(cluster),
+      disruptionBudget: cache.get(poddisruptionbudgets, at(names.server)),
+      datastoreSecret:
+        secretRef === undefined ? undefined : await this.#deps.referenced.read(at(secretRef.name), signal),
       service: cache.get(services, at(names.server)) ?? (await readLive(client, services, at(names.server), signal)),
       pkiSecret: await secret(names.pki),
       tokenSecret: await secret(names.token),
       kubeconfigSecret: await secret(names.kubeconfig),
       claim: cache.get(persistentvolumeclaims, at(names.claim)),
-      deployment: cache.get(deployments, at(names.server)),
+      deployment,
       networkPolicy: cache.get(networkpolicies, at(names.server)),
     };
+    return { ...seen, resolved: await this.#resolve(exposedHosts(seen)) };
+  }
+
+  async #resolve(hosts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const names = hosts.filter((host) => !isIp(host));
+    return new Map(await Promise.all(names.map(async (name) => [name, await this.#deps.resolve(name)] as const)));
   }
 
   async #apply(
@@ -144,6 +223,8 @@ export class VirtualClusterReconciler implements Reconciler {
       const object = await applyWanted(client, wanted, present, owner, signal);
       if (present === undefined) {
         events.event(cluster, 'Normal', 'Created', `Created ${wanted.type.kind} ${wanted.object.metadata.name}`);
+      } else if (object.metadata.resourceVersion !== present.metadata.resourceVersion) {
+        events.event(cluster, 'Normal', 'Updated', `Updated ${wanted.type.kind} ${wanted.object.metadata.name}`);
       }
       return { object };
     } catch (error) {
@@ -152,7 +233,6 @@ export class VirtualClusterReconciler implements Reconciler {
       if (step.name === 'service' && present === undefined && /port is already allocated/.test(message)) {
         return await this.#findPort(observed, message, signal);
       }
-      events.event(cluster, 'Warning', 'Refused', message);
       return { halted: { condition: step.condition, reason: 'RefusedByHost', message } };
     }
   }
@@ -163,11 +243,12 @@ export class VirtualClusterReconciler implements Reconciler {
     message: string,
     signal: AbortSignal,
   ): Promise<{ object: AnyObject } | { halted: NonNullable<Progress['halted']> }> {
-    const { client, events } = this.#deps;
+    const { client } = this.#deps;
     const { cluster, spec } = observed;
-    const halt = (reason: string, text: string) => ({ halted: { condition: 'EndpointReady', reason, message: text } });
+    const halt = (reason: string, text: string) => ({
+      halted: { condition: 'EndpointReachable', reason, message: text },
+    });
     if (spec.exposure.port !== undefined) {
-      events.event(cluster, 'Warning', 'PortTaken', message);
       return halt(
         'PortTaken',
         `spec.exposure.nodePort.port ${spec.exposure.port} belongs to another Service: choose another one, or leave it empty`,
@@ -190,6 +271,11 @@ export class VirtualClusterReconciler implements Reconciler {
     const { client, events, keys, logger } = this.#deps;
     const { cluster } = observed;
     const status = toStatus(observed, progress, keys.caHash);
+    this.#deps.metrics?.seen(cluster, status);
+    const { halted } = progress;
+    const told = cluster.status?.conditions?.find(({ type }) => type === halted?.condition);
+    if (halted !== undefined && told?.reason !== halted.reason)
+      events.event(cluster, 'Warning', halted.reason, halted.message);
     if (JSON.stringify(status) === JSON.stringify(sortedLike(cluster.status, status))) return;
     if (status.phase !== cluster.status?.phase) {
       const why = status.conditions?.find((condition) => condition.type === 'Ready')?.message ?? '';
@@ -231,6 +317,7 @@ const slots: Record<string, keyof Observed> = {
   PersistentVolumeClaim: 'claim',
   Deployment: 'deployment',
   NetworkPolicy: 'networkPolicy',
+  PodDisruptionBudget: 'disruptionBudget',
 };
 
 function slotOf({ cluster }: Observed, wanted: Wanted): keyof Observed {

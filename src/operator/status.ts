@@ -1,8 +1,12 @@
 import type { Condition } from '../generated/api/meta/v1.ts';
 import { toTimeText } from '../machinery/values/time.ts';
-import { advertisedHosts, portOf, toUrl } from './addresses.ts';
-import type { Phase, VirtualClusterStatus } from './api/virtual-cluster.ts';
+import { advertised, portOf, toUrl } from './addresses.ts';
+import { type Phase, ROTATE_TOKEN, type VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { namesOf, type Observed, secretText } from './observed.ts';
+import { skewedNodes } from './skew.ts';
+import { noAddressMessage } from './steps/address.ts';
+import { NEXT_PASSWORD } from './steps/token.ts';
+import { troubleOf } from './trouble.ts';
 
 /** How far the steps came: the conditions of those that are done, and the one that waits or failed. */
 export interface Progress {
@@ -11,6 +15,7 @@ export interface Progress {
 }
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+type Judgement = readonly [status: Verdict['status'], reason: string, message: string];
 
 /** The status that follows from what was observed. Pure, and the only place where status is made. */
 export function toStatus(
@@ -20,11 +25,12 @@ export function toStatus(
 ): VirtualClusterStatus {
   const { cluster, spec, settings, tenant } = observed;
   const names = namesOf(cluster);
-  const host = advertisedHosts(observed)[0];
+  const host = advertised(observed).hosts[0];
   const port = portOf(observed.service);
   const ca = secretText(observed.pkiSecret, 'server-ca.crt');
   const verdicts = judge(observed, progress);
   const nodes = tenant?.nodes ?? cluster.status?.nodes ?? { total: 0, ready: 0 };
+  const rotation = rotationDone(observed);
   return {
     observedGeneration: cluster.metadata.generation ?? 0,
     phase: phaseOf(observed, verdicts),
@@ -36,54 +42,104 @@ export function toStatus(
     ...(ca === undefined ? {} : { caCertHash: caHash(ca) }),
     ...(observed.kubeconfigSecret === undefined ? {} : { kubeconfigSecretRef: { name: names.kubeconfig } }),
     ...(observed.tokenSecret === undefined ? {} : { tokenSecretRef: { name: names.token } }),
+    ...(rotation === undefined ? {} : { tokenRotation: rotation }),
     conditions: verdicts.map((verdict) => withTransition(verdict, observed)),
   };
 }
 
-function judge(observed: Observed, { done, halted }: Progress): Verdict[] {
-  const verdicts: Verdict[] = done
-    .filter((type) => type !== 'ControlPlaneAvailable')
-    .map((type) => ({ type, status: 'True', reason: 'AsExpected', message: '' }));
-  if (halted !== undefined)
-    verdicts.push({ type: halted.condition, status: 'False', reason: halted.reason, message: halted.message });
-  else verdicts.push(judgeServer(observed));
-  verdicts.push(judgeReady(observed, verdicts));
-  verdicts.push({
-    type: 'Suspended',
-    status: observed.spec.suspend ? 'True' : 'False',
-    reason: observed.spec.suspend ? 'SuspendedBySpec' : 'Running',
-    message: observed.spec.suspend ? 'spec.suspend is true: the data is kept, the server is stopped' : '',
+/** The wish for another token that has come true last. */
+function rotationDone({ cluster, tokenSecret, tokenRotated }: Observed): string | undefined {
+  const wished = cluster.metadata.annotations?.[ROTATE_TOKEN];
+  const pending = secretText(tokenSecret, NEXT_PASSWORD) !== undefined;
+  return tokenRotated === true && !pending ? wished : cluster.status?.tokenRotation;
+}
+
+/** What the steps stand for, in the order in which users read it. */
+const judges: Readonly<Record<string, (observed: Observed) => Judgement>> = {
+  UpToDate: judgeVersionOf,
+  DatastoreReady: ({ spec }) =>
+    spec.datastore.type === 'SQLite'
+      ? ['True', 'VolumeClaimed', 'one SQLite file on a volume of its own']
+      : ['True', 'EndpointKnown', `the DSN is in Secret ${spec.datastore.secretRef?.name}`],
+  EndpointReachable: judgeEndpoint,
+  ControlPlaneAvailable: judgeServer,
+  KubeconfigReady: ({ cluster }) => ['True', 'Issued', `it is in Secret ${namesOf(cluster).kubeconfig}`],
+};
+
+function judge(observed: Observed, progress: Progress): Verdict[] {
+  const { spec } = observed;
+  const aspects = Object.entries(judges).map(([type, judgeAspect]): Verdict => {
+    const { halted, done } = progress;
+    if (halted?.condition === type) return { type, status: 'False', reason: halted.reason, message: halted.message };
+    if (halted !== undefined && !done.includes(type))
+      return { type, status: 'Unknown', reason: 'Waiting', message: `waits for ${halted.condition}` };
+    return toVerdict(type, judgeAspect(observed));
   });
-  return verdicts;
+  return [
+    judgeReady(observed, aspects, progress),
+    ...aspects,
+    toVerdict('NodesReady', judgeNodes(observed)),
+    toVerdict(
+      'Suspended',
+      spec.suspend
+        ? ['True', 'SuspendedBySpec', 'spec.suspend is true: the data is kept, the server is stopped']
+        : ['False', 'Running', ''],
+    ),
+  ];
 }
 
-function judgeServer({ deployment, spec, tenant }: Observed): Verdict {
-  const type = 'ControlPlaneAvailable';
-  if (spec.suspend) return { type, status: 'False', reason: 'Suspended', message: 'the tenant is suspended' };
-  if (tenant?.ready) return { type, status: 'True', reason: 'Serving', message: 'the tenant answers /readyz' };
-  const failed = deployment?.status?.conditions?.find(
-    (found) => found.type === 'ReplicaFailure' && found.status === 'True',
-  );
-  if (failed !== undefined)
-    return { type, status: 'False', reason: failed.reason ?? 'ReplicaFailure', message: failed.message ?? '' };
-  const stuck = deployment?.status?.conditions?.find(
-    (found) => found.type === 'Progressing' && found.status === 'False',
-  );
-  if (stuck !== undefined)
-    return { type, status: 'False', reason: stuck.reason ?? 'Stuck', message: stuck.message ?? '' };
+function toVerdict(type: string, [status, reason, message]: Judgement): Verdict {
+  return { type, status, reason, message };
+}
+
+function judgeVersionOf({ versionFault, settings, tenant, deployment }: Observed): Judgement {
+  if (versionFault !== undefined) return ['False', versionFault.reason, versionFault.message];
+  const skewed = skewedNodes(tenant?.kubelets ?? {}, settings.serverVersion);
+  if (skewed.length > 0) return ['False', 'NodeVersionSkew', skewed.map(({ message }) => message).join('; ')];
+  const { replicas = 0, updatedReplicas = 0 } = deployment?.status ?? {};
+  if (deployment !== undefined && updatedReplicas < replicas)
+    return ['False', 'RollingOut', `${updatedReplicas} of ${replicas} replicas run the newest wish`];
+  return ['True', 'AsWished', `runs ${settings.serverVersion}`];
+}
+
+function judgeEndpoint(observed: Observed): Judgement {
+  if (observed.spec.suspend) return ['False', 'Suspended', 'the tenant is suspended'];
+  if (!observed.tenant?.ready) return ['False', 'NotAnswering', 'nobody answers at the endpoint yet'];
+  if (advertised(observed).earlier)
+    return ['True', 'EarlierAddress', `the earlier address serves: ${noAddressMessage(observed)}`];
+  return ['True', 'Reachable', 'the tenant answers through its Service'];
+}
+
+function judgeServer({ deployment, pods, spec, tenant }: Observed): Judgement {
+  if (spec.suspend) return ['False', 'Suspended', 'the tenant is suspended'];
+  const trouble = troubleOf(pods, deployment);
   const ready = deployment?.status?.readyReplicas ?? 0;
-  return {
-    type,
-    status: 'False',
-    reason: ready > 0 ? 'NotAnswering' : 'Starting',
-    message: ready > 0 ? 'the pod is ready, but the tenant does not answer the operator' : 'the server starts',
-  };
+  if (tenant?.ready) {
+    const some = trouble !== undefined && ready < spec.replicas;
+    return ['True', 'Serving', some ? `the tenant answers; but ${trouble.message}` : 'the tenant answers /readyz'];
+  }
+  if (trouble !== undefined) return ['False', trouble.reason, trouble.message];
+  if (ready > 0) return ['False', 'NotAnswering', 'the pod is ready, but the tenant does not answer the operator'];
+  return ['False', 'Starting', 'the server starts'];
 }
 
-function judgeReady({ spec }: Observed, verdicts: readonly Verdict[]): Verdict {
+/** Tells of the machines; it does not make the tenant less Ready, which needs none. */
+function judgeNodes({ tenant }: Observed): Judgement {
+  if (tenant === undefined) return ['Unknown', 'NotAnswering', 'the tenant was not asked'];
+  const { total, ready } = tenant.nodes;
+  if (total === 0) return ['False', 'NoNodes', 'no machine has joined yet'];
+  if (ready < total) return ['False', 'NodesNotReady', `${total - ready} of ${total} nodes are not ready`];
+  return ['True', 'AllReady', `${total} of ${total} nodes are ready`];
+}
+
+/** A tenant is Ready when it serves; that it waits for another version does not make it less so. */
+function judgeReady({ spec }: Observed, aspects: readonly Verdict[], { halted }: Progress): Verdict {
   const type = 'Ready';
   if (spec.suspend) return { type, status: 'False', reason: 'Suspended', message: 'the tenant is suspended' };
-  const missing = verdicts.find((verdict) => verdict.status !== 'True');
+  const missing =
+    aspects.find((verdict) => verdict.type === halted?.condition) ??
+    aspects.find((verdict) => verdict.type === 'ControlPlaneAvailable' && verdict.status !== 'True') ??
+    aspects.find((verdict) => verdict.type !== 'UpToDate' && verdict.status !== 'True');
   if (missing !== undefined) return { type, status: 'False', reason: missing.reason, message: missing.message };
   return { type, status: 'True', reason: 'Serving', message: 'the tenant serves its API' };
 }

@@ -90,6 +90,17 @@ const exposure = fields(
       port: count('The one port of the tenant. Left empty, a free one is chosen.', { minimum: 1024, maximum: 65535 }),
     }),
     annotations: texts("Annotations of the tenant's Service, such as those that a cloud's load balancer reads."),
+    loadBalancerClass: text(
+      'Class of the load balancer, where the host cluster has several. It cannot be changed later.',
+      {
+        maxLength: 253,
+      },
+    ),
+    allowedCIDRs: strings(
+      'Ranges from which machines and users may come. Left empty: from anywhere. Traffic keeps its source address then (externalTrafficPolicy Local), and the nodes that run the server answer it.',
+      { pattern: CIDR_PATTERN, maxLength: 43 },
+      { maxItems: 64, 'x-kubernetes-list-type': 'set' },
+    ),
   },
   {
     default: {},
@@ -155,7 +166,7 @@ const datastore = fields(
       'x-kubernetes-validations': immutable('datastore.type'),
     }),
     secretRef: fields(
-      'The Secret that holds the PostgreSQL DSN.',
+      'The Secret that holds the PostgreSQL DSN, and where needed ca.crt, and tls.crt with tls.key, for the connection.',
       {
         name: text('Name of the Secret, in the same namespace.', { minLength: 1, maxLength: 253 }),
         key: text('Key of the DSN.', { default: 'endpoint', minLength: 1, maxLength: 253 }),
@@ -319,6 +330,7 @@ const status = fields('The tenant as it is.', {
   tokenSecretRef: reference('The Secret with the join token.'),
   datastore: text('The datastore in use.'),
   replicas: count('Server replicas that are ready.'),
+  tokenRotation: text('The value of the annotation warren.dev/rotate-token that was acted on last.'),
 });
 
 /** The CRD of VirtualCluster; `npm run generate` writes it to `crds/`. */

@@ -18,6 +18,9 @@ export interface VirtualClusterSpec {
     nodePort?: { port?: number };
     /** Put on the Service as they are. */
     annotations?: Record<string, string>;
+    loadBalancerClass?: string;
+    /** Ranges that may come in; empty: anywhere. */
+    allowedCIDRs?: string[];
   };
   networking?: {
     podCIDRs?: string[];
@@ -28,7 +31,7 @@ export interface VirtualClusterSpec {
   tls?: { extraSANs?: string[] };
   datastore?: {
     type?: 'SQLite' | 'PostgreSQL';
-    /** Secret in the same namespace with the DSN; only for PostgreSQL. Default key `endpoint`. */
+    /** Secret in the same namespace with the DSN, and the TLS files of {@link DATASTORE_FILES}; only for PostgreSQL. Default key `endpoint`. */
     secretRef?: { name: string; key?: string };
     /** Only for SQLite. Default 1Gi of the default storage class. */
     persistentVolumeClaim?: { storageClassName?: string; size?: string };
@@ -90,6 +93,8 @@ export interface VirtualClusterStatus {
   datastore?: string;
   /** Server replicas that are ready. */
   replicas?: number;
+  /** The value of {@link ROTATE_TOKEN} that was acted on last. */
+  tokenRotation?: string;
 }
 
 /** A tenant: one nested cluster whose control plane runs as a pod of the host cluster. */
@@ -109,6 +114,16 @@ export const virtualClusters: ResourceType<VirtualCluster> = {
 /** Stops the deletion of a VirtualCluster until what it owns outside of garbage collection is dealt with. */
 export const FINALIZER = 'warren.dev/virtualcluster';
 
+/** Annotation of a VirtualCluster: each new value of it asks for a new join token. */
+export const ROTATE_TOKEN = 'warren.dev/rotate-token';
+
+/** Keys of the datastore's Secret that are files of TLS, with the flag that names each to the server. */
+export const DATASTORE_FILES = {
+  'ca.crt': '--datastore-cafile',
+  'tls.crt': '--datastore-certfile',
+  'tls.key': '--datastore-keyfile',
+} as const;
+
 /** Spec values with every default in place; the CRD's defaults are the same, this serves objects stored before them. */
 export function withDefaults(spec: VirtualClusterSpec) {
   return {
@@ -120,6 +135,8 @@ export function withDefaults(spec: VirtualClusterSpec) {
       hosts: spec.exposure?.hosts ?? [],
       port: spec.exposure?.nodePort?.port,
       annotations: spec.exposure?.annotations ?? {},
+      loadBalancerClass: spec.exposure?.loadBalancerClass,
+      allowedCIDRs: spec.exposure?.allowedCIDRs ?? [],
     },
     networking: {
       podCIDRs: spec.networking?.podCIDRs ?? ['10.42.0.0/16'],
@@ -130,7 +147,10 @@ export function withDefaults(spec: VirtualClusterSpec) {
     extraSANs: spec.tls?.extraSANs ?? [],
     datastore: {
       type: spec.datastore?.type ?? ('SQLite' as const),
-      secretRef: spec.datastore?.secretRef,
+      secretRef:
+        spec.datastore?.secretRef === undefined
+          ? undefined
+          : { name: spec.datastore.secretRef.name, key: spec.datastore.secretRef.key ?? 'endpoint' },
       storageClassName: spec.datastore?.persistentVolumeClaim?.storageClassName,
       size: spec.datastore?.persistentVolumeClaim?.size ?? '1Gi',
     },

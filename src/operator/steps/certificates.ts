@@ -11,7 +11,7 @@ const essential = ['server-ca.crt', 'server-ca.key', 'client-ca.crt', 'client-ca
  */
 export const certificatesStep: Step = {
   name: 'certificates',
-  condition: 'CertificatesReady',
+  condition: 'ControlPlaneAvailable',
   async plan({ cluster, pkiSecret }, keys) {
     const name = namesOf(cluster).pki;
     if (pkiSecret !== undefined) {

@@ -1,5 +1,7 @@
+import { addressStep } from './address.ts';
 import { certificatesStep } from './certificates.ts';
 import { datastoreStep } from './datastore.ts';
+import { disruptionBudgetStep } from './disruption-budget.ts';
 import { kubeconfigStep } from './kubeconfig.ts';
 import { networkPolicyStep } from './network-policy.ts';
 import { serverStep } from './server.ts';
@@ -12,10 +14,12 @@ import { versionStep } from './version.ts';
 export const steps: readonly Step[] = [
   versionStep,
   serviceStep,
+  datastoreStep,
+  addressStep,
   certificatesStep,
   tokenStep,
-  datastoreStep,
   networkPolicyStep,
+  disruptionBudgetStep,
   serverStep,
   kubeconfigStep,
 ];

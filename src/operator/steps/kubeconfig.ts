@@ -1,6 +1,6 @@
 import type { Secret } from '../../generated/api/core/v1.ts';
 import { secrets } from '../../generated/resource-types.ts';
-import { advertisedHosts, portOf, toUrl } from '../addresses.ts';
+import { advertised, portOf, toUrl } from '../addresses.ts';
 import { labelsOf, namesOf, type PkiFiles, secretText, toSecretData } from '../observed.ts';
 import { type Step, wait, want } from './step.ts';
 
@@ -13,7 +13,7 @@ export const kubeconfigStep: Step = {
   condition: 'KubeconfigReady',
   async plan(observed, keys) {
     const { cluster, kubeconfigSecret, nowMs } = observed;
-    const host = advertisedHosts(observed)[0];
+    const host = advertised(observed).hosts[0];
     const port = portOf(observed.service);
     if (host === undefined || port === undefined) return wait('NoAddress', 'the tenant has no address yet');
     const pki = toPkiFiles(observed.pkiSecret);

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import { deployments } from '../../generated/resource-types.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { advertisedHosts, isIp, portOf } from '../addresses.ts';
+import { portOf } from '../addresses.ts';
+import { DATASTORE_FILES } from '../api/virtual-cluster.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
 import { type Step, wait, want } from './step.ts';
-import { noAddressMessage } from './token.ts';
 
 const DATA_DIR = '/var/lib/warren';
 const PKI_DIR = '/etc/warren/pki';
-const TOKEN_FILE = '/etc/warren/token/token';
+const TOKEN_DIR = '/etc/warren/token';
+const DATASTORE_DIR = '/etc/warren/datastore';
+/** Annotation of the Deployment: the version that its image serves. */
+export const SERVER_VERSION = 'warren.dev/server-version';
 
 /** The Deployment of the tenant's server. */
 export const serverStep: Step = {
@@ -18,18 +21,25 @@ export const serverStep: Step = {
     const { cluster, spec } = observed;
     const port = portOf(observed.service);
     if (port === undefined) return wait('ServiceMissing', 'the Service has no port yet');
-    if (advertisedHosts(observed).length === 0) return wait('NoAddress', noAddressMessage(observed));
     if (observed.tokenSecret === undefined) return wait('TokenMissing', 'the join token is not there yet');
     const object: AnyObject = {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name: namesOf(cluster).server, namespace: cluster.metadata.namespace, labels: labelsOf(cluster) },
+      metadata: {
+        name: namesOf(cluster).server,
+        namespace: cluster.metadata.namespace,
+        labels: labelsOf(cluster),
+        annotations: { [SERVER_VERSION]: observed.settings.serverVersion },
+      },
       spec: {
         replicas: spec.suspend ? 0 : spec.replicas,
         revisionHistoryLimit: 3,
         selector: { matchLabels: selectorOf(cluster) },
         // One SQLite file has one writer: the old server must be gone before the new one opens it.
-        strategy: spec.datastore.type === 'SQLite' ? { type: 'Recreate' } : { type: 'RollingUpdate' },
+        strategy:
+          spec.datastore.type === 'SQLite'
+            ? { type: 'Recreate' }
+            : { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
         template: podTemplate(observed, port),
       },
     };
@@ -43,13 +53,19 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
   const { metadata, spec: placement } = spec.podTemplate ?? {};
   const sqlite = spec.datastore.type === 'SQLite';
   const probe = (path: string) => ({ httpGet: { path, port, scheme: 'HTTPS' }, timeoutSeconds: 5 });
-  const secretRef = spec.datastore.secretRef;
+  const secretRef = sqlite ? undefined : spec.datastore.secretRef;
+  const files = datastoreFiles(observed);
   return {
     metadata: {
       labels: { ...metadata?.labels, ...labelsOf(cluster) },
-      annotations: { ...metadata?.annotations, 'warren.dev/identity': identityHash(observed) },
+      annotations: {
+        ...metadata?.annotations,
+        'warren.dev/identity': identityHash(observed),
+        ...datastoreHash(observed),
+      },
     },
     spec: {
+      ...spreadOf(observed),
       ...placement,
       // The tenant talks to nobody on the host; it gets no identity there.
       automountServiceAccountToken: false,
@@ -67,14 +83,15 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
           name: 'server',
           image: settings.image,
           imagePullPolicy: settings.imagePullPolicy,
-          args: serverArgs(observed, port),
+          // A tenant that is held at its version keeps the flags that this version knows.
+          args: heldArgs(observed) ?? serverArgs(observed, port),
           ...(secretRef === undefined
             ? {}
             : {
                 env: [
                   {
                     name: 'WARREN_DATASTORE_ENDPOINT',
-                    valueFrom: { secretKeyRef: { name: secretRef.name, key: secretRef.key ?? 'endpoint' } },
+                    valueFrom: { secretKeyRef: { name: secretRef.name, key: secretRef.key } },
                   },
                 ],
               }),
@@ -82,6 +99,8 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
           startupProbe: { ...probe('/livez'), periodSeconds: 1, failureThreshold: 120 },
           livenessProbe: { ...probe('/livez'), periodSeconds: 10, failureThreshold: 6 },
           readinessProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 3 },
+          // What the server says last shows in the status of its pod, and from there in ours.
+          terminationMessagePolicy: 'FallbackToLogsOnError',
           resources: spec.resources ?? { requests: { cpu: '50m', memory: '128Mi' } },
           securityContext: {
             allowPrivilegeEscalation: false,
@@ -91,7 +110,8 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
           volumeMounts: [
             { name: 'data', mountPath: DATA_DIR },
             { name: 'pki', mountPath: PKI_DIR, readOnly: true },
-            { name: 'token', mountPath: '/etc/warren/token', readOnly: true },
+            { name: 'token', mountPath: TOKEN_DIR, readOnly: true },
+            ...(files.length > 0 ? [{ name: 'datastore', mountPath: DATASTORE_DIR, readOnly: true }] : []),
             { name: 'tmp', mountPath: '/tmp' },
           ],
         },
@@ -101,8 +121,24 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
         { name: 'pki', secret: { secretName: names.pki, defaultMode: 0o440 } },
         {
           name: 'token',
-          secret: { secretName: names.token, items: [{ key: 'token', path: 'token' }], defaultMode: 0o440 },
+          secret: {
+            secretName: names.token,
+            items: ['token', 'endpoint.json'].map((key) => ({ key, path: key })),
+            defaultMode: 0o440,
+          },
         },
+        ...(files.length > 0
+          ? [
+              {
+                name: 'datastore',
+                secret: {
+                  secretName: secretRef?.name,
+                  items: files.map((key) => ({ key, path: key })),
+                  defaultMode: 0o440,
+                },
+              },
+            ]
+          : []),
         { name: 'tmp', emptyDir: { sizeLimit: '64Mi' } },
       ],
     },
@@ -111,20 +147,16 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
 
 /** Flags of `warren server`; k3s's names where the meaning is the same. */
 function serverArgs(observed: Observed, port: number): string[] {
-  const { cluster, spec } = observed;
-  const hosts = advertisedHosts(observed);
-  const addresses = hosts.filter(isIp);
-  const { server } = namesOf(cluster);
-  const { namespace } = cluster.metadata;
-  const sans = [...hosts.filter((host) => !isIp(host)), ...spec.extraSANs, server, `${server}.${namespace}.svc`];
+  const { spec } = observed;
   return [
     'server',
     `--data-dir=${DATA_DIR}`,
     `--https-listen-port=${port}`,
-    ...(addresses.length > 0 ? [`--node-external-ip=${addresses.join(',')}`] : []),
-    `--tls-san=${sans.join(',')}`,
+    // Addresses and names come and go with nodes and load balancers: the server follows the file, and stays up.
+    `--endpoint-file=${TOKEN_DIR}/endpoint.json`,
     `--pki-dir=${PKI_DIR}`,
-    `--token-file=${TOKEN_FILE}`,
+    `--token-file=${TOKEN_DIR}/token`,
+    ...datastoreFiles(observed).map((key) => `${DATASTORE_FILES[key]}=${DATASTORE_DIR}/${key}`),
     `--cluster-cidr=${spec.networking.podCIDRs.join(',')}`,
     `--service-cidr=${spec.networking.serviceCIDRs.join(',')}`,
     ...(spec.networking.dnsServiceIP === undefined ? [] : [`--cluster-dns=${spec.networking.dnsServiceIP}`]),
@@ -139,4 +171,48 @@ function identityHash({ pkiSecret, tokenSecret }: Observed): string {
   const hash = createHash('sha256').update(secretText(tokenSecret, 'token') ?? '');
   for (const key of Object.keys(pkiSecret?.data ?? {}).sort()) hash.update(`${key}=${pkiSecret?.data?.[key]}\n`);
   return hash.digest('hex').slice(0, 16);
+}
+
+/** Keys of the datastore's Secret that are files of TLS. */
+function datastoreFiles({ spec, datastoreSecret }: Observed): (keyof typeof DATASTORE_FILES)[] {
+  if (spec.datastore.type === 'SQLite') return [];
+  const keys = Object.keys(DATASTORE_FILES) as (keyof typeof DATASTORE_FILES)[];
+  return keys.filter((key) => !!datastoreSecret?.data?.[key]);
+}
+
+/** Changes with what the server reads of the datastore's Secret; a hash with a key tells nothing about the password. */
+function datastoreHash({ cluster, spec, datastoreSecret }: Observed): Record<string, string> {
+  const { secretRef } = spec.datastore;
+  if (spec.datastore.type === 'SQLite' || secretRef === undefined) return {};
+  const hash = createHash('sha256').update(cluster.metadata.uid ?? '');
+  for (const key of [secretRef.key, ...Object.keys(DATASTORE_FILES)])
+    hash.update(`${key}=${datastoreSecret?.data?.[key] ?? ''}\n`);
+  return { 'warren.dev/datastore': hash.digest('hex').slice(0, 16) };
+}
+
+/** Replicas on nodes and in zones of their own where there are enough; what the user says comes instead. */
+function spreadOf({ cluster, spec }: Observed): Record<string, unknown> {
+  if (spec.replicas < 2) return {};
+  const labelSelector = { matchLabels: selectorOf(cluster) };
+  return {
+    affinity: {
+      podAntiAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          { weight: 100, podAffinityTerm: { labelSelector, topologyKey: 'kubernetes.io/hostname' } },
+        ],
+      },
+    },
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: 'topology.kubernetes.io/zone',
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector,
+      },
+    ],
+  };
+}
+
+function heldArgs({ versionFault, deployment }: Observed): string[] | undefined {
+  return versionFault === undefined ? undefined : deployment?.spec?.template.spec?.containers[0]?.args;
 }

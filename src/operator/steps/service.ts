@@ -11,7 +11,7 @@ import { type Step, type StepOutcome, want } from './step.ts';
  */
 export const serviceStep: Step = {
   name: 'service',
-  condition: 'EndpointReady',
+  condition: 'EndpointReachable',
   plan: (observed) => planService(observed, 0),
 };
 
@@ -22,7 +22,8 @@ export function planService(observed: Observed, attempt: number): StepOutcome {
     spec.exposure.port ??
     portOf(observed.service) ??
     candidatePort(cluster.metadata.uid ?? '', attempt, settings.nodePorts);
-  const { type, annotations } = spec.exposure;
+  const { type, annotations, allowedCIDRs, loadBalancerClass } = spec.exposure;
+  const isRestricted = allowedCIDRs.length > 0 && type !== 'ClusterIP';
   const object: AnyObject = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -37,6 +38,9 @@ export function planService(observed: Observed, attempt: number): StepOutcome {
       selector: selectorOf(cluster),
       // A node that is not ready to take API calls may still be the one that agents can reach.
       publishNotReadyAddresses: true,
+      ...(isRestricted ? { externalTrafficPolicy: 'Local' } : {}),
+      ...(isRestricted && type === 'LoadBalancer' ? { loadBalancerSourceRanges: allowedCIDRs } : {}),
+      ...(type === 'LoadBalancer' && loadBalancerClass !== undefined ? { loadBalancerClass } : {}),
       ports: [
         {
           name: 'https',

@@ -1,4 +1,4 @@
-import type { AnyObject, ResourceType } from '../../machinery/object/object.ts';
+import type { AnyObject, ObjectKey, ResourceType } from '../../machinery/object/object.ts';
 import type { Observed } from '../observed.ts';
 
 /** An object as it should be on the host; fields that it does not name are left alone. */
@@ -7,12 +7,18 @@ export interface Wanted {
   readonly object: AnyObject;
 }
 
+/** An object that must not be on the host any more. */
+export interface Unwanted {
+  readonly type: ResourceType;
+  readonly key: ObjectKey;
+}
+
 /**
- * What a step decides. `want`: these objects, and then the next step. `wait`: nothing can follow until something
+ * What a step decides. `want`: these objects, none of those `unwanted`, and then the next step. `wait`: nothing can follow until something
  * outside changes; the condition says what. `condition` names the aspect of status that the step stands for.
  */
 export type StepOutcome =
-  | { readonly kind: 'want'; readonly objects: readonly Wanted[] }
+  | { readonly kind: 'want'; readonly objects: readonly Wanted[]; readonly unwanted?: readonly Unwanted[] }
   | { readonly kind: 'wait'; readonly reason: string; readonly message: string };
 
 /** One part of a tenant, decided from what was observed. Pure, except that it may ask for new key material. */
@@ -38,4 +44,5 @@ export interface KeySource {
 }
 
 export const want = (...objects: Wanted[]): StepOutcome => ({ kind: 'want', objects });
+export const without = (...unwanted: Unwanted[]): StepOutcome => ({ kind: 'want', objects: [], unwanted });
 export const wait = (reason: string, message: string): StepOutcome => ({ kind: 'wait', reason, message });

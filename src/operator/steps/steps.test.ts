@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type VirtualClusterSpec, withDefaults } from '../api/virtual-cluster.ts';
 import type { Observed } from '../observed.ts';
-import { datastoreStep } from './datastore.ts';
+import { databasePorts, datastoreStep } from './datastore.ts';
 import type { KeySource, StepOutcome } from './step.ts';
-import { versionStep } from './version.ts';
+import { judgeVersion } from './version.ts';
 
 const keys = {} as KeySource;
 
@@ -27,6 +27,8 @@ function observe(spec: VirtualClusterSpec, more: Partial<Observed> = {}): Observ
     },
     nowMs: 0,
     nodes: [],
+    pods: [],
+    resolved: new Map(),
     ...more,
   };
 }
@@ -34,20 +36,34 @@ function observe(spec: VirtualClusterSpec, more: Partial<Observed> = {}): Observ
 const reasonOf = (outcome: StepOutcome): string =>
   outcome.kind === 'wait' ? outcome.reason : `${outcome.objects.length} objects`;
 
-describe('the version step', () => {
-  const rows: Record<string, [version: string | undefined, outcome: string]> = {
-    'takes none': [undefined, '0 objects'],
-    'takes the minor version': ['v1.36', '0 objects'],
-    'takes the version without the build': ['v1.36.2', '0 objects'],
-    'takes the whole version': ['v1.36.2+warren1', '0 objects'],
-    'refuses another minor version': ['v1.35', 'VersionNotServed'],
-    'refuses another patch': ['v1.36.1', 'VersionNotServed'],
+describe('judgeVersion', () => {
+  const rows: Record<string, [wished: string | undefined, running: string | undefined, outcome: string | undefined]> = {
+    'takes no wish': [undefined, undefined, undefined],
+    'takes the minor version': ['v1.36', undefined, undefined],
+    'takes the version without the build': ['v1.36.2', undefined, undefined],
+    'takes the whole version': ['v1.36.2+warren1', undefined, undefined],
+    'refuses another minor version': ['v1.35', undefined, 'VersionNotServed'],
+    'refuses another patch': ['v1.36.1', undefined, 'VersionNotServed'],
+    'takes a tenant of the minor version before': [undefined, 'v1.35.9+warren1', undefined],
+    'takes a patch back': [undefined, 'v1.36.7+warren1', undefined],
+    'refuses to go back a minor version': [undefined, 'v1.37.0+warren1', 'DowngradeRefused'],
+    'refuses to leave a minor version out': [undefined, 'v1.34.0+warren1', 'MinorVersionSkipped'],
   };
-  for (const [title, [version, outcome]] of Object.entries(rows)) {
-    it(title, async () => {
-      const spec = version === undefined ? {} : { version };
-      assert.equal(reasonOf(await versionStep.plan(observe(spec), keys)), outcome);
-    });
+  for (const [title, [wished, running, outcome]] of Object.entries(rows)) {
+    it(title, () => assert.equal(judgeVersion(wished, 'v1.36.2+warren1', running)?.reason, outcome));
+  }
+});
+
+describe('databasePorts', () => {
+  const rows: Record<string, [endpoint: string, ports: readonly number[] | undefined]> = {
+    'has the usual one': ['postgres://u:p@db/tenant', [5432]],
+    'reads the one that is given': ['postgresql://u:p@db:6432/tenant?sslmode=require', [6432]],
+    'reads those of several hosts': ['postgres://a:1,b:2,[::1]:3/x', [1, 2, 3]],
+    'reads the parameter': ['postgres://u@db/x?port=7000', [7000]],
+    'does not take another database': ['mysql://u@db/x', undefined],
+  };
+  for (const [title, [endpoint, ports]] of Object.entries(rows)) {
+    it(title, () => assert.deepEqual(databasePorts(endpoint), ports));
   }
 });
 
@@ -77,10 +93,28 @@ describe('the datastore step', () => {
     assert.ok(wanted !== undefined && !('storageClassName' in (wanted.object['spec'] as object)));
   });
 
-  it('refuses PostgreSQL, which is not served yet', async () => {
-    const datastore = { type: 'PostgreSQL' as const, secretRef: { name: 'dsn' } };
-    assert.equal(reasonOf(await datastoreStep.plan(observe({ datastore }), keys)), 'DatastoreNotServed');
+  const secretOf = (texts: Record<string, string>) => ({
+    metadata: { name: 'dsn' },
+    data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
   });
+  const dsn = 'postgres://u:p@db/tenant';
+  const rows: Record<string, [secret: Observed['datastoreSecret'], outcome: string]> = {
+    'waits for the Secret': [undefined, 'SecretMissing'],
+    'waits for its key': [secretOf({ dsn }), 'SecretKeyMissing'],
+    'refuses what is no DSN': [secretOf({ endpoint: 'db.example' }), 'EndpointMalformed'],
+    'refuses a certificate without its key': [secretOf({ endpoint: dsn, 'tls.crt': 'x' }), 'SecretKeyMissing'],
+    'takes a DSN': [secretOf({ endpoint: dsn }), '0 objects'],
+    'takes a DSN with files of TLS': [
+      secretOf({ endpoint: dsn, 'ca.crt': 'x', 'tls.crt': 'x', 'tls.key': 'x' }),
+      '0 objects',
+    ],
+  };
+  for (const [title, [datastoreSecret, outcome]] of Object.entries(rows)) {
+    it(`${title} of a database`, async () => {
+      const datastore = { type: 'PostgreSQL' as const, secretRef: { name: 'dsn' } };
+      assert.equal(reasonOf(await datastoreStep.plan(observe({ datastore }, { datastoreSecret }), keys)), outcome);
+    });
+  }
 
   it('refuses several replicas of one file', async () => {
     assert.equal(reasonOf(await datastoreStep.plan(observe({ replicas: 2 }), keys)), 'TooManyReplicas');

@@ -1,22 +1,28 @@
 import { secrets } from '../../generated/resource-types.ts';
-import { advertisedHosts, portOf, toUrl } from '../addresses.ts';
+import { advertised, type EndpointFile, endpointFileOf, portOf, toUrl } from '../addresses.ts';
 import { labelsOf, namesOf, type Observed, secretText, toSecretData } from '../observed.ts';
+import { noAddressMessage } from './address.ts';
 import { type Step, wait, want } from './step.ts';
 
-/** The join token with everything that a machine needs beside it. */
+/** Names that a certificate holds at most: those that were told to machines last stay. */
+const MAX_NAMES = 100;
+
+/** The join token with everything that a machine needs beside it, and what the server must know of its addresses. */
 export const tokenStep: Step = {
   name: 'token',
-  condition: 'TokenReady',
+  condition: 'ControlPlaneAvailable',
   plan(observed, keys) {
     const { cluster, settings, tokenSecret } = observed;
     const ca = secretText(observed.pkiSecret, 'server-ca.crt');
-    const host = advertisedHosts(observed)[0];
+    const host = advertised(observed).hosts[0];
     const port = portOf(observed.service);
     if (ca === undefined || port === undefined)
       return wait('CertificatesMissing', 'the certificates are not there yet');
     if (host === undefined) return wait('NoAddress', noAddressMessage(observed));
     const token = `K10${keys.caHash(ca)}::server:${passwordOf(secretText(tokenSecret, 'token')) ?? keys.newPassword()}`;
     const url = toUrl(host, port);
+    // A rotation under way is in this key: it must outlive an operator that dies in the middle of it.
+    const next = secretText(tokenSecret, NEXT_PASSWORD);
     return want({
       type: secrets,
       object: {
@@ -24,11 +30,34 @@ export const tokenStep: Step = {
         kind: 'Secret',
         metadata: { name: namesOf(cluster).token, namespace: cluster.metadata.namespace, labels: labelsOf(cluster) },
         type: 'warren.dev/token',
-        data: toSecretData({ token, url, 'join.sh': joinScript(url, token, settings.agentVersion) }),
+        data: toSecretData({
+          token,
+          url,
+          'join.sh': joinScript(url, token, settings.agentVersion),
+          'endpoint.json': JSON.stringify(toEndpointFile(observed)),
+          ...(next === undefined ? {} : { [NEXT_PASSWORD]: next }),
+        }),
       },
     });
   },
 };
+
+/** Key of the token's Secret with the password that a rotation brings in. */
+export const NEXT_PASSWORD = 'next-password';
+
+/**
+ * Addresses as they are, and names as they ever were, newest first: a machine that joined by an address of old finds it
+ * in the certificate as long as it may reach it.
+ */
+function toEndpointFile(observed: Observed): EndpointFile {
+  const { cluster, spec } = observed;
+  const { hosts, addresses } = advertised(observed);
+  const { server } = namesOf(cluster);
+  const { namespace } = cluster.metadata;
+  const now = [server, `${server}.${namespace}`, `${server}.${namespace}.svc`, ...spec.extraSANs, ...hosts];
+  const names = [...new Set([...now, ...addresses, ...(endpointFileOf(observed)?.names ?? [])])];
+  return { addresses, names: names.slice(0, MAX_NAMES) };
+}
 
 /** The password of a full token, which may itself contain colons. */
 export function passwordOf(token: string | undefined): string | undefined {
@@ -41,15 +70,4 @@ export function joinScript(url: string, token: string, agentVersion: string): st
     `curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION='${agentVersion}' ` +
     `K3S_URL='${url}' K3S_TOKEN='${token}' sh -s - agent\n`
   );
-}
-
-export function noAddressMessage({ spec }: Observed): string {
-  switch (spec.exposure.type) {
-    case 'NodePort':
-      return 'no node of the host cluster is ready and has an address: wait for one, or set spec.exposure.hosts';
-    case 'LoadBalancer':
-      return 'the load balancer has no address yet: wait for the cloud, or set spec.exposure.hosts';
-    case 'ClusterIP':
-      return 'the Service has no cluster IP yet';
-  }
 }

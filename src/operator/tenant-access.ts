@@ -1,0 +1,96 @@
+import { Client } from '../client/client.ts';
+import { createHttpTransport, type HttpTransport } from '../client/http-transport.ts';
+import { parseKubeconfig } from '../client/kubeconfig.ts';
+import { nodes } from '../generated/resource-types.ts';
+import { StatusError } from '../machinery/errors/status-error.ts';
+import { isReady, portOf, toUrl } from './addresses.ts';
+import { type Observed, secretText } from './observed.ts';
+import type { TenantAccess } from './reconciler.ts';
+
+/** A tenant that takes longer does not answer, as far as its status is concerned. */
+const TIMEOUT_MS = 3_000;
+/** A rotation waits for the datastore. */
+const ROTATION_TIMEOUT_MS = 15_000;
+
+/** Where the operator itself reaches a tenant: not always where machines outside do. */
+export type TenantHost = (observed: Observed) => string;
+
+interface Connection {
+  readonly kubeconfig: string;
+  readonly server: string;
+  readonly transport: HttpTransport;
+}
+
+/** Talks to tenants with their administrator's kubeconfig, over connections that are kept. */
+export function createTenantAccess(hostOf: TenantHost): TenantAccess {
+  const connections = new Map<string, Connection>();
+
+  function connect(observed: Observed, kubeconfig: string, server: string): HttpTransport {
+    const uid = observed.cluster.metadata.uid ?? '';
+    const known = connections.get(uid);
+    if (known?.kubeconfig === kubeconfig && known.server === server) return known.transport;
+    known?.transport.close();
+    const { ca, clientCert, clientKey } = parseKubeconfig(kubeconfig, { path: 'kubeconfig' });
+    const transport = createHttpTransport({
+      server,
+      ca,
+      clientCert,
+      clientKey,
+      maxSockets: 1,
+      userAgent: 'warren-operator',
+    });
+    connections.set(uid, { kubeconfig, server, transport });
+    return transport;
+  }
+
+  return {
+    async probe(observed, signal) {
+      const kubeconfig = secretText(observed.kubeconfigSecret, 'kubeconfig.yaml');
+      const port = portOf(observed.service);
+      if (kubeconfig === undefined || port === undefined) return undefined;
+      const transport = connect(observed, kubeconfig, toUrl(hostOf(observed), port));
+      const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+      try {
+        await transport.request({ method: 'GET', path: '/readyz', signal: within });
+        const { items } = await new Client(transport).list(nodes, { signal: within, resourceVersion: '0' });
+        const kubelets = items.map(({ metadata, status }) => [metadata.name, status?.nodeInfo?.kubeletVersion ?? '']);
+        return {
+          ready: true,
+          nodes: { total: items.length, ready: items.filter(isReady).length },
+          kubelets: Object.fromEntries(kubelets),
+        };
+      } catch {
+        // Why it does not answer shows in the pod; here only the fact counts.
+        return undefined;
+      }
+    },
+
+    async rotateToken(observed, { from, to }, signal) {
+      const server = toUrl(hostOf(observed), portOf(observed.service) ?? 0);
+      const put = async (password: string): Promise<void> => {
+        const transport = createHttpTransport({
+          server,
+          ca: secretText(observed.pkiSecret, 'server-ca.crt'),
+          userAgent: 'warren-operator',
+          async prepare(request) {
+            const authorization = `Basic ${Buffer.from(`server:${password}`).toString('base64')}`;
+            request.headers = { ...(request.headers as Record<string, string>), authorization };
+          },
+        });
+        const within = AbortSignal.any([signal, AbortSignal.timeout(ROTATION_TIMEOUT_MS)]);
+        try {
+          await transport.request({ method: 'PUT', path: '/v1-k3s/token', body: { newToken: to }, signal: within });
+        } finally {
+          transport.close();
+        }
+      };
+      try {
+        await put(from);
+      } catch (error) {
+        if (!(error instanceof StatusError && error.code === 401)) throw error;
+        // An operator before us came so far and no further: then the new password is the right one.
+        await put(to);
+      }
+    },
+  };
+}
