@@ -9,6 +9,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { ContainerLog } from './container-log.ts';
 import { ContainerRunner, type Launch } from './container-runner.ts';
+import { readEnvironment } from './environment.ts';
 import { rewritePaths } from './paths.ts';
 import { toPodStatus } from './pod-status.ts';
 import { refusalOf } from './refusal.ts';
@@ -104,15 +105,21 @@ export class PodWorker {
     const { client, clock, hostIp } = this.#deps;
     const pod = this.#pod;
     const { folders } = await prepareVolumes(client, pod, this.#folder(), this.#abort.signal);
+    const containers = [];
+    for (const container of pod.spec.containers ?? [])
+      containers.push({
+        container,
+        env: await readEnvironment(client, pod.metadata.namespace, container, this.#abort.signal),
+      });
     if (this.#abort.signal.aborted || this.#removing) return;
-    for (const container of pod.spec.containers ?? []) {
+    for (const { container, env } of containers) {
       const log = new ContainerLog(join(this.#folder(), 'logs', `${container.name}.log`), clock);
       this.logs.set(container.name ?? '', log);
       const before = pod.status?.containerStatuses?.find(({ name }) => name === container.name);
       const runner = new ContainerRunner({
         container,
         restartPolicy: (pod.spec.restartPolicy ?? 'Always') as 'Always' | 'OnFailure' | 'Never',
-        launch: this.#launchOf(container, folders),
+        launch: this.#launchOf(container, env, folders),
         log,
         host: hostIp,
         clock,
@@ -129,15 +136,17 @@ export class PodWorker {
     }
   }
 
-  #launchOf(container: Container, folders: ReadonlyMap<string, string>): Launch {
+  #launchOf(
+    container: Container,
+    values: Readonly<Record<string, string>>,
+    folders: ReadonlyMap<string, string>,
+  ): Launch {
     const { program, env } = this.#deps;
     const mounts = (container.volumeMounts ?? []).map(({ name, mountPath = '', subPath }) => ({
       mountPath,
       folder: join(folders.get(name ?? '') ?? '', subPath ?? ''),
     }));
-    const own = Object.fromEntries(
-      (container.env ?? []).map(({ name, value = '' }) => [name ?? '', rewritePaths(value, mounts)]),
-    );
+    const own = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rewritePaths(value, mounts)]));
     return {
       program: program.path,
       args: [...program.args, ...(container.args ?? []).map((arg) => rewritePaths(arg, mounts))],
