@@ -32,6 +32,11 @@ export function runsInCluster(): boolean {
   return process.env['KUBERNETES_SERVICE_HOST'] !== undefined;
 }
 
+/** What commands of the user get: all that this one has. */
+export function commandEnvironment(): NodeJS.ProcessEnv {
+  return process.env;
+}
+
 /** What processes of tenants get: nothing of the user's environment but what programs need to run. */
 export function childEnvironment(compileCache: string): Record<string, string> {
   const { PATH = '', HOME = '', TMPDIR } = process.env;

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { isAlreadyExists } from '../machinery/errors/status-error.ts';
 import { type VirtualCluster, type VirtualClusterSpec, virtualClusters } from '../operator/api/virtual-cluster.ts';
-import { systemClock } from '../std/clock.ts';
-import { type Host, type HostOptions, openHost, readCluster, withHostOptions } from './host.ts';
+import { type HostOptions, openHost, readCluster, withHostOptions } from './host.ts';
 import { outputOption, printLine, printObject } from './output.ts';
 import { UserError } from './user-error.ts';
+import { isReady, waitFor } from './wait.ts';
 
 interface Options extends HostOptions {
   readonly version?: string;
@@ -12,6 +12,8 @@ interface Options extends HostOptions {
   readonly port?: number;
   readonly tlsSan?: string[];
   readonly exposure?: 'NodePort' | 'LoadBalancer' | 'ClusterIP';
+  readonly datastoreSecret?: string;
+  readonly replicas?: number;
   readonly retain?: boolean;
   readonly dryRun?: boolean;
   readonly wait: boolean;
@@ -28,6 +30,8 @@ export function addCreate(program: Command): void {
     .option('--host <address...>', 'address or name that machines dial (default: the nodes of the host cluster)')
     .option('--port <number>', 'the one port of the tenant (default: a free one)', toPort)
     .option('--tls-san <name...>', 'further name or address of the serving certificate')
+    .option('--datastore-secret <name>', 'Secret with the DSN of PostgreSQL under the key endpoint (default: SQLite)')
+    .option('--replicas <number>', 'servers; more than one need PostgreSQL', toReplicas)
     .option('--retain', 'keep volume, CA and token when it is deleted')
     .option('--no-wait', 'return at once')
     .option('--timeout <seconds>', 'seconds to wait', toSeconds, 120)
@@ -55,7 +59,9 @@ async function create(name: string, options: Options): Promise<void> {
       { cause: error },
     );
   }
-  const finished = options.wait ? await waitUntilReady(host, name, options.timeout) : await readCluster(host, name);
+  const finished = options.wait
+    ? await waitFor(host, name, { what: 'ready', timeoutSeconds: options.timeout, isTrue: isReady })
+    : await readCluster(host, name);
   if (options.output !== undefined) return printObject(finished, options.output);
   printLine(`virtualcluster/${name} ${options.wait ? 'is ready' : 'created'}`);
   printLine(`  kubeconfig:      warren kubeconfig ${name} > ${name}.kubeconfig`);
@@ -72,27 +78,12 @@ function toSpec(options: Options): VirtualClusterSpec {
     ...(options.version === undefined ? {} : { version: options.version }),
     ...(Object.keys(exposure).length === 0 ? {} : { exposure }),
     ...(options.tlsSan === undefined ? {} : { tls: { extraSANs: options.tlsSan } }),
+    ...(options.datastoreSecret === undefined
+      ? {}
+      : { datastore: { type: 'PostgreSQL' as const, secretRef: { name: options.datastoreSecret } } }),
+    ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
     ...(options.retain ? { deletionPolicy: 'Retain' as const } : {}),
   };
-}
-
-async function waitUntilReady(host: Host, name: string, timeoutSeconds: number): Promise<VirtualCluster> {
-  const endMs = systemClock.nowMs() + timeoutSeconds * 1000;
-  let last = '';
-  for (;;) {
-    const cluster = await readCluster(host, name);
-    const ready = cluster.status?.conditions?.find((condition) => condition.type === 'Ready');
-    if (ready?.status === 'True') return cluster;
-    if (systemClock.nowMs() > endMs) {
-      throw new UserError(
-        `${name} is not ready after ${timeoutSeconds} s: ${ready?.message ?? 'the operator has not taken it up; is it running?'}`,
-      );
-    }
-    if (ready?.message && ready.message !== last) process.stderr.write(`${name}: ${ready.message}\n`);
-    last = ready?.message ?? last;
-    // A timer of the clock would let the process end; this one is what the command lives for.
-    await new Promise((resolve) => globalThis.setTimeout(resolve, 200));
-  }
 }
 
 function toPort(text: string): number {
@@ -102,8 +93,15 @@ function toPort(text: string): number {
   return port;
 }
 
-function toSeconds(text: string): number {
+export function toSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds > 0)) throw new InvalidArgumentError('give a number of seconds above 0.');
   return seconds;
+}
+
+function toReplicas(text: string): number {
+  const replicas = Number(text);
+  if (!Number.isInteger(replicas) || replicas < 0 || replicas > 9)
+    throw new InvalidArgumentError('give a number from 0 to 9.');
+  return replicas;
 }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { K3S_AGENT_VERSION, KUBERNETES_VERSION } from '../machinery/object/version.ts';
+import type { OperatorMetrics } from '../operator/metrics.ts';
 import { systemClock } from '../std/clock.ts';
 import { createLogger, type LogLevel } from '../telemetry/logger.ts';
 import { operatorEnvironment } from './config.ts';
@@ -10,7 +11,8 @@ import { UserError } from './user-error.ts';
 interface Options extends HostOptions {
   readonly image?: string;
   readonly nodePorts: string;
-  readonly healthPort?: string;
+  readonly healthPort?: number;
+  readonly metricsPort?: number;
   readonly leaderElect?: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
@@ -20,7 +22,8 @@ export function addOperator(program: Command): void {
   withHostOptions(program.command('operator').description('run the operator against a host cluster'))
     .option('--image <name>', 'image of tenant servers (default: $WARREN_SERVER_IMAGE)')
     .option('--node-ports <first-last>', 'ports that tenants may get', '30000-32767')
-    .option('--health-port <number>', 'port of /healthz and /readyz')
+    .option('--health-port <number>', 'port of /healthz and /readyz', toPort)
+    .option('--metrics-port <number>', 'port of /metrics', toPort)
     .option('--leader-elect', 'work only while holding the lease, for several replicas')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--log-format <format>', 'text or json', 'text')
@@ -52,6 +55,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
     { createKeySource },
     { runOperator },
     { createTenantAccess },
+    { createOperatorMetrics },
   ] = await Promise.all([
     import('../operator/host-transport.ts'),
     import('../client/client.ts'),
@@ -61,13 +65,19 @@ async function runOperatorCommand(options: Options): Promise<void> {
     import('../operator/key-source.ts'),
     import('../operator/operator.ts'),
     import('../operator/tenant-access.ts'),
+    import('../operator/metrics.ts'),
   ]);
   const { transport, namespace } = await loadHostTransport({ path: options.kubeconfig, context: options.context });
   const client = new Client(transport);
   const state = { ready: false };
-  const health =
-    options.healthPort === undefined ? undefined : serveHealth(Number(options.healthPort), () => state.ready);
+  const metrics = createOperatorMetrics();
+  metrics.leads(false);
+  const servers = [
+    ...(options.healthPort === undefined ? [] : [serveHealth(options.healthPort, () => state.ready)]),
+    ...(options.metricsPort === undefined ? [] : [serveMetrics(options.metricsPort, metrics)]),
+  ];
   const work = async (signal: AbortSignal): Promise<void> => {
+    metrics.leads(true);
     const informers = new Informers({ client, clock: systemClock, logger, signal });
     const events = createEventRecorder({ client, component: 'warren-operator', clock: systemClock, logger, signal });
     await runOperator(
@@ -76,20 +86,25 @@ async function runOperatorCommand(options: Options): Promise<void> {
         informers,
         events,
         keys: createKeySource(systemClock),
-        tenants: createTenantAccess(({ cluster }) => `${cluster.metadata.name}-server.${cluster.metadata.namespace}.svc`),
+        tenants: createTenantAccess(
+          ({ cluster }) => `${cluster.metadata.name}-server.${cluster.metadata.namespace}.svc`,
+        ),
         settings: {
           image,
           imagePullPolicy: 'IfNotPresent',
           serverVersion: KUBERNETES_VERSION,
           agentVersion: K3S_AGENT_VERSION,
           nodePorts: { first, last },
+          namespace: environment.namespace,
         },
         watchNamespaces: environment.watchNamespaces,
+        metrics,
         clock: systemClock,
         logger,
       },
       signal,
     );
+    metrics.leads(false);
   };
   state.ready = true;
   logger.info('operator runs', { image, namespaces: environment.watchNamespaces });
@@ -99,7 +114,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
     const identity = environment.podName ?? `warren-operator-${process.pid}`;
     await runAsLeader({ client, lease, identity, clock: systemClock, logger }, work, abort.signal);
   }
-  health?.close();
+  for (const server of servers) server.close();
 }
 
 /** Liveness and readiness for the pod's probes. */
@@ -111,4 +126,26 @@ function serveHealth(port: number, ready: () => boolean) {
   });
   server.listen(port);
   return server;
+}
+
+function serveMetrics(port: number, metrics: OperatorMetrics) {
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    metrics.text().then(
+      (text) => response.writeHead(200, { 'Content-Type': metrics.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+  server.listen(port);
+  return server;
+}
+
+function toPort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw new InvalidArgumentError('give a port from 1 to 65535.');
+  return port;
 }

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import {
+  deployments,
+  events,
+  networkpolicies,
+  persistentvolumeclaims,
+  poddisruptionbudgets,
+  pods,
+  secrets,
+  services,
+} from '../generated/resource-types.ts';
+import type { AnyObject, ResourceType } from '../machinery/object/object.ts';
+import { type Host, type HostOptions, openHost, readCluster, withHostOptions } from './host.ts';
+import { printLine } from './output.ts';
+import { WARREN_VERSION } from './version.ts';
+
+const LOG_LINES = '200';
+
+export function addDebug(program: Command): void {
+  withHostOptions(
+    program
+      .command('debug')
+      .argument('<name>')
+      .description('print what support needs of a tenant: objects, events and logs, without secrets'),
+  ).action(debug);
+}
+
+async function debug(name: string, options: HostOptions): Promise<void> {
+  const host = await openHost(options);
+  const cluster = await readCluster(host, name);
+  printLine(`# ${WARREN_VERSION}`);
+  print({ apiVersion: 'warren.dev/v1alpha1', kind: 'VirtualCluster', ...cluster });
+  const types = [services, deployments, pods, persistentvolumeclaims, networkpolicies, poddisruptionbudgets, secrets];
+  const found: AnyObject[] = [];
+  for (const type of types as unknown as readonly ResourceType<AnyObject>[])
+    found.push(...(await listOwned(host, type, name)));
+  for (const object of found) print(object);
+  const names = new Set([name, ...found.map(({ metadata }) => metadata.name)]);
+  const { items } = await host.client.list(events, { namespace: host.namespace });
+  printLine('--- # events');
+  for (const { lastTimestamp, type, involvedObject, reason, count, message } of items) {
+    if (names.has(involvedObject.name) || involvedObject.name?.startsWith(`${name}-server-`))
+      printLine(
+        `# ${lastTimestamp} ${type} ${involvedObject.kind}/${involvedObject.name} ${reason} x${count}: ${message}`,
+      );
+  }
+  for (const { kind, metadata } of found) if (kind === 'Pod') await printLog(host, metadata.name ?? '');
+}
+
+async function listOwned(host: Host, type: ResourceType<AnyObject>, name: string): Promise<AnyObject[]> {
+  const { items } = await host.client.list(type, {
+    namespace: host.namespace,
+    labelSelector: `warren.dev/virtualcluster=${name}`,
+  });
+  return items.map((item) => ({
+    apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}`,
+    kind: type.kind,
+    ...item,
+  }));
+}
+
+/** Secrets show which keys they have and how much is in them; who manages which field helps nobody. */
+function print(object: AnyObject): void {
+  const { managedFields: _, ...metadata } = object.metadata;
+  const shown: Record<string, unknown> = { ...object, metadata };
+  if (object.kind === 'Secret') {
+    const data = Object.entries((object['data'] ?? {}) as Record<string, string>);
+    shown['data'] = Object.fromEntries(
+      data.map(([key, value]) => [key, `<${Buffer.from(value, 'base64').length} bytes>`]),
+    );
+  }
+  printLine(`---\n${stringify(shown, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd()}`);
+}
+
+async function printLog(host: Host, name: string): Promise<void> {
+  printLine(`--- # log of pod ${name}`);
+  const path = `/api/v1/namespaces/${host.namespace}/pods/${name}/log`;
+  try {
+    const text = await host.client.transport.request({ method: 'GET', path, query: { tailLines: LOG_LINES } });
+    for (const line of String(text).trimEnd().split('\n')) printLine(`# ${line}`);
+  } catch (error) {
+    printLine(`# it cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Pod } from '../generated/api/core/v1.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { virtualClusters } from './api/virtual-cluster.ts';
+import { createOperatorMetrics } from './metrics.ts';
+import { createNameResolver } from './name-resolver.ts';
+import { skewedNodes } from './skew.ts';
+import { troubleOf } from './trouble.ts';
+
+describe('skewedNodes', () => {
+  const rows: Record<string, [version: string, told: boolean]> = {
+    'takes the same version': ['v1.36.2+k3s1', false],
+    'takes three minors older': ['v1.33.0+k3s1', false],
+    'tells of four minors older': ['v1.32.9+k3s1', true],
+    'tells of a newer minor': ['v1.37.0', true],
+    'takes a newer patch': ['v1.36.9', false],
+    'says nothing of what it cannot read': ['', false],
+  };
+  for (const [title, [version, told]] of Object.entries(rows)) {
+    it(title, () => assert.equal(skewedNodes({ a: version }, 'v1.36.2+warren1').length > 0, told));
+  }
+});
+
+describe('troubleOf', () => {
+  const pod = (status: Pod['status'], nodeName?: string): Pod =>
+    ({
+      metadata: { name: 'p' },
+      spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) },
+      status,
+    }) as Pod;
+  const state = (more: object): Pod['status'] =>
+    ({ containerStatuses: [{ name: 'server', ...more }] }) as Pod['status'];
+  const rows: Record<string, [pod: Pod, reason: string | undefined, message?: RegExp]> = {
+    'is silent while a container is made': [
+      pod(state({ state: { waiting: { reason: 'ContainerCreating' } } })),
+      undefined,
+    ],
+    'tells of an image that cannot be had': [
+      pod(state({ state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "x"' } } })),
+      'ImagePullBackOff',
+      /pod p: Back-off pulling/,
+    ],
+    'tells the last words of a server that crashes': [
+      pod(
+        state({
+          state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } },
+          lastState: { terminated: { exitCode: 1, message: 'noise\nwarren: the database refuses the password\n' } },
+        }),
+      ),
+      'CrashLoopBackOff',
+      /back-off 10s: warren: the database refuses the password$/,
+    ],
+    'tells of a pod that no node takes': [
+      pod({ conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes' }] }),
+      'Unschedulable',
+      /0\/3 nodes/,
+    ],
+    'is silent about a server that is ready again': [
+      pod(state({ ready: true, state: { running: {} }, lastState: { terminated: { exitCode: 1 } } })),
+      undefined,
+    ],
+  };
+  for (const [title, [found, reason, message]] of Object.entries(rows)) {
+    it(title, () => {
+      const trouble = troubleOf([found], undefined);
+      assert.equal(trouble?.reason, reason);
+      if (message !== undefined) assert.match(trouble?.message ?? '', message);
+    });
+  }
+});
+
+describe('the name resolver', () => {
+  it('remembers answers, and keeps the last one while nobody answers', async () => {
+    const clock = new ManualClock();
+    const answers: (string[] | Error)[] = [[], ['192.0.2.1'], new Error('timeout'), ['192.0.2.2']];
+    const resolve = createNameResolver(clock, async () => {
+      const answer = answers.shift() ?? [];
+      if (answer instanceof Error) throw answer;
+      return answer;
+    });
+    assert.deepEqual(await resolve('a'), []);
+    await clock.advance(6_000);
+    assert.deepEqual(await resolve('a'), ['192.0.2.1']);
+    assert.deepEqual(await resolve('a'), ['192.0.2.1']);
+    await clock.advance(61_000);
+    assert.deepEqual(await resolve('a'), ['192.0.2.1']);
+    await clock.advance(61_000);
+    assert.deepEqual(await resolve('a'), ['192.0.2.2']);
+  });
+});
+
+describe('metrics of the operator', () => {
+  it('show each tenant until it is gone', async () => {
+    const metrics = createOperatorMetrics();
+    const metadata = { namespace: 'default', name: 'demo' };
+    const condition = {
+      type: 'Ready',
+      status: 'True' as const,
+      reason: 'Serving',
+      message: '',
+      lastTransitionTime: '',
+    };
+    metrics.seen(
+      { apiVersion: 'warren.dev/v1alpha1', kind: virtualClusters.kind, metadata, spec: {} },
+      { phase: 'Ready', conditions: [condition], nodes: { total: 3, ready: 2, summary: '2/3' }, replicas: 1 },
+    );
+    metrics.controller.reconciled('virtualcluster', 'failed', 20);
+    const text = await metrics.text();
+    assert.match(text, /warren_virtualcluster_phase\{namespace="default",name="demo",phase="Ready"\} 1/);
+    assert.match(text, /warren_virtualcluster_condition\{namespace="default",name="demo",condition="Ready"\} 1/);
+    assert.match(text, /warren_virtualcluster_nodes\{namespace="default",name="demo",state="not_ready"\} 1/);
+    assert.match(text, /controller_runtime_reconcile_total\{controller="virtualcluster",result="error"\} 1/);
+    metrics.gone(metadata);
+    assert.doesNotMatch(await metrics.text(), /name="demo"/);
+  });
+});
