@@ -85,9 +85,10 @@ describe('warren up', () => {
     for (const example of readdirSync(join(root, 'examples'))) {
       if (example !== 'workload') await host.kubectl(['apply', '-f', join(root, 'examples', example)]);
     }
-    for (const name of ['minimal', 'edge', 'retained']) {
+    for (const name of ['minimal', 'edge', 'retained', 'office']) {
       await host.kubectl(['wait', `vc/${name}`, '--for=condition=Ready', '--timeout=60s']);
     }
+    await host.kubectl(['wait', 'vc/database', '--for=condition=DatastoreReady', '--timeout=60s']);
     const reason = await eventually(async () => {
       const text = await host.kubectl([
         'get',

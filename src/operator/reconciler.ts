@@ -21,7 +21,7 @@ import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
 import { namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
-import { rotateToken } from './rotation.ts';
+import { finishRotation, rotateToken } from './rotation.ts';
 import { skewedNodes } from './skew.ts';
 import { type Progress, toStatus } from './status.ts';
 import { steps } from './steps/index.ts';
@@ -119,7 +119,7 @@ export class VirtualClusterReconciler implements Reconciler {
     const tenant =
       halted === undefined && !observed.spec.suspend ? await this.#deps.tenants.probe(observed, signal) : undefined;
     observed = { ...observed, tenant };
-    if (tenant?.ready) observed = await this.#rotateToken(observed, signal);
+    if (halted === undefined && !observed.spec.suspend) observed = await this.#rotateToken(observed, signal);
     this.#tellSkew(observed);
     await this.#writeStatus(observed, { done, halted }, key, signal);
     if (halted !== undefined || observed.spec.suspend) return { requeueAfterMs: PROBE_PERIOD_MS * 2 };
@@ -131,7 +131,10 @@ export class VirtualClusterReconciler implements Reconciler {
     const { cluster } = observed;
     const wished = cluster.metadata.annotations?.[ROTATE_TOKEN];
     if (wished === undefined || wished === cluster.status?.tokenRotation) return observed;
-    const tokenSecret = await rotateToken(this.#deps, observed, signal);
+    const tokenSecret = observed.tenant?.ready
+      ? await rotateToken(this.#deps, observed, signal)
+      : await finishRotation(this.#deps, observed, signal);
+    if (tokenSecret === undefined) return observed;
     this.#deps.events.event(
       cluster,
       'Normal',

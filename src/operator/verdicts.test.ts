@@ -5,6 +5,7 @@ import { ManualClock } from '../testing/manual-clock.ts';
 import { virtualClusters } from './api/virtual-cluster.ts';
 import { createOperatorMetrics } from './metrics.ts';
 import { createNameResolver } from './name-resolver.ts';
+import { finishRotation } from './rotation.ts';
 import { skewedNodes } from './skew.ts';
 import { troubleOf } from './trouble.ts';
 
@@ -114,4 +115,46 @@ describe('metrics of the operator', () => {
     metrics.gone(metadata);
     assert.doesNotMatch(await metrics.text(), /name="demo"/);
   });
+});
+
+describe('finishRotation', () => {
+  const data = (texts: Record<string, string>) =>
+    Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
+  const hash = 'a'.repeat(64);
+  const rows: Record<string, [secret: Record<string, string>, says: string, token: string | undefined]> = {
+    'puts the new password in where the server refuses the old one': [
+      { token: `K10${hash}::server:old`, 'next-password': 'new' },
+      'warren: the datastore holds a cluster, and the token is not the one of it: give the right one by --token',
+      `K10${hash}::server:new`,
+    ],
+    'does nothing where the server has another fault': [
+      { token: `K10${hash}::server:old`, 'next-password': 'new' },
+      'warren: the database cannot be reached',
+      undefined,
+    ],
+    'does nothing where no rotation is under way': [
+      { token: `K10${hash}::server:old` },
+      'the token is not the one of it',
+      undefined,
+    ],
+  };
+  for (const [title, [texts, message, token]] of Object.entries(rows)) {
+    it(title, async () => {
+      const patches: { data: Record<string, string | null> }[] = [];
+      const client = { patch: async (_type: unknown, _key: unknown, patch: never) => void patches.push(patch) };
+      const status = { containerStatuses: [{ name: 'server', lastState: { terminated: { exitCode: 1, message } } }] };
+      const observed = {
+        cluster: { metadata: { name: 'demo' } },
+        tokenSecret: { metadata: {}, data: data(texts) },
+        pods: [{ metadata: { name: 'p' }, spec: {}, status }],
+      };
+      await finishRotation({ client } as never, observed as never, new AbortController().signal);
+      const [change] = patches;
+      assert.equal(
+        change === undefined ? undefined : Buffer.from(change.data['token'] ?? '', 'base64').toString(),
+        token,
+      );
+      if (change !== undefined) assert.equal(change.data['next-password'], null);
+    });
+  }
 });
