@@ -15,6 +15,13 @@ function planVolume({ cluster, spec, claim }: Observed): StepOutcome {
       'TooManyReplicas',
       `spec.replicas is ${spec.replicas}, and one SQLite file has one writer: set it to 1, or use PostgreSQL`,
     );
+  // It would go as soon as no pod uses it: what a server wrote there would be lost, and of an earlier tenant of this
+  // name the data would be found.
+  if (claim?.metadata.deletionTimestamp !== undefined)
+    return wait(
+      'VolumeBeingDeleted',
+      `PersistentVolumeClaim ${namesOf(cluster).claim} is being deleted: a new one is made once it is gone`,
+    );
   const { storageClassName, size } = spec.datastore;
   return want({
     type: persistentvolumeclaims,

@@ -116,6 +116,11 @@ describe('the datastore step', () => {
     });
   }
 
+  it('does not use a volume that is being deleted', async () => {
+    const claim = { metadata: { name: 'demo-data', deletionTimestamp: '2026-01-01T00:00:00Z' }, spec: {} };
+    assert.equal(reasonOf(await datastoreStep.plan(observe({}, { claim }), keys)), 'VolumeBeingDeleted');
+  });
+
   it('refuses several replicas of one file', async () => {
     assert.equal(reasonOf(await datastoreStep.plan(observe({ replicas: 2 }), keys)), 'TooManyReplicas');
   });
