@@ -3,6 +3,7 @@ import type { Node, PersistentVolumeClaim, Pod, Secret, Service } from '../gener
 import type { NetworkPolicy } from '../generated/api/networking/v1.ts';
 import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
 import type { EffectiveSpec, VirtualCluster } from './api/virtual-cluster.ts';
+import type { GoodServer } from './rollback.ts';
 import type { VersionFault } from './steps/version.ts';
 
 /** Settings of the operator that shape what it makes. */
@@ -49,6 +50,12 @@ export interface Observed {
   readonly datastoreSecret?: Secret | undefined;
   /** Why the tenant stays at the version that it runs, which `settings` then holds. */
   readonly versionFault?: VersionFault | undefined;
+  /** Arguments that a server which is held at another image keeps, since it knows these. */
+  readonly heldArgs?: readonly string[] | undefined;
+  /** The server that was ready last. */
+  readonly lastGood?: GoodServer | undefined;
+  /** The image that the operator would use, whose server did not turn ready. */
+  readonly failedImage?: string | undefined;
   /** Addresses of the names that the exposure yields. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
   /** Pods of the server. */

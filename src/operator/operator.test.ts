@@ -357,6 +357,22 @@ describe('the operator', () => {
     await client.patch(virtualClusters, at('big'), { spec: { version: 'v1.36' } }, { type: 'merge' });
   });
 
+  it('goes back to the server that was ready last where the new one does not turn ready', async () => {
+    const good = { image: 'warren:before', version: 'v1.36.1+warren1', args: ['server', '--known'] };
+    const annotations = { 'warren.dev/last-good': JSON.stringify(good) };
+    await client.patch(deployments, at('old-server'), { metadata: { annotations } }, { type: 'merge' });
+    const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }];
+    const merge = { type: 'merge', subresource: 'status' } as const;
+    await client.patch(deployments, at('old-server'), { status: { conditions } }, merge);
+    await until('it is told', async () => (await condition('old', 'UpToDate'))?.reason === 'RolledBack');
+    const [container] = (await client.get(deployments, at('old-server'))).spec?.template.spec?.containers ?? [];
+    assert.deepEqual([container?.image, container?.args], [good.image, good.args]);
+    await until('the version is told', async () => (await get('old')).status?.version === good.version);
+    await client.patch(deployments, at('old-server'), { status: { conditions: [] } }, merge);
+    await client.patch(virtualClusters, at('old'), { metadata: { labels: { look: 'again' } } }, { type: 'merge' });
+    assert.equal((await condition('old', 'UpToDate'))?.reason, 'RolledBack', 'until there is another image');
+  });
+
   it('takes everything away with a tenant', async () => {
     await removeServerLater('old');
     await client.delete(virtualClusters, at('old'));

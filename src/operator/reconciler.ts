@@ -1,4 +1,5 @@
 import type { Client } from '../client/client.ts';
+import type { Deployment } from '../generated/api/apps/v1.ts';
 import type { Secret, Service } from '../generated/api/core/v1.ts';
 import {
   deployments,
@@ -21,11 +22,11 @@ import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
 import { namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
+import { failedImageOf, lastGoodOf, SERVER_VERSION } from './rollback.ts';
 import { finishRotation, rotateToken } from './rotation.ts';
 import { skewedNodes } from './skew.ts';
 import { type Progress, toStatus } from './status.ts';
 import { steps } from './steps/index.ts';
-import { SERVER_VERSION } from './steps/server.ts';
 import { planService } from './steps/service.ts';
 import type { KeySource, Step, Unwanted, Wanted } from './steps/step.ts';
 import { judgeVersion } from './steps/version.ts';
@@ -179,17 +180,12 @@ export class VirtualClusterReconciler implements Reconciler {
       cache.get(secrets, at(name)) ?? (await readLive(client, secrets, at(name), signal));
     const spec = withDefaults(cluster.spec);
     const deployment = cache.get(deployments, at(names.server));
-    const running = deployment?.metadata.annotations?.[SERVER_VERSION];
-    const versionFault = judgeVersion(spec.version, settings.serverVersion, running);
-    const image = deployment?.spec?.template.spec?.containers[0]?.image;
-    const isHeld = versionFault !== undefined && running !== undefined && image !== undefined;
+    const held = holdBack(settings, spec.version, deployment);
     const { secretRef } = spec.datastore;
     const seen: Omit<Observed, 'resolved'> = {
       cluster,
       spec,
-      // A tenant that is held at its version keeps all else that is wished.
-      settings: isHeld ? { ...settings, serverVersion: running, image } : settings,
-      versionFault,
+      ...held,
       nowMs: clock.nowMs(),
       nodes: cache.readyNodes(),
       pods: cache.podsOf(cluster),
@@ -297,6 +293,37 @@ export class VirtualClusterReconciler implements Reconciler {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+/**
+ * The server that a tenant gets: the operator's own; or the one that it has, where its version may not change; or the
+ * one that was ready last, where the operator's did not turn ready. All else that is wished is done in each case.
+ */
+function holdBack(
+  settings: OperatorSettings,
+  wished: string | undefined,
+  deployment: Deployment | undefined,
+): Pick<Observed, 'settings' | 'versionFault' | 'heldArgs' | 'lastGood' | 'failedImage'> {
+  const running = deployment?.metadata.annotations?.[SERVER_VERSION];
+  const lastGood = lastGoodOf(deployment);
+  const versionFault = judgeVersion(wished, settings.serverVersion, running);
+  const { image, args } = deployment?.spec?.template.spec?.containers[0] ?? {};
+  if (versionFault !== undefined) {
+    if (running === undefined || image === undefined) return { settings, versionFault, lastGood };
+    return { settings: { ...settings, serverVersion: running, image }, versionFault, heldArgs: args, lastGood };
+  }
+  const failedImage = failedImageOf(deployment, settings.image, lastGood);
+  if (failedImage === undefined || lastGood === undefined) return { settings, lastGood };
+  return {
+    settings: { ...settings, serverVersion: lastGood.version, image: lastGood.image },
+    versionFault: {
+      reason: 'RolledBack',
+      message: `the server of ${failedImage} did not turn ready, so ${lastGood.version} runs again: its log tells why; another image of the operator is tried anew`,
+    },
+    heldArgs: lastGood.args,
+    lastGood,
+    failedImage,
+  };
 }
 
 /** The fields of `present` in the order of `model`, so that equal states have equal texts. */

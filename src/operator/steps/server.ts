@@ -4,14 +4,13 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 import { portOf } from '../addresses.ts';
 import { DATASTORE_FILES } from '../api/virtual-cluster.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
+import { FAILED_IMAGE, LAST_GOOD, SERVER_VERSION } from '../rollback.ts';
 import { type Step, wait, want } from './step.ts';
 
 const DATA_DIR = '/var/lib/warren';
 const PKI_DIR = '/etc/warren/pki';
 const TOKEN_DIR = '/etc/warren/token';
 const DATASTORE_DIR = '/etc/warren/datastore';
-/** Annotation of the Deployment: the version that its image serves. */
-export const SERVER_VERSION = 'warren.dev/server-version';
 
 /** The Deployment of the tenant's server. */
 export const serverStep: Step = {
@@ -29,11 +28,13 @@ export const serverStep: Step = {
         name: namesOf(cluster).server,
         namespace: cluster.metadata.namespace,
         labels: labelsOf(cluster),
-        annotations: { [SERVER_VERSION]: observed.settings.serverVersion },
+        annotations: recordOf(observed),
       },
       spec: {
         replicas: spec.suspend ? 0 : spec.replicas,
         revisionHistoryLimit: 3,
+        // A server is up within seconds; one that is not by then is taken back.
+        progressDeadlineSeconds: 300,
         selector: { matchLabels: selectorOf(cluster) },
         // One SQLite file has one writer: the old server must be gone before the new one opens it.
         strategy:
@@ -84,7 +85,7 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
           image: settings.image,
           imagePullPolicy: settings.imagePullPolicy,
           // A tenant that is held at its version keeps the flags that this version knows.
-          args: heldArgs(observed) ?? serverArgs(observed, port),
+          args: observed.heldArgs ?? serverArgs(observed, port),
           ...(secretRef === undefined
             ? {}
             : {
@@ -213,6 +214,11 @@ function spreadOf({ cluster, spec }: Observed): Record<string, unknown> {
   };
 }
 
-function heldArgs({ versionFault, deployment }: Observed): string[] | undefined {
-  return versionFault === undefined ? undefined : deployment?.spec?.template.spec?.containers[0]?.args;
+/** What the operator must know of this server when it looks again. */
+function recordOf({ settings, lastGood, failedImage }: Observed): Record<string, string> {
+  return {
+    [SERVER_VERSION]: settings.serverVersion,
+    ...(lastGood === undefined ? {} : { [LAST_GOOD]: JSON.stringify(lastGood) }),
+    ...(failedImage === undefined ? {} : { [FAILED_IMAGE]: failedImage }),
+  };
 }
