@@ -12,7 +12,7 @@ export function sizeOf(value: CelValue | undefined): number {
   if (value instanceof OptionalValue) return value.hasValue ? sizeOf(value.value) : 1;
   if (value === undefined || value === null || typeof value !== 'object') return 1;
   if (isList(value)) return value.length;
-  if (isObject(value)) return value.names().length;
+  if (isObject(value)) return value.size ?? value.names().length;
   if (isOpaque(value) && value.opaqueType === 'net.IP') return addressSize(value);
   return isOpaque(value) && value.opaqueType === 'net.CIDR' ? addressSize(value) : 1;
 }
@@ -40,7 +40,15 @@ function traversal(value: CelValue | undefined): number {
   return 1;
 }
 
-type Cost = (args: readonly CelValue[], result: CelValue) => number;
+/** Every item beside every other one; texts cost more. Source: cel-go `ext/lists.go` (trackListSelfCompare). */
+function selfCompareCost(list: CelValue | undefined): number {
+  const [first] = Array.isArray(list) ? (list as readonly CelValue[]) : [];
+  const factor = typeof first === 'string' || first instanceof Uint8Array ? 2 + STRING_FACTOR : 2;
+  return 11 + Math.floor(sizeOf(list) ** 2 * factor);
+}
+
+/** Arguments and results that are errors are undefined. */
+type Cost = (args: readonly (CelValue | undefined)[], result: CelValue | undefined) => number;
 
 const byName: Readonly<Record<string, Cost>> = {
   ...all('isSorted sum max min indexOf lastIndexOf', ([first]) => traversal(first)),
@@ -57,7 +65,7 @@ const byName: Readonly<Record<string, Cost>> = {
     const size = sizeOf(range);
     return scaled(2 * size) + scaled(size) + 1 + (typeof other === 'string' ? scaled(sizeOf(other)) : 0);
   },
-  validate: ([format, text]) => regexCost(sizeOf(text), (format as FormatValue).value.regexSize),
+  validate: ([format, text]) => regexCost(sizeOf(text), (format as FormatValue | undefined)?.value.regexSize ?? 0),
 };
 
 function all(names: string, cost: Cost): Readonly<Record<string, Cost>> {
@@ -69,6 +77,8 @@ const byOverload: Readonly<Record<string, Cost>> = {
     scaled(sizeOf(first)),
   ),
   in_list: ([, list]) => sizeOf(list),
+  ...all('list_sets_contains_list list_sets_intersects_list', ([a, b]) => 1 + sizeOf(a) * sizeOf(b)),
+  list_sets_equivalent_list: ([a, b]) => 1 + 2 * sizeOf(a) * sizeOf(b),
   ...all(
     'less_string greater_string less_equals_string greater_equals_string less_bytes greater_bytes less_equals_bytes greater_equals_bytes equals not_equals',
     ([a, b]) => scaled(Math.min(sizeOf(a), sizeOf(b))),
@@ -77,16 +87,22 @@ const byOverload: Readonly<Record<string, Cost>> = {
   matches_string: ([text, pattern]) => regexCost(sizeOf(text), sizeOf(pattern)),
   contains_string: ([text, part]) => scaled(sizeOf(text)) * scaled(sizeOf(part)),
   cidr_ip: () => 1,
-  ...all('list_slice lists_range list_reverse list_flatten list_flatten_int', (_, result) => 11 + sizeOf(result)),
-  list_distinct: ([list]) => 11 + 2 * sizeOf(list) ** 2,
+  ...all('list_slice lists_range list_reverse', (_, result) => 11 + sizeOf(result)),
+  ...all('list_flatten list_flatten_int', ([list, depth = 1n]) => 11 + Number(depth) * sizeOf(list)),
+  list_distinct: ([list]) => selfCompareCost(list),
 };
 
 /**
  * What a call cost, with its arguments and result at hand; their own costs are not in it.
  * Source: cel-go `interpreter/runtimecost.go`, apiserver `pkg/cel/library/cost.go` (CallCost), cel-go `ext/lists.go`.
  */
-export function callCost(name: string, overloadId: string, args: readonly CelValue[], result: CelValue): number {
+export function callCost(
+  name: string,
+  overloadId: string,
+  args: readonly (CelValue | undefined)[],
+  result: CelValue | undefined,
+): number {
   if (Object.hasOwn(byOverload, overloadId)) return (byOverload[overloadId] as Cost)(args, result);
-  if (/^list_\w+_sort(ByAssociatedKeys)?$/.test(overloadId)) return 11 + 2 * sizeOf(args.at(-1)) ** 2;
+  if (/^list_\w+_sort(ByAssociatedKeys)?$/.test(overloadId)) return selfCompareCost(args.at(-1));
   return Object.hasOwn(byName, name) ? (byName[name] as Cost)(args, result) : 1;
 }

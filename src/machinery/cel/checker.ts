@@ -275,12 +275,10 @@ class Checker {
     this.#fail(at, `expected type '${formatType(expected)}' but found '${formatType(actual)}'`);
   }
 
-  /** The type of items or entries so far, with one more; all of them have one type. */
-  #join(at: number, previous: CelType | undefined, current: CelType): CelType {
+  /** The type of items or entries so far, with one more. */
+  #join(previous: CelType | undefined, current: CelType): CelType {
     if (previous === undefined) return current;
-    if (this.#isAssignable(previous, current)) return mostGeneral(previous, current);
-    this.#mismatch(at, previous, current);
-    return ERROR;
+    return this.#isAssignable(previous, current) ? mostGeneral(previous, current) : DYN;
   }
 
   /** The type of an item that is left out where it is empty. */
@@ -296,7 +294,7 @@ class Checker {
     let type: CelType | undefined;
     const items = expr.items.map((item, index) => {
       const checked = this.check(item);
-      type = this.#join(item.at, type, this.#optionalItem(checked, expr.optional.has(index)));
+      type = this.#join(type, this.#optionalItem(checked, expr.optional.has(index)));
       return checked;
     });
     this.#types.set(expr.id, listOf(type ?? this.#newParam()));
@@ -308,9 +306,9 @@ class Checker {
     let valueType: CelType | undefined;
     const entries = expr.entries.map((entry) => {
       const key = this.check(entry.key);
-      keyType = this.#join(entry.key.at, keyType, this.#typeOf(key));
+      keyType = this.#join(keyType, this.#typeOf(key));
       const value = this.check(entry.value);
-      valueType = this.#join(entry.value.at, valueType, this.#optionalItem(value, entry.optional));
+      valueType = this.#join(valueType, this.#optionalItem(value, entry.optional));
       return { ...entry, key, value };
     });
     this.#types.set(expr.id, mapOf(keyType ?? this.#newParam(), valueType ?? this.#newParam()));

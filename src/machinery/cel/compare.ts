@@ -44,8 +44,12 @@ export function isEqual(a: CelValue, b: CelValue): boolean {
     if (other.equalsList !== undefined) return other.equalsList(a);
   }
   if (isList(a)) return isList(b) && a.length === b.length && a.every((item, at) => isEqual(item, b[at] as CelValue));
-  if (a instanceof CelMap) return b instanceof CelMap && isSameMap(a, b);
+  if (a instanceof CelMap) {
+    if (b instanceof CelMap) return isSameMap(a, b);
+    return isObject(b) && isSameFields(b, a);
+  }
   if (isObject(a)) {
+    if (b instanceof CelMap) return isSameFields(a, b);
     if (!isObject(b)) return false;
     const own = a as typeof a & { equalsObject?(other: CelObject): boolean };
     if (own.equalsObject !== undefined) return own.equalsObject(b);
@@ -57,6 +61,15 @@ export function isEqual(a: CelValue, b: CelValue): boolean {
     });
   }
   return isOpaque(a) && isOpaque(b) && a.opaqueType === b.opaqueType && a.equals(b);
+}
+
+function isSameFields(object: CelObject, map: CelMap): boolean {
+  const names = object.names();
+  if (names.length !== map.size) return false;
+  return names.every((name) => {
+    const [own, other] = [object.find(name), map.find(name)];
+    return own !== undefined && other !== undefined && isEqual(own, other);
+  });
 }
 
 function isSameMap(a: CelMap, b: CelMap): boolean {

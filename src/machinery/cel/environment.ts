@@ -31,9 +31,10 @@ import { standardFunctions } from './functions/standard.ts';
 import { stringFunctions } from './functions/strings.ts';
 import { URL_TYPE, urlFunctions } from './functions/urls.ts';
 import { type Issue, toIssueText } from './issues.ts';
+import { checkLiterals } from './literal-checks.ts';
 import type { MacroOptions } from './macros.ts';
 import { parse } from './parser.ts';
-import { type CelValue, TypeValue } from './values.ts';
+import { CelError, type CelValue, TypeValue } from './values.ts';
 
 export interface EnvironmentOptions extends MacroOptions {
   /** Types of the variables that expressions may read. */
@@ -50,7 +51,10 @@ export interface Compiled extends Checked {
   readonly run: Program;
 }
 
-export type Compilation = { readonly compiled: Compiled } | { readonly issues: string };
+/** @param stage - Set where the text is in order, but cannot be made ready to run. */
+export type Compilation =
+  | { readonly compiled: Compiled }
+  | { readonly issues: string; readonly stage?: 'program instantiation' | undefined };
 
 const typeNames: Readonly<Record<string, CelType>> = {
   bool: BOOL,
@@ -120,6 +124,8 @@ export class Environment {
     try {
       return this.#compile(source);
     } catch (error) {
+      // What can be computed once is computed before the first run.
+      if (error instanceof CelError) return { issues: error.message, stage: 'program instantiation' };
       // Chains that are longer than the stack is deep.
       if (error instanceof RangeError)
         return { issues: toIssueText([{ at: 0, message: 'expression is too complex' }], source) };
@@ -135,8 +141,12 @@ export class Environment {
       findFunction: (name) => this.#functions.get(name),
       structFields: (name) => this.#options.structs?.get(name),
     });
-    if (issues.length > 0) return { issues: toIssueText(distinct(issues), source) };
-    const program = toProgram(checked.expr, (name) => this.#functions.get(name));
+    const wrong = issues.length > 0 ? distinct(issues) : checkLiterals(checked);
+    if (wrong.length > 0) return { issues: toIssueText(wrong, source) };
+    const program = toProgram(checked, {
+      findFunction: (name) => this.#functions.get(name),
+      isVariable: (name) => this.#isVariable(name),
+    });
     const run: Program = (variables, options): Evaluation =>
       program((name) => {
         const value = variables(name);
@@ -144,6 +154,10 @@ export class Environment {
         return value === undefined ? typeValue(name) : value;
       }, options);
     return { compiled: { ...checked, outputType: checked.types.get(checked.expr.id) ?? DYN, run } };
+  }
+
+  #isVariable(name: string): boolean {
+    return Object.hasOwn(this.#options.variables, name);
   }
 
   #findVariable(name: string): CelType | undefined {

@@ -1,10 +1,13 @@
+import { compileGoRegExp } from '../schema/go-reg-exp.ts';
 import type { CallExpr, ComprehensionExpr, Expr } from './ast.ts';
 import { callCost } from './call-costs.ts';
-import { accepts, type FunctionDecl, noSuchOverload, type Overload } from './functions/function.ts';
+import type { Checked } from './checker.ts';
+import { isEqual } from './compare.ts';
+import { accepts, type FunctionDecl, noSuchOverload } from './functions/function.ts';
 import { planGathering } from './gather.ts';
 import { findIn, isPresent, iterate, optionally, selectFrom } from './reads.ts';
 import { LIST_COST, type Locals, MAP_COST, Run, STRUCT_COST, type Step } from './run.ts';
-import { CelError, CelMap, type CelValue, CostLimitError, isList, OptionalValue } from './values.ts';
+import { CelError, CelMap, type CelValue, CostLimitError, isList, OptionalValue, UintValue } from './values.ts';
 
 export interface Evaluation {
   /** Undefined where it failed. */
@@ -20,14 +23,23 @@ export type Program = (
   options: { readonly costLimit: number },
 ) => Evaluation;
 
+/** What a program needs to know of where it runs. */
+export interface ProgramOptions {
+  findFunction(name: string): FunctionDecl | undefined;
+  /** Whether a name stands for a variable; others are names of types. */
+  isVariable(name: string): boolean;
+}
+
 /**
- * Makes a checked expression into a function. Costs are counted as upstream counts them, but for constants that it
- * folds before.
+ * Makes a checked expression into a function. Costs are counted as upstream counts them: constants cost nothing, nor
+ * do lists and conversions of constants.
  *
- * Source: cel-go `interpreter/{planner,interpretable,attributes,runtimecost}.go`.
+ * Source: cel-go `interpreter/{planner,interpretable,attributes,decorators,runtimecost}.go`.
+ *
+ * @throws CelError where a constant cannot be computed.
  */
-export function toProgram(expr: Expr, findFunction: (name: string) => FunctionDecl | undefined): Program {
-  const step = new Planner(findFunction).plan(expr);
+export function toProgram({ expr, overloads }: Pick<Checked, 'expr' | 'overloads'>, options: ProgramOptions): Program {
+  const { step } = new Planner(overloads, options).plan(expr);
   return (variables, { costLimit }) => {
     const run = new Run(variables, costLimit);
     try {
@@ -41,19 +53,47 @@ export function toProgram(expr: Expr, findFunction: (name: string) => FunctionDe
   };
 }
 
-class Planner {
-  readonly #findFunction: (name: string) => FunctionDecl | undefined;
+/** A node that is ready to run. */
+export interface Planned {
+  readonly step: Step;
+  /** The same without the cost of looking at an attribute: as a key, or as a branch of `a ? b : c`. */
+  readonly bare: Step;
+  /** Set where the value is known already. */
+  readonly constant?: CelValue | undefined;
+}
 
-  constructor(findFunction: (name: string) => FunctionDecl | undefined) {
-    this.#findFunction = findFunction;
+const plain = (step: Step): Planned => ({ step, bare: step });
+const constant = (value: CelValue): Planned => ({ ...plain(() => value), constant: value });
+
+/** Variables, fields and items: a look at one costs 1, and so does each part of its path. */
+function attribute(bare: Step): Planned {
+  return {
+    bare,
+    step(run, locals) {
+      run.spend(1);
+      return bare(run, locals);
+    },
+  };
+}
+
+const isConstant = ({ constant: value }: Planned): boolean => value !== undefined;
+
+class Planner {
+  readonly #overloads: ReadonlyMap<number, readonly string[]>;
+  readonly #options: ProgramOptions;
+  readonly #locals: string[] = [];
+
+  constructor(overloads: ReadonlyMap<number, readonly string[]>, options: ProgramOptions) {
+    this.#overloads = overloads;
+    this.#options = options;
   }
 
-  plan(expr: Expr): Step {
+  plan(expr: Expr): Planned {
     switch (expr.kind) {
       case 'literal':
-        return () => expr.value;
+        return constant(expr.value);
       case 'ident':
-        return ident(expr.name);
+        return this.#ident(expr.name);
       case 'select':
         return this.#select(expr);
       case 'call':
@@ -63,57 +103,77 @@ class Planner {
       case 'map':
         return this.#map(expr);
       case 'struct':
-        return this.#struct(expr);
+        return plain(this.#struct(expr));
       case 'comprehension':
-        return this.#comprehension(expr);
+        return plain(this.#comprehension(expr));
       default:
         return expr satisfies never;
     }
   }
 
-  #select({ operand, field, testOnly }: Expr & { kind: 'select' }): Step {
-    const target = this.plan(operand);
-    if (testOnly) return (run, locals) => isPresent(target(run, locals), field);
-    return (run, locals) => {
-      const value = target(run, locals);
-      run.spend(1);
-      return selectFrom(value, field);
+  #ident(name: string): Planned {
+    if (this.#locals.includes(name)) return attribute(local(name));
+    const read: Step = (run) => {
+      const value = run.variables(name);
+      if (value === undefined) throw new CelError(`no such attribute(s): ${name}`);
+      return value;
     };
+    return this.#options.isVariable(name) ? attribute(read) : plain(read);
   }
 
-  #call(expr: CallExpr): Step {
-    const args = (expr.target === undefined ? expr.args : [expr.target, ...expr.args]).map((arg) => this.plan(arg));
-    const [first, second, third] = args as [Step, Step, Step];
+  #select({ operand, field, testOnly }: Expr & { kind: 'select' }): Planned {
+    const target = this.plan(operand);
+    const read: Step = (run, locals) => {
+      const value = target.bare(run, locals);
+      run.spend(1);
+      return testOnly ? isPresent(value, field) : selectFrom(value, field);
+    };
+    return testOnly ? plain(read) : this.#attributeOf(operand, read);
+  }
+
+  /** A choice between two has no cost of its own, with whatever is read from it. */
+  #attributeOf(operand: Expr, read: Step): Planned {
+    let root = operand;
+    while (root.kind === 'select') root = root.operand;
+    return root.kind === 'call' && root.name === '_?_:_' ? plain(read) : attribute(read);
+  }
+
+  #call(expr: CallExpr): Planned {
+    const given = expr.target === undefined ? expr.args : [expr.target, ...expr.args];
+    const args = given.map((arg) => this.plan(arg));
+    const [first, second, third] = args as [Planned, Planned, Planned];
     switch (expr.name) {
       case '_&&_':
-        return logical(first, second, false);
+        return plain(logical(first.step, second.step, false));
       case '_||_':
-        return logical(first, second, true);
+        return plain(logical(first.step, second.step, true));
       case '_?_:_':
-        return (run, locals) => {
-          const condition = first(run, locals);
+        return plain((run, locals) => {
+          const condition = first.step(run, locals);
           if (typeof condition !== 'boolean') throw noSuchOverload();
-          return (condition ? second : third)(run, locals);
-        };
+          return (condition ? second : third).bare(run, locals);
+        });
       case '@not_strictly_false':
-        return (run, locals) => {
+        return plain((run, locals) => {
           run.spend(1);
           try {
-            return first(run, locals) !== false;
+            return first.step(run, locals) !== false;
           } catch (error) {
             if (error instanceof CelError) return true;
             throw error;
           }
-        };
+        });
       case '_[_]':
-        return index(first, second);
+        return this.#attributeOf(given[0] as Expr, index(first.bare, second.bare));
       case '_[?_]':
-        return optionalRead(first, second);
       case '_?._':
-        return optionalRead(first, second);
+        return this.#attributeOf(given[0] as Expr, optionalRead(first.bare, second.bare));
       case 'or':
       case 'orValue':
-        if (expr.target !== undefined) return alternative(expr.name, first, second);
+        if (expr.target !== undefined) return plain(alternative(expr.name, first.step, second.step));
+        break;
+      case '@in':
+        if (isPrimitiveList(second.constant)) return plain(membership(first.step, second.constant));
         break;
       default:
         break;
@@ -121,26 +181,49 @@ class Planner {
     return this.#function(expr, args);
   }
 
-  #function(expr: CallExpr, args: readonly Step[]): Step {
+  #function(expr: CallExpr, args: readonly Planned[]): Planned {
     const isMember = expr.target !== undefined;
-    const overloads = (this.#findFunction(expr.name)?.overloads ?? []).filter(
+    const overloads = (this.#options.findFunction(expr.name)?.overloads ?? []).filter(
       ({ member, args: declared }) => member === isMember && declared.length === args.length,
     );
-    return (run, locals) => {
-      const values = args.map((arg) => arg(run, locals));
-      const chosen = choose(overloads, values);
-      if (chosen?.call === undefined) throw noSuchOverload();
-      const result = chosen.call(...values);
-      run.spend(callCost(expr.name, chosen.id, values, result));
-      return result;
+    // Where the types leave no doubt, the signature is known before.
+    const [known, ...others] = this.#overloads.get(expr.id) ?? [];
+    const chosen = others.length === 0 ? overloads.find(({ id }) => id === known) : undefined;
+    const candidates = chosen === undefined ? overloads : [chosen];
+    const call = (values: readonly CelValue[]): CelValue => {
+      const found = candidates.find(({ args: types }) =>
+        types.every((type, at) => accepts(type, values[at] as CelValue)),
+      );
+      if (found?.call === undefined) throw noSuchOverload();
+      return found.call(...values);
     };
+    const [only] = args;
+    if (args.length === 1 && only?.constant !== undefined && foldable.has(expr.name)) {
+      return constant(call([only.constant]));
+    }
+    const checkPattern = patternCheck(expr.name, args);
+    checkPattern?.();
+    return plain((run, locals) => {
+      const { values, failure } = evaluateAll(args, run, locals);
+      let result: CelValue | undefined;
+      try {
+        if (failure !== undefined) throw failure;
+        result = call(values as readonly CelValue[]);
+        return result;
+      } finally {
+        // Calls of three and more do not come about where an argument fails.
+        if (failure === undefined || args.length < 3) run.spend(callCost(expr.name, chosen?.id ?? '', values, result));
+      }
+    });
   }
 
-  #list({ items, optional }: Expr & { kind: 'list' }): Step {
-    const steps = items.map((item) => this.plan(item));
-    return (run, locals) => {
+  #list({ items, optional }: Expr & { kind: 'list' }): Planned {
+    const planned = items.map((item) => this.plan(item));
+    if (optional.size === 0 && planned.every(isConstant))
+      return constant(planned.map((item) => item.constant as CelValue));
+    return plain((run, locals) => {
       const list: CelValue[] = [];
-      for (const [at, step] of steps.entries()) {
+      for (const [at, { step }] of planned.entries()) {
         const value = step(run, locals);
         if (!optional.has(at)) list.push(value);
         else if (!(value instanceof OptionalValue)) throw notOptional('list element', value);
@@ -148,30 +231,35 @@ class Planner {
       }
       run.spend(LIST_COST);
       return list;
-    };
+    });
   }
 
-  #map({ entries }: Expr & { kind: 'map' }): Step {
-    const steps = entries.map(({ key, value, optional }) => ({
+  #map({ entries }: Expr & { kind: 'map' }): Planned {
+    const planned = entries.map(({ key, value, optional }) => ({
       key: this.plan(key),
       value: this.plan(value),
       optional,
     }));
-    return (run, locals) => {
+    if (planned.every(({ key, value, optional }) => !optional && isConstant(key) && isConstant(value))) {
+      return constant(
+        new CelMap(planned.map(({ key, value }) => [key.constant as CelValue, value.constant as CelValue])),
+      );
+    }
+    return plain((run, locals) => {
       const result: (readonly [CelValue, CelValue])[] = [];
-      for (const { key, value, optional } of steps) {
-        const [name, given] = [key(run, locals), value(run, locals)];
+      for (const { key, value, optional } of planned) {
+        const [name, given] = [key.step(run, locals), value.step(run, locals)];
         if (!optional) result.push([name, given]);
         else if (!(given instanceof OptionalValue)) throw notOptional(`entry '${String(name)}'`, given);
         else if (given.hasValue) result.push([name, given.value]);
       }
       run.spend(MAP_COST);
       return new CelMap(result);
-    };
+    });
   }
 
   #struct({ typeName, fields }: Expr & { kind: 'struct' }): Step {
-    const steps = fields.map(({ name, value, optional }) => ({ name, value: this.plan(value), optional }));
+    const steps = fields.map(({ name, value, optional }) => ({ name, value: this.plan(value).step, optional }));
     return (run, locals) => {
       const values = new Map<string, CelValue>();
       for (const { name, value, optional } of steps) {
@@ -192,13 +280,15 @@ class Planner {
   }
 
   #comprehension(expr: ComprehensionExpr): Step {
-    const range = this.plan(expr.range);
-    const accuInit = this.plan(expr.accuInit);
-    const condition = this.plan(expr.condition);
-    const step = this.plan(expr.step);
-    const result = this.plan(expr.result);
     const { accuVar, iterVar, iterVar2 } = expr;
-    const gather = planGathering(expr, (inner) => this.plan(inner));
+    const range = this.plan(expr.range).step;
+    const accuInit = this.plan(expr.accuInit).step;
+    this.#locals.push(accuVar, iterVar, iterVar2 ?? iterVar);
+    const gather = planGathering(expr, range, (inner) => this.plan(inner));
+    const condition = this.plan(expr.condition).step;
+    const step = this.plan(expr.step).step;
+    const result = this.plan(expr.result).step;
+    this.#locals.splice(-3);
     if (gather !== undefined) return gather;
     return (run, outer) => {
       const items = range(run, outer);
@@ -223,6 +313,64 @@ class Planner {
   }
 }
 
+/** Conversions of one constant are made before the first run. */
+const foldable: ReadonlySet<string> = new Set([
+  'bool',
+  'bytes',
+  'double',
+  'duration',
+  'dyn',
+  'int',
+  'string',
+  'timestamp',
+  'type',
+  'uint',
+]);
+
+/** Patterns that are constants are compiled before the first run. */
+function patternCheck(name: string, [, pattern]: readonly Planned[]): (() => void) | undefined {
+  const { constant: text } = pattern ?? {};
+  if (typeof text !== 'string' || (name !== 'find' && name !== 'findAll' && name !== 'matches')) return undefined;
+  return () => {
+    const expression = compileGoRegExp(text);
+    if ('error' in expression) throw new CelError(expression.error);
+  };
+}
+
+/** All arguments, or the first error; one argument that fails does not keep the other from costing. */
+function evaluateAll(
+  args: readonly Planned[],
+  run: Run,
+  locals: Locals | undefined,
+): { readonly values: readonly (CelValue | undefined)[]; readonly failure: CelError | undefined } {
+  const values: (CelValue | undefined)[] = [];
+  let failure: CelError | undefined;
+  for (const { step } of args) {
+    try {
+      values.push(step(run, locals));
+    } catch (error) {
+      if (!(error instanceof CelError)) throw error;
+      failure ??= error;
+      if (args.length > 2) break;
+      values.push(undefined);
+    }
+  }
+  return { values, failure };
+}
+
+function isPrimitiveList(list: CelValue | undefined): list is readonly CelValue[] {
+  if (list === undefined || !isList(list)) return false;
+  return list.every((item) => item !== null && (typeof item !== 'object' || item instanceof UintValue));
+}
+
+function membership(value: Step, list: readonly CelValue[]): Step {
+  if (list.length === 0) return () => false;
+  return (run, locals) => {
+    const wanted = value(run, locals);
+    return list.some((item) => isEqual(wanted, item));
+  };
+}
+
 /** A value that cannot be read: whoever asks for it gets the error. */
 function broken(outer: Locals, name: string, error: CelError): Locals {
   return Object.defineProperty({ name, outer } as Locals, 'value', {
@@ -232,23 +380,13 @@ function broken(outer: Locals, name: string, error: CelError): Locals {
   });
 }
 
-function ident(name: string): Step {
-  return (run, locals) => {
-    for (let local = locals; local !== undefined; local = local.outer) {
-      if (local.name === name) {
-        run.spend(1);
-        return local.value;
-      }
+function local(name: string): Step {
+  return (_, locals) => {
+    for (let each = locals; each !== undefined; each = each.outer) {
+      if (each.name === name) return each.value;
     }
-    const value = run.variables(name);
-    if (value === undefined) throw new CelError(`no such attribute(s): ${name}`);
-    run.spend(1);
-    return value;
+    throw new CelError(`no such attribute(s): ${name}`);
   };
-}
-
-function choose(overloads: readonly Overload[], values: readonly CelValue[]): Overload | undefined {
-  return overloads.find(({ args }) => args.every((type, at) => accepts(type, values[at] as CelValue)));
 }
 
 function notOptional(what: string, value: CelValue): CelError {
@@ -299,11 +437,11 @@ function index(target: Step, key: Step): Step {
   };
 }
 
+/** What is not there costs nothing. */
 function optionalRead(target: Step, key: Step): Step {
   return (run, locals) => {
-    const value = target(run, locals);
-    const at = key(run, locals);
-    run.spend(1);
-    return optionally(value, at);
+    const found = optionally(target(run, locals), key(run, locals));
+    if (found.hasValue) run.spend(1);
+    return found;
   };
 }

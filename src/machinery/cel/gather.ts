@@ -1,11 +1,12 @@
 import type { CallExpr, ComprehensionExpr, Expr } from './ast.ts';
+import type { Planned } from './evaluator.ts';
 import { noSuchOverload } from './functions/function.ts';
 import { iterate } from './reads.ts';
-import { LIST_COST, type Locals, MAP_COST, type Run, type Step } from './run.ts';
+import type { Locals, Run, Step } from './run.ts';
 import { CelError, CelMap, type CelValue, keyId } from './values.ts';
 
-/** Makes an expression into a step. */
-type Plan = (expr: Expr) => Step;
+/** Makes an expression ready to run. */
+type Plan = (expr: Expr) => Planned;
 
 /** Adds what one round of a loop yields. */
 type Gather = (run: Run, locals: Locals) => void;
@@ -17,18 +18,15 @@ const unfinished: CelValue = null;
  * Loops that only add to a list or a map do so in place, or long ones would copy their result in every round.
  * Undefined for loops that do anything else.
  */
-export function planGathering(expr: ComprehensionExpr, plan: Plan): Step | undefined {
+export function planGathering(expr: ComprehensionExpr, range: Step, plan: Plan): Step | undefined {
   const { accuVar, accuInit, iterVar, iterVar2, result } = expr;
   const isEmpty =
     accuInit.kind === 'list' ? accuInit.items.length === 0 : accuInit.kind === 'map' && accuInit.entries.length === 0;
   if (!isEmpty || result.kind !== 'ident' || result.name !== accuVar) return undefined;
-  const range = plan(expr.range);
   const begin = accuInit.kind === 'list' ? appending(expr.step, accuVar, plan) : inserting(expr.step, accuVar, plan);
   if (begin === undefined) return undefined;
-  const baseCost = accuInit.kind === 'list' ? LIST_COST : MAP_COST;
   return (run, outer) => {
     const items = range(run, outer);
-    run.spend(baseCost);
     const { add, finish } = begin();
     const accu: Locals = { name: accuVar, value: unfinished, outer };
     for (const [first, second] of iterate(items, iterVar2 !== undefined)) {
@@ -52,7 +50,7 @@ function filtered(
   if (condition === undefined || more?.kind !== 'call' || other?.kind !== 'ident' || other.name !== accuVar) {
     return undefined;
   }
-  return { filter: plan(condition), more };
+  return { filter: plan(condition).step, more };
 }
 
 function appending(
@@ -65,15 +63,15 @@ function appending(
   if (parts === undefined || parts.more.name !== '_+_' || accu?.kind !== 'ident' || accu.name !== accuVar)
     return undefined;
   if (added?.kind !== 'list' || added.optional.size > 0 || added.items.length !== 1) return undefined;
-  const item = plan(added.items[0] as Expr);
+  const one = plan(added);
   const passes = filterOf(parts.filter);
   return () => {
     const list: CelValue[] = [];
     return {
       add(run, locals) {
         if (!passes(run, locals)) return;
-        list.push(item(run, locals));
-        run.spend(LIST_COST + 2);
+        run.spend(2);
+        list.push(...(one.step(run, locals) as readonly CelValue[]));
       },
       finish: () => list,
     };
@@ -88,7 +86,7 @@ function inserting(
   const parts = filtered(step, accuVar, plan);
   const [accu, ...given] = parts?.more.args ?? [];
   if (parts?.more.name !== 'cel.@mapInsert' || accu?.kind !== 'ident' || accu.name !== accuVar) return undefined;
-  const args = given.map((arg) => plan(arg));
+  const args = given.map((arg) => plan(arg).step);
   const passes = filterOf(parts.filter);
   return () => {
     const entries = new Map<string, readonly [CelValue, CelValue]>();
@@ -113,13 +111,12 @@ function inserting(
   };
 }
 
-/** Whether a round counts; one that does not costs a look at the result. */
+/** Whether a round counts. */
 function filterOf(filter: Step | undefined): (run: Run, locals: Locals) => boolean {
   return (run, locals) => {
     if (filter === undefined) return true;
     const passes = filter(run, locals);
     if (typeof passes !== 'boolean') throw noSuchOverload();
-    if (!passes) run.spend(1);
     return passes;
   };
 }

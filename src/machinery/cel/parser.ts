@@ -14,6 +14,9 @@ const reserved = new Set(
   ),
 );
 
+/** What may stand after a dot. */
+const AFTER_DOT = "{'?', IDENTIFIER, ESC_IDENTIFIER}";
+
 const startOfExpr =
   "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
@@ -210,7 +213,7 @@ class Parser {
       const field = this.#make.literal(name.at, name.text);
       return this.#make.call(dot.at, '_?._', [operand, field]);
     }
-    const name = this.#identifier("{'?', IDENTIFIER, ESC_IDENTIFIER}");
+    const name = this.#identifier(AFTER_DOT);
     const open = this.#take('(');
     if (open === undefined) return this.#make.select(dot.at, operand, name.text);
     return this.#callOrMacro(open.at, name.text, operand, this.#arguments());
@@ -219,8 +222,12 @@ class Parser {
   #identifier(expecting: string): Token {
     const token = this.#peek();
     if (token.kind !== 'ident') {
-      // Keywords that are tokens of their own are told of as such.
-      const verb = token.kind === 'end' || token.kind === 'op' ? 'no viable alternative at input' : 'mismatched input';
+      // Words that stand for values are told of as such.
+      const isValue = token.kind === 'word' && token.text !== 'in';
+      if (expecting === AFTER_DOT && isValue)
+        this.#fail(token, `mismatched input '${token.text}' expecting IDENTIFIER`);
+      const isOdd = token.kind === 'end' || token.kind === 'op' || expecting === AFTER_DOT;
+      const verb = isOdd ? 'no viable alternative at input' : 'mismatched input';
       if (verb === 'no viable alternative at input')
         this.#fail(token, `${verb} '.${token.kind === 'end' ? '' : token.text}'`);
       this.#fail(token, `${verb} '${token.text}' expecting ${expecting}`);

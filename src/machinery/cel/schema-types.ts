@@ -14,7 +14,7 @@ import {
   struct,
   TIMESTAMP,
 } from './cel-type.ts';
-import { escapeField } from './field-names.ts';
+import { escapeField, unescapeField } from './field-names.ts';
 
 /** The type that expressions see for a schema, with what the schema says of sizes. Source: apiserver `pkg/cel/types.go` (DeclType). */
 export interface DeclType {
@@ -77,8 +77,13 @@ function isEmbedded(schema: JSONSchemaProps): boolean {
 
 const text: JSONSchemaProps = { type: 'string' };
 
-/** A schema whose objects show their kind, version and name. */
+/** A schema whose objects show their kind, version and name; one that says so itself stays as it is. */
 export function withTypeAndName(schema: JSONSchemaProps): JSONSchemaProps {
+  const { kind, apiVersion, metadata: own } = schema.properties ?? {};
+  const { name, generateName } = own?.properties ?? {};
+  const isTyped =
+    own?.type === 'object' && [kind, apiVersion, name, generateName].every((each) => each?.type === 'string');
+  if (isTyped) return schema;
   const metadata = { type: 'object', properties: { name: text, generateName: text } };
   return { ...schema, properties: { ...schema.properties, kind: text, apiVersion: text, metadata } };
 }
@@ -147,7 +152,13 @@ export function toCelType(type: DeclType, name: string, structs: Map<string, Rea
     case 'object': {
       const fields = new Map<string, CelType>();
       structs.set(name, fields);
-      for (const [field, inner] of type.fields) fields.set(field, toCelType(inner, `${name}.${field}`, structs));
+      for (const [field, inner] of type.fields) {
+        const fieldType = toCelType(inner, `${name}.${field}`, structs);
+        fields.set(field, fieldType);
+        // Words that are reserved, but no tokens of their own, may be written as they are.
+        const word = unescapeField(field);
+        if (word !== undefined && field === `__${word}__`) fields.set(word, fieldType);
+      }
       return struct(name);
     }
     case 'list':

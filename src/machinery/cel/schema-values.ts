@@ -1,12 +1,12 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
 import { parseFormatDuration } from '../schema/formats.ts';
-import { isFields, ownOf } from '../schema/json-values.ts';
+import { isDeepEqual, isFields, ownOf } from '../schema/json-values.ts';
 import { schemaOf } from '../schema/read-schema.ts';
 import { isEqual } from './compare.ts';
 import { escapeField, unescapeField } from './field-names.ts';
 import { parseTimestamp } from './functions/times.ts';
 import { withTypeAndName } from './schema-types.ts';
-import { CelError, type CelObject, type CelValue, DurationValue, TimestampValue } from './values.ts';
+import { CelError, type CelObject, type CelValue, DurationValue, type OpaqueValue } from './values.ts';
 
 /**
  * JSON as expressions see it, by its schema. Objects and maps are looked into when they are asked.
@@ -41,16 +41,38 @@ export function toCelValue(value: unknown, schema: JSONSchemaProps): CelValue {
       if (typeof value !== 'number' || !Number.isInteger(value)) {
         throw new CelError(`invalid data, expected int, got ${goType(value)}`);
       }
-      return BigInt(value);
+      return toInt(value);
     case 'boolean':
       if (typeof value !== 'boolean') throw new CelError(`invalid data, expected bool, got ${goType(value)}`);
       return value;
     default:
+      if (schema['x-kubernetes-preserve-unknown-fields']) return new UnknownValue(value);
       break;
   }
   const what =
     'expected object, array, number, integer, boolean or string, or no type with x-kubernetes-int-or-string or x-kubernetes-preserve-unknown-fields is true';
   throw new CelError(`invalid type, ${what}, got ${schema.type ?? ''}`);
+}
+
+/** The greatest integers are no exact numbers of ours: what lies outside stands for the nearest one inside. */
+function toInt(value: number): bigint {
+  const [least, greatest] = [-(2n ** 63n), 2n ** 63n - 1n];
+  const exact = BigInt(value);
+  return exact > greatest ? greatest : exact < least ? least : exact;
+}
+
+/** A value of which no schema says anything: it can only be compared. */
+class UnknownValue implements OpaqueValue {
+  readonly opaqueType = 'dyn';
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    this.#value = value;
+  }
+
+  equals(other: OpaqueValue): boolean {
+    return other instanceof UnknownValue && isDeepEqual(this.#value, other.#value);
+  }
 }
 
 function goType(value: unknown): string {
@@ -71,7 +93,7 @@ function toText(text: string, format: string | undefined): CelValue {
     case 'date-time': {
       const time = parseTimestamp(format === 'date' ? `${text}T00:00:00Z` : text) ?? parseTimestamp(`${text}Z`);
       if (time === undefined) throw new CelError(`Invalid ${format} formatted string ${text}: cannot parse`);
-      return new TimestampValue(time.nanos);
+      return time;
     }
     case 'byte':
       return Buffer.from(text, 'base64');
@@ -158,6 +180,10 @@ class SchemaObject implements CelObject {
 
   #schemaOf(key: string): JSONSchemaProps | undefined {
     return this.#hasFields ? ownOf(this.#schema.properties, key) : schemaOf(this.#schema.additionalProperties);
+  }
+
+  get size(): number {
+    return Object.keys(this.source).length;
   }
 
   names(): readonly string[] {

@@ -42,8 +42,11 @@ export class UintValue {
 /** Nanoseconds since the epoch. */
 export class TimestampValue {
   readonly nanos: bigint;
-  constructor(nanos: bigint) {
+  /** Of the zone that it was written in, from UTC. It shows where nothing names another zone. */
+  readonly offsetMinutes: number;
+  constructor(nanos: bigint, offsetMinutes = 0) {
     this.nanos = nanos;
+    this.offsetMinutes = offsetMinutes;
   }
 }
 
@@ -133,6 +136,8 @@ export interface CelObject {
   find(name: string): CelValue | undefined;
   /** What the object was made of, for comparisons. */
   readonly source: unknown;
+  /** How many fields it counts with, where that is not how many names it has. */
+  readonly size?: number | undefined;
 }
 
 /** A value of a library's own type. */

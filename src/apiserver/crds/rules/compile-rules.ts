@@ -58,7 +58,7 @@ function compileRule(
   });
   if ((rule.rule ?? '').trim() === '') return failed(undefined);
   const compilation = environment.compile(rule.rule);
-  if ('issues' in compilation) return failed(`compilation failed: ${compilation.issues}`);
+  if ('issues' in compilation) return failed(`${compilation.stage ?? 'compilation'} failed: ${compilation.issues}`);
   const { compiled } = compilation;
   if (compiled.outputType.kind !== 'bool') return failed('cel expression must evaluate to a bool');
   const result: CompiledRule = {
@@ -79,7 +79,7 @@ function compileMessage(
 ): CompiledRule['message'] | string {
   if (!messageExpression) return undefined;
   const compilation = environment.compile(messageExpression);
-  if ('issues' in compilation) return `messageExpression compilation failed: ${compilation.issues}`;
+  if ('issues' in compilation) return `messageExpression ${compilation.stage ?? 'compilation'} failed: ${compilation.issues}`;
   const { compiled } = compilation;
   if (compiled.outputType.kind !== 'string') return 'messageExpression must evaluate to a string';
   return { program: compiled, maxCost: costOf(compiled, type) };

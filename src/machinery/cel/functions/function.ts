@@ -44,8 +44,13 @@ export function member(id: string, args: readonly CelType[], result: CelType, ca
 
 export const noSuchOverload = (): CelError => new CelError('no such overload');
 
+/** Of all items, the first one tells. What is declared for lists of lists takes any (`flatten`). */
+function acceptsItems(type: CelType | undefined, [first]: readonly CelValue[]): boolean {
+  return type === undefined || first === undefined || type.kind === 'list' || accepts(type, first);
+}
+
 /** Whether a value may be given where a type is declared. */
-export function accepts({ kind, name }: CelType, value: CelValue): boolean {
+export function accepts({ kind, name, params }: CelType, value: CelValue): boolean {
   switch (kind) {
     case 'dyn':
     case 'param':
@@ -66,7 +71,7 @@ export function accepts({ kind, name }: CelType, value: CelValue): boolean {
     case 'null':
       return value === null;
     case 'list':
-      return isList(value);
+      return isList(value) && acceptsItems(params[0], value);
     case 'map':
       return value instanceof CelMap || isObject(value);
     case 'timestamp':

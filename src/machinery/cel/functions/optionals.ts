@@ -17,12 +17,16 @@ const K = param('K');
 const OPTIONAL = optionalOf(V);
 
 /** Whether a value is the empty one of its kind. */
+/** What Go takes for no time at all. */
+const YEAR_ONE = -62_135_596_800_000_000_000n;
+
 function isZero(value: CelValue): boolean {
   if (value === null || value === false || value === '' || value === 0 || value === 0n) return true;
   if (value instanceof UintValue) return value.value === 0n;
   if (value instanceof Uint8Array || isList(value)) return value.length === 0;
   if (value instanceof CelMap) return value.size === 0;
-  if (value instanceof DurationValue || value instanceof TimestampValue) return value.nanos === 0n;
+  if (value instanceof DurationValue) return value.nanos === 0n;
+  if (value instanceof TimestampValue) return value.nanos === YEAR_ONE;
   return isObject(value) && value.names().length === 0;
 }
 

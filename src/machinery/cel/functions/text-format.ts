@@ -59,7 +59,7 @@ const formatters: Readonly<Record<string, (value: CelValue, precision: number) =
     const raised = String(Math.abs(power))
       .padStart(2, '0')
       .replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '');
-    return `${digits} × 10${power < 0 ? '⁻' : ''}${raised}`;
+    return `${digits}×10${power < 0 ? '⁻' : ''}${raised}`;
   },
   b(value) {
     if (typeof value === 'boolean') return value ? '1' : '0';

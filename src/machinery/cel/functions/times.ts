@@ -13,16 +13,28 @@ export function parseTimestamp(text: string): TimestampValue | undefined {
   const last = new Date(Date.UTC(Number(date.slice(0, 4)), Number(date.slice(5, 7)), 0)).getUTCDate();
   if (Number.isNaN(ms) || day > last || time.startsWith('24')) return undefined;
   const nanos = BigInt(fraction.slice(0, 9).padEnd(9, '0'));
-  return new TimestampValue(checkTimestamp(BigInt(ms) * 1_000_000n + nanos));
+  return new TimestampValue(checkTimestamp(BigInt(ms) * 1_000_000n + nanos), minutesOf(zone));
 }
 
-/** RFC 3339 in UTC with as many digits as there are. */
-export function formatTimestamp({ nanos }: TimestampValue): string {
+function minutesOf(zone: string): number {
+  const [, sign, hours, minutes] = /^([+-])(\d{2}):(\d{2})$/.exec(zone) ?? [];
+  return (sign === '-' ? -1 : 1) * (Number(hours ?? 0) * 60 + Number(minutes ?? 0));
+}
+
+function formatZone(offsetMinutes: number): string {
+  if (offsetMinutes === 0) return 'Z';
+  const size = Math.abs(offsetMinutes);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${offsetMinutes < 0 ? '-' : '+'}${two(Math.trunc(size / 60))}:${two(size % 60)}`;
+}
+
+/** RFC 3339 in its own zone with as many digits as there are. */
+export function formatTimestamp({ nanos, offsetMinutes }: TimestampValue): string {
   const fraction = ((nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   const seconds = (nanos - fraction) / 1_000_000_000n;
-  const text = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  const text = new Date(Number(seconds) * 1000 + offsetMinutes * 60_000).toISOString().slice(0, 19);
   const digits = fraction === 0n ? '' : `.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}`;
-  return `${text}${digits}Z`;
+  return `${text}${digits}${formatZone(offsetMinutes)}`;
 }
 
 /** Seconds with as many digits as there are, and an `s`. */
@@ -47,10 +59,10 @@ export interface CalendarTime {
   readonly milliseconds: number;
 }
 
-/** A point in time as calendars show it in a zone: a name such as `Europe/Paris`, an offset such as `+02:00`, or UTC. */
-export function toCalendar({ nanos }: TimestampValue, zone = 'UTC'): CalendarTime {
+/** A point in time as calendars show it in a zone: a name such as `Europe/Paris`, an offset such as `+02:00`, or its own. */
+export function toCalendar({ nanos, offsetMinutes }: TimestampValue, zone?: string): CalendarTime {
   const ms = Number((nanos - (((nanos % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n);
-  const local = new Date(ms + offsetMs(ms, zone));
+  const local = new Date(ms + (zone === undefined ? offsetMinutes * 60_000 : offsetMs(ms, zone)));
   const year = local.getUTCFullYear();
   return {
     year,
