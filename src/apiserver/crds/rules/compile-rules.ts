@@ -79,7 +79,8 @@ function compileMessage(
 ): CompiledRule['message'] | string {
   if (!messageExpression) return undefined;
   const compilation = environment.compile(messageExpression);
-  if ('issues' in compilation) return `messageExpression ${compilation.stage ?? 'compilation'} failed: ${compilation.issues}`;
+  if ('issues' in compilation)
+    return `messageExpression ${compilation.stage ?? 'compilation'} failed: ${compilation.issues}`;
   const { compiled } = compilation;
   if (compiled.outputType.kind !== 'string') return 'messageExpression must evaluate to a string';
   return { program: compiled, maxCost: costOf(compiled, type) };
