@@ -9,14 +9,14 @@ import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange, ownerOf } from '../../reconcile/sources.ts';
 import type { Clock } from '../../std/clock.ts';
+import { latestBefore, parseSchedule, type Schedule } from '../../std/cron-schedule.ts';
+import { toZoneTime } from '../../std/time-zone.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isFinished } from '../job/plan.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { controlledBy, indexByController } from '../pods/pod-indexes.ts';
 import { toStableText } from '../safe-hash.ts';
 import { parseTime, toTime } from '../timestamps.ts';
-import { latestBefore, parseSchedule, type Schedule } from './schedule.ts';
-import { toZoneTime } from './time-zone.ts';
 
 interface Deps {
   readonly client: Client;

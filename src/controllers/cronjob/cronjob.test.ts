@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { cronjobs, jobs } from '../../generated/resource-types.ts';
+import { latestBefore, parseSchedule } from '../../std/cron-schedule.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
 import { ManualClock } from '../../testing/manual-clock.ts';
 import { toTime } from '../timestamps.ts';
-import { latestBefore, parseSchedule } from './schedule.ts';
 
 describe('parseSchedule', () => {
   const cases: Record<string, [schedule: string, after: string, next: string | undefined]> = {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { Readable, Transform } from 'node:stream';
+import { compose, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Row } from '../kine-rows.ts';
@@ -47,11 +47,14 @@ type Line =
   | { readonly row: readonly (number | string | null)[] }
   | { readonly end: BackupCounts };
 
-/** Writes a backup; the file appears under its name only when it is whole and on the disk. */
-export async function writeBackup(
-  path: string,
-  content: { header: BackupHeader; files: readonly BackupEntry[]; rows: AsyncIterable<Row> | Iterable<Row> },
-): Promise<BackupCounts> {
+interface BackupContent {
+  readonly header: BackupHeader;
+  readonly files: readonly BackupEntry[];
+  readonly rows: AsyncIterable<Row> | Iterable<Row>;
+}
+
+/** The bytes of a backup as they are made; `counts` is right once they have ended. */
+export function backupBytes(content: BackupContent): { readonly bytes: Readable; readonly counts: BackupCounts } {
   const counts = { rows: 0, files: 0 };
   const lines = async function* (): AsyncGenerator<string> {
     const line = (value: Line): string => `${JSON.stringify(value)}\n`;
@@ -66,9 +69,12 @@ export async function writeBackup(
     }
     yield line({ end: counts });
   };
-  const unfinished = `${path}.unfinished`;
   const hash = createHash('sha256').update(FIRST_LINE);
-  const hashing = new Transform({
+  const framing = new Transform({
+    construct(done) {
+      this.push(FIRST_LINE);
+      done();
+    },
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       done(null, chunk);
@@ -77,17 +83,49 @@ export async function writeBackup(
       done(null, hash.digest());
     },
   });
+  const bytes = compose(Readable.from(lines()), createGzip({ level: 3 }), framing);
+  return { bytes, counts };
+}
+
+/** Writes a backup; the file appears under its name only when it is whole and on the disk. */
+export async function writeBackup(path: string, content: BackupContent): Promise<BackupCounts> {
+  const unfinished = `${path}.unfinished`;
   try {
+    const { bytes, counts } = backupBytes(content);
     const file = await open(unfinished, 'w', 0o600);
-    await file.write(FIRST_LINE);
-    const sink = file.createWriteStream({ flush: true });
-    await pipeline(Readable.from(lines()), createGzip({ level: 3 }), hashing, sink);
+    await pipeline(bytes, file.createWriteStream({ flush: true }));
     await rename(unfinished, path);
+    return counts;
   } catch (cause) {
     await rm(unfinished, { force: true });
     throw isSystemError(cause) ? new BackupError(`${path} cannot be written: ${cause.message}`, { cause }) : cause;
   }
-  return counts;
+}
+
+/**
+ * Passes the bytes of a backup on, and throws at their end where they were cut off or damaged: whoever keeps them does so
+ * only after that.
+ *
+ * @throws BackupError
+ */
+export async function* checkedBytes(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  // The last bytes that were seen may be the checksum of all others.
+  let held: Buffer = Buffer.alloc(0);
+  let first: Buffer = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    const all = Buffer.concat([held, chunk]);
+    const passed = all.subarray(0, Math.max(0, all.length - DIGEST_BYTES));
+    held = all.subarray(passed.length);
+    hash.update(passed);
+    if (first.length < FIRST_LINE.length) {
+      first = Buffer.concat([first, passed]).subarray(0, FIRST_LINE.length);
+      if (!FIRST_LINE.startsWith(first.toString('latin1'))) throw new BackupError('what came is no backup');
+    }
+    if (passed.length > 0) yield passed;
+  }
+  if (!hash.digest().equals(held)) throw new BackupError('the backup was cut off or damaged on its way');
+  yield held;
 }
 
 /** A backup whose checksum is right. */

@@ -1,7 +1,15 @@
+import type { Readable } from 'node:stream';
 import type { Clock } from '../../std/clock.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Row } from '../kine-rows.ts';
-import { type BackupCounts, type BackupEntry, BackupError, openBackup, writeBackup } from './backup-file.ts';
+import {
+  type BackupCounts,
+  type BackupEntry,
+  BackupError,
+  backupBytes,
+  openBackup,
+  writeBackup,
+} from './backup-file.ts';
 import { renewedRows } from './renewed-rows.ts';
 
 /** A table as it was at one moment, read while others write. */
@@ -23,6 +31,18 @@ export async function backUp(
     files: target.files,
     rows: snapshot.rows(),
   });
+}
+
+/** The bytes of a backup of what an endpoint holds now, made as they are read. @throws BackupError, StorageError */
+export async function streamBackup(
+  endpoint: Endpoint,
+  source: { readonly files: readonly BackupEntry[]; readonly clock: Clock },
+): Promise<Readable> {
+  const snapshot = await openSnapshot(endpoint);
+  const header = { madeMs: source.clock.nowMs(), sequence: snapshot.sequence };
+  const { bytes } = backupBytes({ header, files: source.files, rows: snapshot.rows() });
+  bytes.once('close', () => void snapshot[Symbol.asyncDispose]());
+  return bytes;
 }
 
 /**
