@@ -20,6 +20,7 @@ import { admitOlderAgents, ensureAgentRbac } from '../supervisor/rbac.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { TunnelServer } from '../tunnel/tunnel-server.ts';
+import { createBackupEndpoint } from './backup-endpoint.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
 import { readEncryptionRules } from './encryption.ts';
 import { type EndpointFile, followEndpointFile, readEndpointFile } from './endpoint-file.ts';
@@ -125,6 +126,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     clock,
     logger,
   });
+  const backups = createBackupEndpoint({ config, files, token: () => rotating.current.full, clock, logger });
   const started: { controlPlane?: ControlPlane; leave?: () => Promise<void>; changed?: () => void } = {};
   try {
     const controlPlane = await startControlPlane({
@@ -148,7 +150,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
           ? undefined
           : { name: caller.name, groups: [...caller.groups, 'system:authenticated'] };
       },
-      first: (request, response) => supervisor.handle(request, response),
+      first: (request, response) => backups(request, response) || supervisor.handle(request, response),
       upgradeFirst: (request, socket, head) => supervisor.upgrade(request, socket, head),
       besideControllers: async ({ clientFor, informers }, signal) => {
         const { runAddons } = await import('../addons/index.ts');
