@@ -21,6 +21,10 @@ export interface TenantConfig {
   /** Addresses under which machines reach the server; the first is the one that is shown. */
   readonly advertiseAddresses: readonly string[];
   readonly tlsSans: readonly string[];
+  /** Address at which other servers of the same cluster reach this one. */
+  readonly peerAddress: string;
+  /** Port for them; 0 picks a free one. Opened where the datastore is one that servers share. */
+  readonly peerPort: number;
   /** JSON file with addresses and names, which come instead of the addresses above and beside the names; it is followed. */
   readonly endpointFile?: string | undefined;
   /** Password or full token; undefined: the stored one, or a new one. */
@@ -62,6 +66,8 @@ const flags = {
   'node-external-ip': { type: 'string', multiple: true },
   'tls-san': { type: 'string', multiple: true },
   'endpoint-file': { type: 'string' },
+  'peer-address': { type: 'string' },
+  'peer-port': { type: 'string' },
   token: { type: 'string', short: 't' },
   'token-file': { type: 'string' },
   'agent-token': { type: 'string' },
@@ -127,12 +133,18 @@ export function readTenantConfig(
   const clusterDns = orDefault(list('cluster-dns'), [addressAt(serviceCidrs[0] ?? '', 10n)]);
   for (const address of clusterDns)
     if (isIP(address) === 0) throw new ConfigError(`--cluster-dns takes IP addresses, and "${address}" is none`);
+  const bindAddress = values['bind-address'] ?? '0.0.0.0';
   return {
     dataDir: resolve(values['data-dir'] ?? '/var/lib/warren'),
-    bindAddress: values['bind-address'] ?? '0.0.0.0',
+    bindAddress,
     port: toPort(values['https-listen-port'] ?? '6443', '--https-listen-port'),
     advertiseAddresses: advertised.length > 0 ? [...new Set(advertised)] : [ownAddress()],
     tlsSans: list('tls-san'),
+    ...toPeerPlace({
+      bindAddress,
+      address: values['peer-address'] ?? env['WARREN_PEER_ADDRESS'],
+      port: values['peer-port'],
+    }),
     endpointFile: values['endpoint-file'],
     token: checkToken(
       readToken(values.token ?? env['K3S_TOKEN'], values['token-file'] ?? env['K3S_TOKEN_FILE']),
@@ -167,6 +179,18 @@ export function readTenantConfig(
     ...toSchedulerArgs(values['kube-scheduler-arg'] ?? []),
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
     logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
+  };
+}
+
+/** Where other servers find this one: by default at the address that it listens on. */
+function toPeerPlace(given: { bindAddress: string; address: string | undefined; port: string | undefined }) {
+  const { bindAddress, address, port } = given;
+  if (address !== undefined && isIP(address) === 0)
+    throw new ConfigError(`--peer-address takes the IP address of this machine or pod, and "${address}" is none`);
+  const isAny = isIP(bindAddress) === 0 || bindAddress === '0.0.0.0' || bindAddress === '::';
+  return {
+    peerAddress: address ?? (isAny ? ownAddress() : bindAddress),
+    peerPort: port === undefined || port === '0' ? 0 : toPort(port, '--peer-port'),
   };
 }
 

@@ -1,7 +1,7 @@
-import type { Backend, KeyValue } from '../datastore/backend.ts';
-import { StorageError } from '../datastore/storage-error.ts';
+import type { Backend } from '../datastore/backend.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { putLeased, removeLeased } from './leased-keys.ts';
 
 /** Source: kube-apiserver `pkg/controlplane/reconcilers/lease.go`: what lives here is a server that answers. */
 const PREFIX = '/registry/masterleases/';
@@ -42,7 +42,10 @@ export async function leaseEndpoints(
   const renew = async (): Promise<void> => {
     state.generation++;
     // Those of old run out by themselves; another server may still have them.
-    for (const address of addresses()) await put(backend, PREFIX + address, toValue(address, state.generation));
+    for (const address of addresses()) {
+      const value = toValue(address, state.generation);
+      await putLeased(backend, PREFIX + address, value, { leaseSeconds: LEASE_SECONDS });
+    }
     await publishLiving();
   };
   await renew();
@@ -58,40 +61,13 @@ export async function leaseEndpoints(
     timer.cancel();
     await state.work;
     try {
-      for (const address of addresses()) await remove(backend, PREFIX + address);
+      for (const address of addresses()) await removeLeased(backend, PREFIX + address);
       await publishLiving();
     } catch (error) {
       logger.warn('this server is still among the endpoints, for some seconds', { error });
     }
   };
   return { leave, changed: renewSoon };
-}
-
-/** Writes a key whatever it holds; nobody else writes that of our address. */
-async function put(backend: Backend, key: string, value: Buffer): Promise<void> {
-  const options = { leaseSeconds: LEASE_SECONDS };
-  for (let tries = 0; ; tries++) {
-    const current = await backend.get(key);
-    try {
-      if (current === undefined) await backend.create(key, value, options);
-      else await backend.update(key, value, current.modRevision, options);
-      return;
-    } catch (error) {
-      if (tries === 3 || !hasMoved(error)) throw error;
-    }
-  }
-}
-
-async function remove(backend: Backend, key: string): Promise<void> {
-  const current: KeyValue | undefined = await backend.get(key);
-  if (current === undefined) return;
-  await backend.delete(key, current.modRevision).catch((error) => {
-    if (!hasMoved(error)) throw error;
-  });
-}
-
-function hasMoved(error: unknown): boolean {
-  return error instanceof StorageError && error.fault !== 'unavailable' && error.fault !== 'corrupt';
 }
 
 /** As upstream writes it: the generation makes each renewal a change. */

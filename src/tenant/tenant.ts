@@ -27,6 +27,7 @@ import { type EndpointFile, followEndpointFile, readEndpointFile } from './endpo
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 import { reachOf } from './node-reach.ts';
+import type { Replicas } from './replicas.ts';
 import { readSchedulerConfiguration } from './scheduler-configuration.ts';
 import { shareIdentity } from './shared-identity.ts';
 import { RotatingTokens } from './token-rotation.ts';
@@ -127,7 +128,12 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     logger,
   });
   const backups = createBackupEndpoint({ config, files, token: () => rotating.current.full, clock, logger });
-  const started: { controlPlane?: ControlPlane; leave?: () => Promise<void>; changed?: () => void } = {};
+  const started: {
+    controlPlane?: ControlPlane;
+    leave?: () => Promise<void>;
+    changed?: () => void;
+    replicas?: Replicas;
+  } = {};
   try {
     const controlPlane = await startControlPlane({
       backend,
@@ -142,7 +148,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       nodePorts: config.nodePorts,
       clusterDomain: config.clusterDomain,
       schedulerConfiguration: await readSchedulerConfiguration(config.schedulerConfigFile),
-      dialer: tunnels,
+      dialer: { dial: (...args) => (started.replicas ?? tunnels).dial(...args) },
       kubeletClientName: 'system:apiserver',
       basic: async (user, password) => {
         const caller = callerOfBasic(user, password, tokens);
@@ -175,6 +181,11 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     await Promise.all([ensureAgentRbac(client), isShared ? undefined : publish(reach.current.published)]);
     const addresses = (): readonly string[] => reach.current.published;
     if (isShared) Object.assign(started, await leaseEndpoints({ backend, addresses, publish, clock, logger }));
+    if (isShared) {
+      const { joinReplicas } = await import('./replicas.ts');
+      const { bindAddress, peerAddress: address, peerPort: port } = config;
+      started.replicas = await joinReplicas({ backend, pki, tunnels, bindAddress, address, port, clock, logger });
+    }
     state.client = client;
     state.events = createEventRecorder({ client, component: SUPERVISOR_NAME, clock, logger, signal: ending.signal });
     state.nodes = controlPlane.informers.for(nodes);
@@ -221,6 +232,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         stopLeftovers();
         stopRights();
         await started.leave?.();
+        await started.replicas?.leave();
         tunnels.close();
         await controlPlane.close();
         await backend.close();
@@ -229,6 +241,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   } catch (error) {
     tunnels.close();
     await started.leave?.();
+    await started.replicas?.leave();
     await started.controlPlane?.close();
     await backend.close();
     throw error;

@@ -64,6 +64,11 @@ export class TunnelSession {
     });
   }
 
+  /** Milliseconds since the agent was last heard. */
+  get silentMs(): number {
+    return this.#options.clock.nowMs() - this.#heardMs;
+  }
+
   get connectionCount(): number {
     return this.#connections.size;
   }

@@ -53,6 +53,11 @@ export class TunnelServer {
     return this.#sessions.has(nodeName);
   }
 
+  /** Milliseconds since a node's agent was last heard through its newest tunnel; undefined without one. */
+  silentMs(nodeName: string): number | undefined {
+    return this.#sessions.get(nodeName)?.at(-1)?.silentMs;
+  }
+
   /** Calls when a node's first tunnel opens or its last one ends. Returns how to stop. */
   onChange(call: (nodeName: string) => void): () => void {
     this.#listeners.add(call);
