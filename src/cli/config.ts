@@ -42,3 +42,13 @@ export function childEnvironment(compileCache: string): Record<string, string> {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   return { PATH, HOME, NODE_COMPILE_CACHE: compileCache, ...(TMPDIR === undefined ? {} : { TMPDIR }) };
 }
+
+/** Credentials for an S3-compatible service, under the names that its own tools use. */
+export function s3Environment() {
+  const { env } = process;
+  return {
+    accessKeyId: env['AWS_ACCESS_KEY_ID'],
+    secretAccessKey: env['AWS_SECRET_ACCESS_KEY'],
+    sessionToken: env['AWS_SESSION_TOKEN'],
+  };
+}

@@ -51,11 +51,15 @@ export async function buildProgram(): Promise<Command> {
     (await import('./server.ts')).addServer,
     (await import('./backup.ts')).addBackup,
     (await import('./restore.ts')).addRestore,
+    (await import('./backup-job.ts')).addBackupJob,
     (await import('./operator.ts')).addOperator,
     addCompletion,
   ];
   for (const add of commands) add(program);
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  const inherit = (parent: Command): void => {
+    for (const command of parent.commands) inherit(command.exitOverride().copyInheritedSettings(program));
+  };
+  inherit(program);
   return program;
 }
 

@@ -30,13 +30,14 @@ async function restoreTenant(file: string, options: Options): Promise<void> {
   const { rows, files } = await telling(() =>
     restore(path, endpoint, { keepsRevisions: options.keepRevisions === true }),
   );
-  for (const entry of files) place(folder, entry);
+  for (const entry of files) placeBackupFile(folder, entry);
   printLine(
     `restored ${rows} rows and ${files.length} files; start it: warren server with the same --data-dir and endpoint`,
   );
 }
 
-function place(folder: string, { path, mode, content }: BackupEntry): void {
+/** Puts a file of a backup below a folder. @throws UserError where it names another place. */
+export function placeBackupFile(folder: string, { path, mode, content }: BackupEntry): void {
   const target = join(folder, normalize(path));
   // A checksum tells of accidents only: a file made with ill intent must not reach outside.
   if (!target.startsWith(`${folder}/`)) throw new UserError(`the backup names a file outside the data folder: ${path}`);

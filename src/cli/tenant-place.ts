@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { BackupError } from '../datastore/backup/backup-file.ts';
 import { type Endpoint, parseEndpoint } from '../datastore/endpoint.ts';
+import type { TlsFiles } from '../datastore/postgres/settings.ts';
 import { StorageError } from '../datastore/storage-error.ts';
 import { ConfigError, pathsOf, readTenantConfig } from '../tenant/config.ts';
 import { UserError } from './user-error.ts';
@@ -9,6 +10,7 @@ import { UserError } from './user-error.ts';
 export interface TenantPlaceOptions {
   readonly dataDir?: string;
   readonly datastoreEndpoint?: string;
+  readonly tlsFiles?: TlsFiles;
 }
 
 export function withTenantPlace(command: Command): Command {
@@ -29,7 +31,10 @@ export function readTenantPlace(options: TenantPlaceOptions): { readonly endpoin
   try {
     const config = readTenantConfig(args);
     const paths = pathsOf(config);
-    return { endpoint: parseEndpoint(config.datastoreEndpoint, paths.database), folder: paths.server };
+    return {
+      endpoint: parseEndpoint(config.datastoreEndpoint, paths.database, options.tlsFiles ?? config.tlsFiles),
+      folder: paths.server,
+    };
   } catch (error) {
     throw error instanceof ConfigError ? new UserError(error.message, { cause: error }) : error;
   }

@@ -66,6 +66,13 @@ export async function restore(
   return { rows: await fill(endpoint, { rows, sequence }), files };
 }
 
+/** The files of a backup alone. @throws BackupError */
+export async function filesOf(path: string): Promise<BackupEntry[]> {
+  const files: BackupEntry[] = [];
+  for await (const file of (await openBackup(path)).files()) files.push(file);
+  return files;
+}
+
 async function openSnapshot(endpoint: Endpoint): Promise<TableSnapshot> {
   switch (endpoint.engine) {
     case 'sqlite':

@@ -1,58 +1,22 @@
-import type { CustomResourceDefinition, JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
+import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
+import {
+  anything,
+  CIDR_PATTERN,
+  conditions,
+  count,
+  fields,
+  flag,
+  HOST_PATTERN,
+  immutable,
+  observedGeneration,
+  reference,
+  strings,
+  text,
+  texts,
+  toCrd,
+} from './schema-fields.ts';
 import { type AddonName, tenantAddons, virtualClusters } from './virtual-cluster.ts';
 
-const ipv4Octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
-const CIDR_PATTERN = `^((${ipv4Octet}\\.){3}${ipv4Octet}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:]+/([0-9]{1,2}|1[01][0-9]|12[0-8]))$`;
-const HOST_PATTERN = '^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]+)$';
-
-const text = (description: string, more: JSONSchemaProps = {}): JSONSchemaProps => ({
-  type: 'string',
-  description,
-  ...more,
-});
-const flag = (description: string, more: JSONSchemaProps = {}): JSONSchemaProps => ({
-  type: 'boolean',
-  description,
-  ...more,
-});
-const count = (description: string, more: JSONSchemaProps = {}): JSONSchemaProps => ({
-  type: 'integer',
-  format: 'int32',
-  description,
-  ...more,
-});
-const fields = (
-  description: string,
-  properties: Record<string, JSONSchemaProps>,
-  more: JSONSchemaProps = {},
-): JSONSchemaProps => ({
-  type: 'object',
-  description,
-  properties,
-  ...more,
-});
-const strings = (description: string, items: JSONSchemaProps = {}, more: JSONSchemaProps = {}): JSONSchemaProps => ({
-  type: 'array',
-  description,
-  items: { type: 'string', ...items },
-  ...more,
-});
-const texts = (description: string): JSONSchemaProps => ({
-  type: 'object',
-  description,
-  additionalProperties: { type: 'string' },
-});
-const anything = (description: string): JSONSchemaProps => ({
-  type: 'object',
-  description,
-  'x-kubernetes-preserve-unknown-fields': true,
-});
-const reference = (description: string): JSONSchemaProps =>
-  fields(
-    description,
-    { name: text('Name of the object, in the same namespace.', { minLength: 1, maxLength: 253 }) },
-    { required: ['name'] },
-  );
 const addonTexts: Record<AddonName, string> = {
   coredns: 'Cluster DNS.',
   serviceLB: 'Gives services of type LoadBalancer their ports on the machines.',
@@ -67,10 +31,6 @@ const addons = Object.fromEntries(
     fields(addonTexts[name], { enabled: flag('Deploy it.', { default: tenantAddons[name].byDefault }) }),
   ]),
 );
-const immutable = (what: string) => [
-  { rule: 'self == oldSelf', message: `${what} cannot be changed: make a new VirtualCluster` },
-];
-
 const exposure = fields(
   'How machines outside the host cluster reach the tenant.',
   {
@@ -289,36 +249,13 @@ const spec = fields(
   },
 );
 
-const condition = fields(
-  'One aspect of the state.',
-  {
-    type: text('Name of the aspect.', { maxLength: 316 }),
-    status: text('Whether it holds.', { enum: ['True', 'False', 'Unknown'] }),
-    reason: text('Why, as one word.', { maxLength: 1024 }),
-    message: text('Why, as a sentence.', { maxLength: 32768 }),
-    lastTransitionTime: text('When the status changed last.', { format: 'date-time' }),
-    observedGeneration: { type: 'integer', format: 'int64', description: 'The generation that this was seen at.' },
-  },
-  { required: ['type', 'status', 'reason', 'message', 'lastTransitionTime'] },
-);
-
 const status = fields('The tenant as it is.', {
-  observedGeneration: {
-    type: 'integer',
-    format: 'int64',
-    description: 'The generation of the spec that was acted on last.',
-  },
+  observedGeneration,
   phase: text('Short word for the whole.', {
     enum: ['Pending', 'Provisioning', 'Ready', 'Degraded', 'Suspended', 'Deleting'],
   }),
   version: text('The version that runs.'),
-  conditions: {
-    type: 'array',
-    description: 'The aspects of the state.',
-    items: condition,
-    'x-kubernetes-list-type': 'map',
-    'x-kubernetes-list-map-keys': ['type'],
-  },
+  conditions,
   endpoint: text('URL that machines and users dial.'),
   caCertHash: text('SHA-256 of the CA certificate, as join tokens carry it.'),
   nodes: fields('Machines that joined.', {
@@ -335,76 +272,40 @@ const status = fields('The tenant as it is.', {
 
 /** The CRD of VirtualCluster; `npm run generate` writes it to `crds/`. */
 export function virtualClusterCrd(): CustomResourceDefinition {
-  const { group, version, kind, plural } = virtualClusters;
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: {
-        kind,
-        listKind: `${kind}List`,
-        plural,
-        singular: kind.toLowerCase(),
-        shortNames: ['vc'],
-        categories: ['warren'],
+  return toCrd({
+    type: virtualClusters,
+    shortNames: ['vc'],
+    description: 'A nested Kubernetes cluster whose control plane runs as a pod and whose nodes are machines anywhere.',
+    scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+    columns: [
+      {
+        name: 'Version',
+        type: 'string',
+        jsonPath: '.status.version',
+        description: 'Kubernetes version that runs',
       },
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          subresources: {
-            status: {},
-            scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
-          },
-          additionalPrinterColumns: [
-            {
-              name: 'Version',
-              type: 'string',
-              jsonPath: '.status.version',
-              description: 'Kubernetes version that runs',
-            },
-            { name: 'Status', type: 'string', jsonPath: '.status.phase', description: 'Short word for the state' },
-            {
-              name: 'Nodes',
-              type: 'string',
-              jsonPath: '.status.nodes.summary',
-              description: 'Ready machines of all that joined',
-            },
-            { name: 'Endpoint', type: 'string', jsonPath: '.status.endpoint', description: 'URL to dial' },
-            {
-              name: 'Datastore',
-              type: 'string',
-              jsonPath: '.status.datastore',
-              description: 'Where the state is kept',
-            },
-            { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-          ],
-          schema: {
-            openAPIV3Schema: {
-              type: 'object',
-              description:
-                'A nested Kubernetes cluster whose control plane runs as a pod and whose nodes are machines anywhere.',
-              'x-kubernetes-validations': [
-                {
-                  rule: 'self.metadata.name.size() <= 44',
-                  message: 'the name is part of the names of other objects and may have at most 44 characters',
-                },
-              ],
-              properties: {
-                apiVersion: { type: 'string' },
-                kind: { type: 'string' },
-                metadata: { type: 'object' },
-                spec,
-                status,
-              },
-            },
-          },
-        },
-      ],
-    },
-  };
+      { name: 'Status', type: 'string', jsonPath: '.status.phase', description: 'Short word for the state' },
+      {
+        name: 'Nodes',
+        type: 'string',
+        jsonPath: '.status.nodes.summary',
+        description: 'Ready machines of all that joined',
+      },
+      { name: 'Endpoint', type: 'string', jsonPath: '.status.endpoint', description: 'URL to dial' },
+      {
+        name: 'Datastore',
+        type: 'string',
+        jsonPath: '.status.datastore',
+        description: 'Where the state is kept',
+      },
+    ],
+    rules: [
+      {
+        rule: 'self.metadata.name.size() <= 44',
+        message: 'the name is part of the names of other objects and may have at most 44 characters',
+      },
+    ],
+    spec,
+    status,
+  });
 }
