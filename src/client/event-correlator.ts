@@ -3,7 +3,13 @@ import type { Event } from '../generated/api/core/v1.ts';
 /** What becomes of an event: dropped, written anew, or counted on one that was written before. */
 export type EventPlan =
   | { readonly step: 'drop' }
-  | { readonly step: 'create'; readonly message: string; readonly seenKey: string }
+  | {
+      readonly step: 'create';
+      readonly message: string;
+      readonly seenKey: string;
+      /** One for many alike; upstream makes it anew and leaves the reporting component out. */
+      readonly combined: boolean;
+    }
   | {
       readonly step: 'count';
       readonly message: string;
@@ -56,7 +62,7 @@ export class EventCorrelator {
     const message = combined ? `(combined from similar events): ${text}` : text;
     const seenKey = combined ? group : `${group}|${text}`;
     const seen = this.#seen.get(seenKey);
-    if (seen === undefined) return { step: 'create', message, seenKey };
+    if (seen === undefined) return { step: 'create', message, seenKey, combined };
     const { name, count, firstTimestamp } = seen;
     return { step: 'count', message, seenKey, name, count: count + 1, firstTimestamp };
   }

@@ -52,6 +52,11 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const plan = correlator.plan(event, clock.nowMs());
     if (plan.step === 'drop') return;
     const { seenKey, message } = plan;
+    let wanted: Event = { ...event, message };
+    if (plan.step === 'create' && plan.combined) {
+      const { reportingComponent: _, reportingInstance: __, ...rest } = wanted;
+      wanted = rest as Event;
+    }
     if (plan.step === 'count') {
       const { name, count } = plan;
       const patch = { message, count, lastTimestamp: event.lastTimestamp };
@@ -64,7 +69,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         correlator.forget(seenKey);
       }
     }
-    correlator.remember(seenKey, await client.create(events, { ...event, message }));
+    correlator.remember(seenKey, await client.create(events, wanted));
   }
 
   async function writeWithRetry(event: Event): Promise<void> {

@@ -90,15 +90,19 @@ function toPatch(template: PodTemplateSpec): Record<string, unknown> {
   return { spec: { template: { ...template, $patch: 'replace' } } };
 }
 
-/** Deletes the oldest revisions beyond the limit, but none that is in use. */
+/**
+ * Deletes the oldest revisions beyond the limit, but none that is in use. `counted` are those that the limit is for:
+ * all old ones of a daemon set, only the unused ones of a stateful set.
+ */
 export async function trimHistory(
   client: Client,
   old: readonly ControllerRevision[],
-  limit: number,
+  { limit, counted = 'old' }: { readonly limit: number; readonly counted?: 'old' | 'unused' },
   isUsed: (revision: ControllerRevision) => boolean,
 ): Promise<void> {
   const unused = old.filter((revision) => !isUsed(revision));
-  for (const revision of unused.slice(0, Math.max(0, old.length - limit))) {
+  const surplus = (counted === 'old' ? old.length : unused.length) - limit;
+  for (const revision of unused.slice(0, Math.max(0, surplus))) {
     await client.delete(controllerrevisions, keyOf(revision)).catch((error: unknown) => {
       if (!isNotFound(error)) throw error;
     });

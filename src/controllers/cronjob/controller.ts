@@ -145,7 +145,7 @@ class CronJobController implements Reconciler {
     const waitMs = nextMs === undefined ? undefined : nextMs - nowMs + 100;
     const { startingDeadlineSeconds, concurrencyPolicy } = cronJob.spec;
     const lastMs = parseTime(status.lastScheduleTime) ?? parseTime(cronJob.metadata.creationTimestamp) ?? nowMs;
-    const deadlineMs = startingDeadlineSeconds === undefined ? lastMs : nowMs - startingDeadlineSeconds * 1000;
+    const deadlineMs = startingDeadlineSeconds === undefined ? lastMs : nowMs - Number(startingDeadlineSeconds) * 1000;
     const { ms: dueMs, manyMissed } = latestBefore(schedule, Math.max(lastMs, deadlineMs), nowMs);
     if (dueMs === undefined) return { status, waitMs };
     if (manyMissed) {

@@ -95,7 +95,7 @@ class DaemonSetController implements Reconciler {
       retryInMs = await this.#manage(key, context);
       const used = new Set(owned.map((pod) => pod.metadata.labels?.[HASH_LABEL]));
       const limit = daemonSet.spec.revisionHistoryLimit ?? 10;
-      await trimHistory(client, old, limit, (each) => used.has(each.metadata.labels?.[HASH_LABEL]));
+      await trimHistory(client, old, { limit }, (each) => used.has(each.metadata.labels?.[HASH_LABEL]));
     } catch (error) {
       failure = error;
     }

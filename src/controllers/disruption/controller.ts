@@ -4,7 +4,7 @@ import { type EventRecorder, referenceTo } from '../../client/events.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { Scale } from '../../generated/api/autoscaling/v1.ts';
 import type { Pod } from '../../generated/api/core/v1.ts';
-import type { OwnerReference } from '../../generated/api/meta/v1.ts';
+import type { APIResourceList, OwnerReference } from '../../generated/api/meta/v1.ts';
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../generated/api/policy/v1.ts';
 import {
   deployments,
@@ -75,8 +75,10 @@ class DisruptionController implements Reconciler {
       const text = error instanceof Error ? error.message : String(error);
       const message = `Failed to calculate the number of expected pods: ${text}`;
       this.#event(budget, 'Warning', 'CalculateExpectedPodCountFailed', message);
+      if (isConflict(error)) throw error;
+      // Upstream tries again only when something changes.
       await this.#write(budget, planFailure(budget, text, clock.nowMs()));
-      throw error;
+      return done;
     }
     const plan = planStatus(budget, selected, planExpected(budget, selected.length, scale), clock.nowMs());
     for (const pod of plan.notDeleted) {
@@ -129,9 +131,21 @@ class DisruptionController implements Reconciler {
     const type = resources.find((each) => each.kind === owner.kind && each.group === group);
     if (type === undefined) return undefined;
     const scaleType: ResourceType<Scale> = { ...type, objectType: undefined as unknown as Scale };
-    const scale = await this.#deps.client.get(scaleType, { namespace, name: owner.name }, { subresource: 'scale' });
+    const scale = await this.#deps.client
+      .get(scaleType, { namespace, name: owner.name }, { subresource: 'scale' })
+      .catch(async (error: unknown) => {
+        if (!isNotFound(error) || (await this.#servesScale(type))) throw error;
+        const what = group === '' ? type.plural : `${type.plural}.${group}`;
+        throw new Error(`${what} does not implement the scale subresource`);
+      });
     if (scale.metadata.uid !== owner.uid) return undefined;
     return { uid: owner.uid, replicas: scale.spec.replicas ?? 0 };
+  }
+
+  async #servesScale({ group, version, plural }: ResourceType): Promise<boolean> {
+    const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+    const list = (await this.#deps.client.transport.request({ method: 'GET', path })) as APIResourceList;
+    return list.resources.some(({ name }) => name === `${plural}/scale`);
   }
 
   async #write(budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus): Promise<void> {
@@ -167,8 +181,10 @@ class StaleMarks implements Reconciler {
     if (pod === undefined || leftMs === undefined) return done;
     if (leftMs > 0) return { requeueAfterMs: leftMs };
     const condition = { type: 'DisruptionTarget', status: 'False', lastTransitionTime: toTime(nowMs) };
-    const others = (pod.status?.conditions ?? []).filter((each) => each.type !== 'DisruptionTarget');
-    const next = { ...pod, status: { ...pod.status, conditions: [...others, condition] } };
+    const { generation } = pod.metadata;
+    const stamped = generation === undefined ? condition : { ...condition, observedGeneration: generation };
+    const conditions = (pod.status?.conditions ?? []).map((each) => (each.type === condition.type ? stamped : each));
+    const next = { ...pod, status: { ...pod.status, conditions } };
     try {
       await this.#client.update(pods, next, { subresource: 'status' });
     } catch (error) {
@@ -200,7 +216,14 @@ export async function runDisruptionController(deps: ControllerDeps, signal: Abor
     onChange(budgets),
     onChange(podInformer, ({ object, previous }) => {
       if (previous !== undefined && stateOf(previous) === stateOf(object)) return [];
-      return new Set([...budgetsOf(object), ...(previous === undefined ? [] : budgetsOf(previous))]);
+      const selecting = budgetsOf(object);
+      if (selecting.length > 1) {
+        const { namespace, name } = object.metadata;
+        const chosen = budgets.get(selecting[0] ?? '')?.metadata.name;
+        const message = `Pod "${namespace}"/"${name}" matches multiple PodDisruptionBudgets.  Chose "${chosen}" arbitrarily.`;
+        recorder.event(referenceTo(pods, object), 'Warning', 'MultiplePodDisruptionBudgets', message);
+      }
+      return new Set([...selecting, ...(previous === undefined ? [] : budgetsOf(previous))]);
     }),
     // The wished number is part of the sum: scaling alone changes what may be disrupted.
     ...known.map((type) =>

@@ -9,7 +9,7 @@ import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange } from '../../reconcile/sources.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
-import { isPodEnded, isPodTerminating } from '../pods/pod-state.ts';
+import { isPodTerminating } from '../pods/pod-state.ts';
 
 /** The claim behind a generic ephemeral volume: it lives and dies with the pod. */
 export function claimFor(pod: Pod, volume: Volume): PersistentVolumeClaim | undefined {
@@ -49,30 +49,37 @@ class EphemeralVolumeController implements Reconciler {
 
   async reconcile(key: string): Promise<Result> {
     const pod = this.#pods.get(key);
-    if (pod === undefined || isPodTerminating(pod) || isPodEnded(pod)) return done;
+    if (pod === undefined || isPodTerminating(pod)) return done;
     for (const volume of pod.spec?.volumes ?? []) {
       const wanted = claimFor(pod, volume);
       if (wanted === undefined) continue;
-      const current = this.#claims.get(toKeyText(keyOf(wanted)));
-      if (current === undefined) {
-        await this.#create(pod, wanted);
-      } else if (controllerOf(current)?.uid !== pod.metadata.uid) {
-        const name = wanted.metadata.name;
-        throw new Error(`PVC ${pod.metadata.namespace}/${name} was not created for pod ${key} (pod is not owner)`);
+      try {
+        await this.#ensure(key, pod, wanted);
+      } catch (error) {
+        const message = `ephemeral volume ${volume.name}: ${error instanceof Error ? error.message : String(error)}`;
+        this.#recorder.event(referenceTo(pods, pod), 'Warning', 'FailedBinding', message);
+        throw error;
       }
     }
     return done;
   }
 
-  async #create(pod: Pod, wanted: PersistentVolumeClaim): Promise<void> {
+  async #ensure(key: string, pod: Pod, wanted: PersistentVolumeClaim): Promise<void> {
+    const current = this.#claims.get(toKeyText(keyOf(wanted)));
+    if (current === undefined) await this.#create(wanted);
+    else if (controllerOf(current)?.uid !== pod.metadata.uid) {
+      const name = wanted.metadata.name;
+      throw new Error(`PVC ${pod.metadata.namespace}/${name} was not created for pod ${key} (pod is not owner)`);
+    }
+  }
+
+  async #create(wanted: PersistentVolumeClaim): Promise<void> {
     try {
       await this.#client.create(persistentvolumeclaims, wanted);
     } catch (error) {
       if (isAlreadyExists(error)) return;
       const text = error instanceof Error ? error.message : String(error);
-      const message = `ephemeral volume controller: create PVC ${wanted.metadata.name}: ${text}`;
-      this.#recorder.event(referenceTo(pods, pod), 'Warning', 'FailedBinding', message);
-      throw error;
+      throw new Error(`create PVC ${wanted.metadata.name}: ${text}`, { cause: error });
     }
   }
 }

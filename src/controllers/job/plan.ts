@@ -172,7 +172,7 @@ export function deadlineInMs(job: Job, nowMs: number): number | undefined {
   const { activeDeadlineSeconds, suspend } = job.spec;
   const startMs = parseTime(job.status?.startTime);
   if (activeDeadlineSeconds === undefined || suspend || startMs === undefined) return undefined;
-  return startMs + activeDeadlineSeconds * 1000 - nowMs;
+  return startMs + Number(activeDeadlineSeconds) * 1000 - nowMs;
 }
 
 export type JobPlan =

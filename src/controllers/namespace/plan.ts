@@ -99,7 +99,7 @@ export function planConditions(
 /** Seconds that running pods may still take to stop, counted from the namespace's deletion; 0 once they are over. */
 export function estimateGraceSeconds(namespace: Namespace, pods: readonly Pod[], nowMs: number): number {
   const running = pods.filter((pod) => !isPodEnded(pod));
-  const estimate = Math.max(0, ...running.map((pod) => pod.spec.terminationGracePeriodSeconds ?? 0));
+  const estimate = Math.max(0, ...running.map((pod) => Number(pod.spec.terminationGracePeriodSeconds ?? 0)));
   const deletedMs = parseTime(namespace.metadata.deletionTimestamp) ?? nowMs;
   return nowMs - deletedMs >= estimate * 1000 ? 0 : estimate;
 }

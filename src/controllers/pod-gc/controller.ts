@@ -2,7 +2,7 @@ import type { Client } from '../../client/client.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { Node, Pod } from '../../generated/api/core/v1.ts';
 import { nodes, pods } from '../../generated/resource-types.ts';
-import { isNotFound } from '../../machinery/errors/status-error.ts';
+import { isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
 import { keyOf } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
@@ -44,17 +44,33 @@ class PodGarbageCollector implements Reconciler {
     const plan = planPodGc(all, byName, this.#threshold, (node) => gone.has(node));
     for (const pod of plan.excess) await this.#remove(pod);
     for (const pod of plan.orphaned) {
-      const why = { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' };
-      await markDisrupted(this.#client, pod, why, nowMs, isPodEnded(pod) ? {} : { phase: 'Failed' });
+      if (!isPodEnded(pod)) await this.#fail(pod, 'PodGC: node no longer exists', nowMs);
       await this.#remove(pod);
     }
-    for (const pod of plan.unscheduled) await this.#remove(pod);
+    for (const pod of plan.unscheduled) {
+      if (!isPodEnded(pod)) await this.#fail(pod, undefined, nowMs);
+      await this.#remove(pod);
+    }
     for (const pod of plan.stranded) {
-      const why = { reason: 'DeletionByPodGC', message: 'PodGC: node out of service' };
-      await markDisrupted(this.#client, pod, why, nowMs, isPodEnded(pod) ? {} : { phase: 'Failed' });
+      if (!isPodEnded(pod)) await this.#fail(pod, undefined, nowMs);
       await this.#remove(pod);
     }
     return done;
+  }
+
+  /** Nobody else says that the pod has ended; its owner and its finalizers' holders wait for that. */
+  async #fail(pod: Pod, message: string | undefined, nowMs: number): Promise<void> {
+    const status = { phase: 'Failed', observedGeneration: pod.metadata.generation };
+    if (message !== undefined) {
+      await markDisrupted(this.#client, pod, { reason: 'DeletionByPodGC', message }, nowMs, status);
+      return;
+    }
+    const patch = { metadata: { uid: pod.metadata.uid }, status };
+    await this.#client
+      .patch(pods, keyOf(pod), patch, { type: 'strategic', subresource: 'status' })
+      .catch((error: unknown) => {
+        if (!isNotFound(error) && !isConflict(error)) throw error;
+      });
   }
 
   async #findGone(all: readonly Pod[], known: ReadonlyMap<string, Node>, nowMs: number): Promise<Set<string>> {

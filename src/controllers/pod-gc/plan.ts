@@ -4,7 +4,7 @@ import { isPodEnded, isPodTerminating } from '../pods/pod-state.ts';
 import { parseTime } from '../timestamps.ts';
 
 export interface PodGcPlan {
-  /** Ended pods beyond what is kept, the oldest first. */
+  /** Ended pods beyond what is kept, evicted ones first, then the oldest. */
   readonly excess: readonly Pod[];
   /** Pods bound to a node that is gone. */
   readonly orphaned: readonly Pod[];
@@ -24,7 +24,12 @@ export function planPodGc(
   const createdMs = (pod: Pod): number => parseTime(pod.metadata.creationTimestamp) ?? 0;
   const ended = pods
     .filter((pod) => isPodEnded(pod) && !isPodTerminating(pod))
-    .sort((a, b) => createdMs(a) - createdMs(b));
+    .sort(
+      (a, b) =>
+        Number(isEvicted(b)) - Number(isEvicted(a)) ||
+        createdMs(a) - createdMs(b) ||
+        ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1),
+    );
   const excess = threshold > 0 ? ended.slice(0, Math.max(0, ended.length - threshold)) : [];
   const orphaned = pods.filter(
     (pod) => pod.spec?.nodeName && !nodes.has(pod.spec.nodeName) && isGone(pod.spec.nodeName),
@@ -33,6 +38,10 @@ export function planPodGc(
   const unscheduled = going.filter((pod) => !pod.spec?.nodeName);
   const stranded = going.filter((pod) => isOutOfService(nodes.get(pod.spec?.nodeName ?? '')));
   return { excess, orphaned, unscheduled, stranded };
+}
+
+function isEvicted({ status }: Pod): boolean {
+  return status?.phase === 'Failed' && status.reason === 'Evicted';
 }
 
 function isOutOfService(node: Node | undefined): boolean {

@@ -12,14 +12,18 @@ export async function markDisrupted(
   pod: Pod,
   why: { readonly reason: string; readonly message: string },
   nowMs: number,
-  more: { readonly phase?: string } = {},
+  more: { readonly phase?: string; readonly observedGeneration?: number | undefined } = {},
 ): Promise<void> {
   const current = findCondition<PodCondition>(pod.status?.conditions, 'DisruptionTarget');
   if (current?.status === 'True' && current.reason === why.reason && more.phase === undefined) return;
   const observedGeneration = pod.metadata.generation;
   const condition = { type: 'DisruptionTarget', status: 'True', ...why, lastTransitionTime: toTime(nowMs) };
   const stamped = observedGeneration === undefined ? condition : { ...condition, observedGeneration };
-  const patch = { metadata: { uid: pod.metadata.uid }, status: { ...more, conditions: [stamped] } };
+  // As a client-go patch between two versions says it: without the order, the server puts a new one first.
+  const types = (pod.status?.conditions ?? []).map(({ type }) => ({ type }));
+  const order = current === undefined ? [...types, { type: 'DisruptionTarget' }] : types;
+  const status = { ...more, '$setElementOrder/conditions': order, conditions: [stamped] };
+  const patch = { metadata: { uid: pod.metadata.uid }, status };
   try {
     await client.patch(pods, keyOf(pod), patch, { type: 'strategic', subresource: 'status' });
   } catch (error) {

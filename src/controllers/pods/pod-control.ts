@@ -27,9 +27,9 @@ export function podFromTemplate(template: PodTemplateSpec, owner: PodOwner): Pod
   };
 }
 
-/** A name that a suffix is added to; 63 characters in all. */
+/** A name that a suffix is added to; the longest names leave no room for a dash. */
 function toNamePrefix(name: string): string {
-  return `${name}-`;
+  return name.length < 253 ? `${name}-` : name;
 }
 
 /** Creates and deletes pods for owners, and tells of it by events on the owner. */

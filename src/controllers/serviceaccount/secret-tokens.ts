@@ -3,7 +3,7 @@ import type { Informer } from '../../client/informer.ts';
 import type { Secret, ServiceAccount } from '../../generated/api/core/v1.ts';
 import { secrets, serviceaccounts } from '../../generated/resource-types.ts';
 import { isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
-import { parseKeyText, toKeyText } from '../../machinery/object/object.ts';
+import { keyOf, parseKeyText, toKeyText } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange } from '../../reconcile/sources.ts';
@@ -49,6 +49,8 @@ class SecretTokens implements Reconciler {
   readonly #accounts: Informer<ServiceAccount>;
   readonly #rootCa: string;
   readonly #issue: SecretTokenIssuer;
+  /** Last states of Secrets that are gone and not yet seen to. */
+  readonly forgotten = new Map<string, Secret>();
 
   constructor(
     client: Client,
@@ -65,7 +67,12 @@ class SecretTokens implements Reconciler {
 
   async reconcile(keyText: string): Promise<Result> {
     const secret = this.#secrets.get(keyText);
-    if (secret === undefined) return done;
+    if (secret === undefined) {
+      const last = this.forgotten.get(keyText);
+      if (last !== undefined) await this.#removeReference(last);
+      this.forgotten.delete(keyText);
+      return done;
+    }
     const key = parseKeyText(keyText);
     const plan = planSecretToken(secret, await this.#accountOf(secret), this.#rootCa);
     const { uid, resourceVersion } = secret.metadata;
@@ -83,6 +90,25 @@ class SecretTokens implements Reconciler {
       if (!isConflict(error) && !isNotFound(error)) throw error;
     }
     return done;
+  }
+
+  /** Takes a deleted Secret off the list of its account. */
+  async #removeReference({ metadata: { namespace, name, annotations } }: Secret): Promise<void> {
+    const accountName = annotations?.[ACCOUNT_NAME];
+    if (!accountName) return;
+    // Whether it is listed at all is asked of the cache first: few accounts list Secrets.
+    const cached = this.#accounts.get(toKeyText({ namespace, name: accountName }));
+    if (cached === undefined || !cached.secrets?.some((each) => each.name === name)) return;
+    try {
+      const account = await this.#client.get(serviceaccounts, { namespace, name: accountName });
+      const uid = annotations?.[ACCOUNT_UID];
+      if (uid && uid !== account.metadata.uid) return;
+      const kept = (account.secrets ?? []).filter((each) => each.name !== name);
+      const { secrets: _, ...rest } = account;
+      await this.#client.update(serviceaccounts, { ...rest, ...(kept.length === 0 ? {} : { secrets: kept }) });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
   }
 
   /** Asks the server where the cache knows none: a Secret must not be lost to an account that is just being made. */
@@ -119,7 +145,12 @@ export async function runSecretTokens(deps: ControllerDeps, signal: AbortSignal)
       .filter(({ metadata }) => metadata.annotations?.[ACCOUNT_NAME] === name)
       .map(({ metadata }) => toKeyText({ namespace, name: metadata.name ?? '' }));
   const sources = [
-    onChange(tokens),
+    onChange(tokens, ({ type, object, previous }) => {
+      // Read from the last state: nothing else tells whose it was.
+      if (type === 'deleted') reconciler.forgotten.set(toKeyText(keyOf(object)), object);
+      else if (previous === undefined) reconciler.forgotten.delete(toKeyText(keyOf(object)));
+      return [toKeyText(keyOf(object))];
+    }),
     onChange(accounts, ({ type, object: { metadata } }) =>
       type === 'updated' ? [] : ofAccount(metadata.namespace ?? '', metadata.name ?? ''),
     ),

@@ -4,8 +4,8 @@ import type { Informer } from '../../client/informer.ts';
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../../generated/api/apps/v1.ts';
 import type { Pod } from '../../generated/api/core/v1.ts';
 import { controllerrevisions, persistentvolumeclaims, pods, statefulsets } from '../../generated/resource-types.ts';
-import { isNotFound } from '../../machinery/errors/status-error.ts';
-import { keyOf } from '../../machinery/object/object.ts';
+import { isAlreadyExists, isNotFound } from '../../machinery/errors/status-error.ts';
+import { keyOf, toKeyText } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange, ownerOf, untilSynced } from '../../reconcile/sources.ts';
@@ -66,7 +66,11 @@ class StatefulSetController implements Reconciler {
     });
     const current = old.find((each) => each.metadata.name === set.status?.currentRevision) ?? update;
     const view: SetView = { set, pods: owned, current, update, nowMs: clock.nowMs() };
-    const steps = planSet(view, (pod) => !hasIdentity(set, pod) || this.#deps.claims.needsRepair(set, pod));
+    const { claims } = this.#deps;
+    const steps = planSet(view, {
+      repair: (pod) => !hasIdentity(set, pod) || claims.needsOwners(set, pod),
+      owners: (pod) => claims.needsOwners(set, pod),
+    });
     let failure: unknown;
     const touched: Pod[] = [...owned];
     const act = async (step: SetStep): Promise<boolean> => {
@@ -89,7 +93,8 @@ class StatefulSetController implements Reconciler {
     await this.#writeStatus(set, planStatus({ ...view, pods: touched }));
     if (failure !== undefined && !isNamespaceTerminating(failure)) throw failure;
     const used = new Set([current.metadata.name, update.metadata.name, ...owned.map(revisionOf)]);
-    await trimHistory(client, old, set.spec.revisionHistoryLimit ?? 10, (each) => used.has(each.metadata.name));
+    const limit = set.spec.revisionHistoryLimit ?? 10;
+    await trimHistory(client, old, { limit, counted: 'unused' }, (each) => used.has(each.metadata.name));
     const waits = owned
       .map((pod) => availableInMs(pod, set.spec.minReadySeconds ?? 0, view.nowMs))
       .filter((ms) => ms !== undefined);
@@ -97,30 +102,34 @@ class StatefulSetController implements Reconciler {
   }
 
   async #act(set: StatefulSet, step: SetStep): Promise<Pod | undefined> {
-    const { client, claims, recorder } = this.#deps;
+    const { client, claims } = this.#deps;
     switch (step.step) {
       case 'create': {
         const pod = podOf(set, step.ordinal, step.revision);
-        await claims.ensure(set, pod);
-        return await this.#tell(set, 'create', pod, () => client.create(pods, pod));
+        // Of a pod before it, and about to go with that: the next pod must not mount it.
+        if (claims.areStale(set, pod)) return undefined;
+        return await this.#tell(set, 'create', pod, async () => {
+          await claims.ensure(set, pod);
+          const created = await client.create(pods, pod);
+          await claims.own(set, created);
+          return created;
+        });
       }
-      case 'repair': {
+      case 'claim':
         await claims.ensure(set, step.pod);
         await claims.own(set, step.pod);
-        if (hasIdentity(set, step.pod)) return undefined;
-        await this.#tell(set, 'update', step.pod, () => client.update(pods, withIdentity(set, step.pod)));
         return undefined;
-      }
+      case 'own':
+        await claims.own(set, step.pod);
+        return undefined;
+      case 'repair':
+        await this.#tell(set, 'update', step.pod, async () => {
+          await claims.own(set, step.pod);
+          await client.update(pods, withIdentity(set, step.pod));
+        });
+        return undefined;
       case 'delete': {
         const { pod } = step;
-        if (step.why === 'ended') {
-          const failed = pod.status?.phase === 'Failed';
-          const reason = failed ? 'RecreatingFailedPod' : 'RecreatingTerminatedPod';
-          const state = failed ? 'failed' : 'terminated';
-          const message = `StatefulSet ${set.metadata.namespace}/${set.metadata.name} is recreating ${state} Pod ${pod.metadata.name}`;
-          recorder.event(referenceTo(statefulsets, set), 'Warning', reason, message);
-        }
-        if (step.why === 'scale-down') await claims.own(set, pod);
         const preconditions = { uid: pod.metadata.uid };
         await this.#tell(set, 'delete', pod, async () => {
           await client.delete(pods, keyOf(pod), { preconditions }).catch((error: unknown) => {
@@ -137,13 +146,13 @@ class StatefulSetController implements Reconciler {
   async #tell<T>(set: StatefulSet, verb: 'create' | 'update' | 'delete', pod: Pod, run: () => Promise<T>): Promise<T> {
     const about = referenceTo(statefulsets, set);
     const noun = { create: 'Create', update: 'Update', delete: 'Delete' }[verb];
-    const what = `${verb} Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name}`;
+    const what = `${noun} Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name}`;
     try {
       const result = await run();
       this.#deps.recorder.event(about, 'Normal', `Successful${noun}`, `${what} successful`);
       return result;
     } catch (error) {
-      if (!isNamespaceTerminating(error)) {
+      if (!isNamespaceTerminating(error) && !isAlreadyExists(error)) {
         const text = error instanceof Error ? error.message : String(error);
         this.#deps.recorder.event(about, 'Warning', `Failed${noun}`, `${what} failed error: ${text}`);
       }
@@ -170,7 +179,8 @@ function batchesOf(steps: readonly SetStep[], parallel: boolean): SetStep[][] {
   if (!parallel) return steps.map((step) => [step]);
   const kinds = new Map<string, SetStep[]>();
   for (const step of steps) {
-    const kind = step.step === 'delete' && step.why !== 'ended' ? step.why : 'replicas';
+    const kind =
+      step.step === 'own' ? step.step : step.step === 'delete' && step.why !== 'ended' ? step.why : 'replicas';
     kinds.set(kind, [...(kinds.get(kind) ?? []), step]);
   }
   return [...kinds.values()];
@@ -206,14 +216,18 @@ export function runStatefulSetController(deps: ControllerDeps, signal: AbortSign
       nowMs: () => clock.nowMs(),
     }),
     onChange(revisions, ownerOf(statefulsets)),
-    // A pod that waits for a claim which went: its set makes the claim anew.
+    // A pod that waits for a claim which went, or cannot be made before it goes: its set makes the claim anew.
     onChange(claims, ({ type, object }) => {
       if (type !== 'deleted') return [];
-      const { namespace, name } = object.metadata;
-      const users = podInformer
+      const { namespace, name = '' } = object.metadata;
+      const isOf = (set: StatefulSet): boolean =>
+        (set.spec.volumeClaimTemplates ?? []).some((each) =>
+          name.startsWith(`${each.metadata.name}-${set.metadata.name}-`),
+        );
+      return sets
         .list(namespace)
-        .filter((pod) => pod.spec.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === name));
-      return users.flatMap((pod) => [...ownerOf<Pod>(statefulsets)({ type: 'added', object: pod })]);
+        .filter(isOf)
+        .map((set) => toKeyText(keyOf(set)));
     }),
     untilSynced(claims),
   ];

@@ -40,7 +40,7 @@ export function templateOf(set: StatefulSet, revision: ControllerRevision): PodT
 export function podOf(set: StatefulSet, ordinal: number, revision: ControllerRevision): Pod {
   const pod = podFromTemplate(templateOf(set, revision), { type: statefulsets, object: set });
   const name = `${set.metadata.name}-${ordinal}`;
-  const { generateName: _, ...metadata } = pod.metadata;
+  const { metadata } = pod;
   const labels = {
     ...metadata.labels,
     [POD_NAME_LABEL]: name,
@@ -65,7 +65,7 @@ function volumesOf(set: StatefulSet, ordinal: number, pod: Pod): Pod['spec']['vo
 export function hasIdentity(set: StatefulSet, pod: Pod): boolean {
   const ordinal = ordinalOf(set, pod);
   const labels = pod.metadata.labels ?? {};
-  if (labels[POD_NAME_LABEL] !== pod.metadata.name || labels[POD_INDEX_LABEL] !== String(ordinal)) return false;
+  if (labels[POD_NAME_LABEL] !== pod.metadata.name) return false;
   return (set.spec.volumeClaimTemplates ?? []).every((template) =>
     pod.spec.volumes?.some(
       (volume) =>

@@ -76,9 +76,13 @@ describe('planSet', () => {
       view(3, all, rolling({ maxUnavailable: 2 })),
       ['delete db-2 update', 'delete db-1 update'],
     ],
-    'rounds the part that may be away up': [
-      view(3, all, rolling({ maxUnavailable: '40%' })),
-      ['delete db-2 update', 'delete db-1 update'],
+    'rounds the part that may be away down, but never to none': [
+      view(3, all, rolling({ maxUnavailable: '60%' })),
+      ['delete db-2 update'],
+    ],
+    'makes a lost pod of the part that is not updated yet anew': [
+      view(3, [pod('1old'), pod('2new')], rolling({ partition: 0 }), { currentReplicas: 2 }),
+      ['create 0new'],
     ],
     'counts who is away already': [
       view(3, [pod('0old'), pod('1old'), pod('2new', 'starting')], { ...parallel, ...rolling({ maxUnavailable: 2 }) }),
@@ -95,7 +99,7 @@ describe('planSet', () => {
     ],
   };
   for (const [name, [each, wanted]] of Object.entries(cases)) {
-    it(name, () => assert.deepEqual(planSet(each, () => false).map(toText), wanted));
+    it(name, () => assert.deepEqual(planSet(each, { repair: () => false, owners: () => false }).map(toText), wanted));
   }
 });
 

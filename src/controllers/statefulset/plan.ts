@@ -16,8 +16,19 @@ export type SetStep =
   /** Create the pod of this ordinal, its claims first, of this revision. */
   | { readonly step: 'create'; readonly ordinal: number; readonly revision: ControllerRevision }
   | { readonly step: 'delete'; readonly pod: Pod; readonly why: 'ended' | 'scale-down' | 'update' }
-  /** Put the labels of its place, and missing claims, back. */
+  /** Create the claims that a pending pod misses. */
+  | { readonly step: 'claim'; readonly pod: Pod }
+  /** Give the claims of a pod that is scaled away their owners. */
+  | { readonly step: 'own'; readonly pod: Pod }
+  /** Put the labels of its place, and the owners of its claims, back. */
   | { readonly step: 'repair'; readonly pod: Pod };
+
+/** What the plan cannot see by itself. */
+export interface SetNeeds {
+  /** The pod lost the labels of its place, or its claims have other owners than the policy asks for. */
+  repair(pod: Pod): boolean;
+  owners(pod: Pod): boolean;
+}
 
 /**
  * The steps of one round. In order (the default) that is one step at most: each pod waits until all before it run and
@@ -25,7 +36,7 @@ export type SetStep =
  *
  * Source: `pkg/controller/statefulset/stateful_set_control.go` (updateStatefulSet).
  */
-export function planSet(view: SetView, needsRepair: (pod: Pod) => boolean): SetStep[] {
+export function planSet(view: SetView, needs: SetNeeds): SetStep[] {
   const { set, pods } = view;
   if (set.metadata.deletionTimestamp !== undefined) return [];
   const start = startOf(set);
@@ -41,11 +52,12 @@ export function planSet(view: SetView, needsRepair: (pod: Pod) => boolean): SetS
   condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a));
   const steps: SetStep[] = [];
   for (let ordinal = start; ordinal < end; ordinal++) {
-    const { step, blocks } = planReplica(view, ordinal, placed.get(ordinal), needsRepair);
-    if (step !== undefined) steps.push(step);
+    const { taken, blocks } = planReplica(view, ordinal, placed.get(ordinal), { needs, ordered });
+    steps.push(...taken);
     if (blocks && ordered) return steps;
   }
-  const blocksOthers = steps.some((each) => each.step !== 'repair');
+  const blocksOthers = steps.some((each) => each.step === 'create' || each.step === 'delete');
+  for (const pod of [...condemned].sort(byOrdinal(set))) if (needs.owners(pod)) steps.push({ step: 'own', pod });
   const firstSick = findFirstSick(view, [...placed.values()].sort(byOrdinal(set)), condemned);
   for (const pod of condemned) {
     if (isPodTerminating(pod)) {
@@ -65,28 +77,31 @@ function planReplica(
   view: SetView,
   ordinal: number,
   pod: Pod | undefined,
-  needsRepair: (pod: Pod) => boolean,
-): { readonly step?: SetStep; readonly blocks: boolean } {
-  if (pod === undefined)
-    return { step: { step: 'create', ordinal, revision: revisionFor(view, ordinal) }, blocks: true };
-  if (isPodEnded(pod)) {
-    return isPodTerminating(pod) ? { blocks: true } : { step: { step: 'delete', pod, why: 'ended' }, blocks: true };
+  { needs, ordered }: { readonly needs: SetNeeds; readonly ordered: boolean },
+): { readonly taken: readonly SetStep[]; readonly blocks: boolean } {
+  if (pod === undefined) {
+    return { taken: [{ step: 'create', ordinal, revision: revisionFor(view, ordinal) }], blocks: true };
   }
-  const repair: { step?: SetStep } =
-    !isPodTerminating(pod) && needsRepair(pod) ? { step: { step: 'repair', pod } } : {};
-  return { ...repair, blocks: isPodTerminating(pod) || !isRunningAvailable(view, pod) };
+  if (isPodEnded(pod)) {
+    return { taken: isPodTerminating(pod) ? [] : [{ step: 'delete', pod, why: 'ended' }], blocks: true };
+  }
+  const taken: SetStep[] = pod.status?.phase === 'Pending' ? [{ step: 'claim', pod }] : [];
+  const blocks = isPodTerminating(pod) || !isRunningAvailable(view, pod);
+  if (!(blocks && ordered) && needs.repair(pod)) taken.push({ step: 'repair', pod });
+  return { taken, blocks };
 }
 
-/** The current revision fills places up to the number of pods that have it: a roll-out goes from the end. */
+/**
+ * Below the partition a pod comes back as it was. A strategy without settings, which no server stores any more, keeps
+ * as many as there are.
+ *
+ * Source: `stateful_set_utils.go` (newVersionedStatefulSetPod).
+ */
 function revisionFor({ set, current, update }: SetView, ordinal: number): ControllerRevision {
   const strategy = set.spec.updateStrategy;
   if (strategy?.type === 'OnDelete') return update;
-  const partition = strategy?.rollingUpdate?.partition;
-  const place = ordinal - startOf(set);
-  if (partition === undefined || partition === 0) {
-    return place < (set.status?.currentReplicas ?? 0) ? current : update;
-  }
-  return place < partition ? current : update;
+  const kept = strategy?.rollingUpdate === undefined ? set.status?.currentReplicas : strategy.rollingUpdate.partition;
+  return ordinal - startOf(set) < (kept ?? 0) ? current : update;
 }
 
 function findFirstSick(view: SetView, placed: readonly Pod[], condemned: readonly Pod[]): Pod | undefined {
@@ -101,7 +116,7 @@ function planRolling(
 ): SetStep[] {
   const { set, update } = view;
   const rule = set.spec.updateStrategy?.rollingUpdate;
-  const maxUnavailable = Math.max(1, toScaledInt(rule?.maxUnavailable ?? 1, set.spec.replicas ?? 1, 'up'));
+  const maxUnavailable = Math.max(1, toScaledInt(rule?.maxUnavailable ?? 1, set.spec.replicas ?? 1, 'down'));
   const isUnavailable = (pod: Pod | undefined): boolean =>
     pod === undefined || isPodTerminating(pod) || !isRunningAvailable(view, pod);
   let unavailable = 0;
