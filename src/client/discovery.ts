@@ -11,6 +11,8 @@ export interface DiscoveredResource extends ResourceType<KubeObject> {
 export interface Discovered {
   /** One entry for each resource, in its group's preferred version; without subresources. */
   readonly resources: readonly DiscoveredResource[];
+  /** Every version that is served, as `apiVersion` spells it. */
+  readonly versions: ReadonlySet<string>;
   /** Groups that did not answer (an aggregated API that is down): what they serve is unknown, not absent. */
   readonly failures: ReadonlyMap<string, unknown>;
 }
@@ -49,7 +51,8 @@ export async function discoverResources(client: Client, signal?: AbortSignal): P
       return [...found.values()];
     }),
   );
-  return { resources: lists.flat(), failures };
+  const versions = new Set(['v1', ...groups.flatMap((group) => group.versions.map((each) => each.groupVersion))]);
+  return { resources: lists.flat(), versions, failures };
 }
 
 function toResources(list: APIResourceList): DiscoveredResource[] {

@@ -28,6 +28,8 @@ export interface ControllerConfig {
   readonly nodeMonitorPeriodMs?: number | undefined;
   /** Time between a namespace's deletion and the first look at what is in it, in milliseconds. Default 5,000. */
   readonly namespaceDeletionDelayMs?: number | undefined;
+  /** Time that a job's pods have to change together before it is looked at, in milliseconds. Default 1,000. */
+  readonly jobBatchMs?: number | undefined;
   /** Ended pods that are kept before pod GC removes the oldest. Default 12,500. */
   readonly terminatedPodThreshold?: number | undefined;
 }

@@ -75,13 +75,17 @@ class CronJobController implements Reconciler {
     const cronJob = cronJobs.get(key);
     if (cronJob === undefined) return done;
     const children = controlledBy(jobInformer, cronJob);
-    let status: CronJobStatus = await this.#follow(cronJob, children);
+    let status: CronJobStatus = cronJob.status ?? {};
     let waitMs: number | undefined;
     try {
+      for (const job of planCleanup(cronJob, children)) {
+        // One that cannot be deleted now is no reason to start none.
+        status = await this.#deleteJob(cronJob, job, status).catch(() => status);
+      }
+      status = await this.#follow(cronJob, status, children);
       const outcome = await this.#start(cronJob, status);
       status = outcome.status;
       waitMs = outcome.waitMs;
-      for (const job of planCleanup(cronJob, children)) status = await this.#deleteJob(cronJob, job, status);
     } finally {
       if (toStableText(status) !== toStableText(cronJob.status ?? {})) {
         await client.update(cronjobs, { ...cronJob, status }, { subresource: 'status' });
@@ -91,8 +95,8 @@ class CronJobController implements Reconciler {
   }
 
   /** The status after a look at what became of the jobs. */
-  async #follow(cronJob: CronJob, children: readonly Job[]): Promise<CronJobStatus> {
-    let { active = [], ...status } = cronJob.status ?? {};
+  async #follow(cronJob: CronJob, before: CronJobStatus, children: readonly Job[]): Promise<CronJobStatus> {
+    let { active = [], ...status } = before;
     for (const job of children) {
       const { uid, name } = job.metadata;
       const isListed = active.some((each) => each.uid === uid);
@@ -141,8 +145,13 @@ class CronJobController implements Reconciler {
     if (schedule === undefined) return { status };
     const nowMs = clock.nowMs();
     const nextMs = schedule.next(nowMs);
+    if (nextMs === undefined) {
+      const message = `invalid schedule: ${cronJob.spec.schedule} : time difference between two schedules is less than 1 second`;
+      this.#event(cronJob, 'Warning', 'InvalidSchedule', message);
+      return { status };
+    }
     // A little late is better than a little early: then nothing would be due yet.
-    const waitMs = nextMs === undefined ? undefined : nextMs - nowMs + 100;
+    const waitMs = nextMs - nowMs + 100;
     const { startingDeadlineSeconds, concurrencyPolicy } = cronJob.spec;
     const lastMs = parseTime(status.lastScheduleTime) ?? parseTime(cronJob.metadata.creationTimestamp) ?? nowMs;
     const deadlineMs = startingDeadlineSeconds === undefined ? lastMs : nowMs - Number(startingDeadlineSeconds) * 1000;
@@ -162,7 +171,11 @@ class CronJobController implements Reconciler {
     let next = status;
     if (concurrencyPolicy === 'Replace') {
       for (const { namespace, name = '' } of active) {
-        const job = await this.#deps.client.get(jobs, { namespace, name });
+        const job = await this.#deps.client.get(jobs, { namespace, name }).catch((error: unknown) => {
+          const text = error instanceof Error ? error.message : String(error);
+          this.#event(cronJob, 'Warning', 'FailedGet', `Get job: ${text}`);
+          throw error;
+        });
         next = await this.#deleteJob(cronJob, job, next);
       }
     }

@@ -217,15 +217,9 @@ class Rollout {
       },
     };
     const about = referenceTo(deployments, this.deployment);
+    let created: ReplicaSet;
     try {
-      const created = await client.create(replicasets, wanted);
-      this.#all.push(created);
-      if (replicas > 0) {
-        const message = `Scaled up replica set ${name} from 0 to ${replicas}`;
-        recorder.event(about, 'Normal', 'ScalingReplicaSet', message);
-      }
-      await this.#noteNew(created, 'NewReplicaSetCreated', `Created new replica set "${name}"`);
-      return created;
+      created = await client.create(replicasets, wanted);
     } catch (error) {
       if (isAlreadyExists(error)) return await this.#resolveCollision(name, error);
       if (!isNamespaceTerminating(error)) {
@@ -240,6 +234,13 @@ class Rollout {
       }
       throw error;
     }
+    this.#all.push(created);
+    if (replicas > 0) {
+      const message = `Scaled up replica set ${name} from 0 to ${replicas}`;
+      recorder.event(about, 'Normal', 'ScalingReplicaSet', message);
+    }
+    await this.#noteNew(created, 'NewReplicaSetCreated', `Created new replica set "${name}"`);
+    return created;
   }
 
   /** The name is taken: by what we made before and did not see yet, or by another template with the same hash. */

@@ -13,6 +13,7 @@ export class Monitors {
   readonly #logger: Logger;
   readonly #watched = new Map<string, { readonly resource: DiscoveredResource; readonly stop: () => void }>();
   #kinds = new Map<string, DiscoveredResource>();
+  #versions: ReadonlySet<string> = new Set();
 
   constructor(deps: { client: Client; informers: Informers; graph: OwnerGraph; logger: Logger }) {
     this.#client = deps.client;
@@ -21,8 +22,9 @@ export class Monitors {
     this.#logger = deps.logger;
   }
 
-  /** The resource of a kind, as owner references name it. Versions of a group count alike. */
+  /** The resource of a kind, as owner references name it. Served versions of a group count alike, others not at all. */
   resourceOf(apiVersion: string, kind: string): DiscoveredResource | undefined {
+    if (!this.#versions.has(apiVersion)) return undefined;
     return this.#kinds.get(`${toGroup(apiVersion)}|${kind}`);
   }
 
@@ -33,7 +35,7 @@ export class Monitors {
 
   /** Starts and stops watches after the server's discovery. Throws where some groups did not answer: call again then. */
   async sync(): Promise<void> {
-    const { resources, failures } = await discoverResources(this.#client);
+    const { resources, versions, failures } = await discoverResources(this.#client);
     const found = new Map(resources.filter(isCollectable).map((resource) => [toId(resource), resource]));
     const kinds = new Map(resources.map((each) => [`${each.group}|${each.kind}`, each]));
     for (const [key, resource] of this.#kinds) {
@@ -41,6 +43,7 @@ export class Monitors {
       if (!kinds.has(key) && failures.has(toApiVersion(resource))) kinds.set(key, resource);
     }
     this.#kinds = kinds;
+    this.#versions = versions;
     for (const [id, { resource, stop }] of this.#watched) {
       if (found.has(id) || failures.has(toApiVersion(resource))) continue;
       this.#logger.debug('no longer watching a resource for garbage', { resource: id });

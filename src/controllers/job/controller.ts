@@ -46,6 +46,9 @@ interface Deps {
   readonly clock: Clock;
 }
 
+/** Source: `job_controller.go` (SyncJobBatchPeriod). */
+const BATCH_MS = 1000;
+
 const noBackoff: BackoffRecord = { failures: 0, lastFailureMs: undefined };
 
 /** Runs jobs to their end. */
@@ -317,7 +320,8 @@ class OrphanController implements Reconciler {
 }
 
 export async function runJobController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
-  const { clientFor, informers, clock, logger, metrics } = deps;
+  const { clientFor, informers, clock, logger, metrics, config } = deps;
+  const batchMs = config.jobBatchMs ?? BATCH_MS;
   const client = clientFor(controllerUser('job-controller'));
   const recorder = deps.events('job-controller', client);
   const jobInformer = informers.for(jobs);
@@ -343,7 +347,10 @@ export async function runJobController(deps: ControllerDeps, signal: AbortSignal
         expectations.forget(key);
         released.delete(key);
       }
-      return [key];
+      // The status is ours alone: what pods did since may come with it.
+      return previous !== undefined && previous.metadata.generation === object.metadata.generation
+        ? [[key, batchMs]]
+        : [key];
     }),
     // Before the pods' own source: a reconcile that it starts must know which finalizers the cache shows as gone.
     onChange(podInformer, ({ type, object }) => {
@@ -359,6 +366,7 @@ export async function runJobController(deps: ControllerDeps, signal: AbortSignal
       ownerType: jobs,
       selectorOf: (job) => job.spec.selector,
       expectations,
+      batchMs,
       nowMs: () => clock.nowMs(),
     }),
   ];

@@ -115,7 +115,7 @@ describe('planCleanup', () => {
 describe('the job controller', () => {
   const current = (server: FakeTransport): Job | undefined => server.find(jobs, 'default', 'work');
   it('runs pods until enough have succeeded, counts each once, and tells', async () => {
-    await using cluster = startControllers(['job-controller']);
+    await using cluster = startControllers(['job-controller'], { jobBatchMs: 0 });
     const { server, client, until } = cluster;
     await client.create(jobs, job());
     await until(() => server.all(pods, 'default').length === 2);
@@ -138,7 +138,7 @@ describe('the job controller', () => {
   });
 
   it('numbers the pods of an indexed job', async () => {
-    await using cluster = startControllers(['job-controller']);
+    await using cluster = startControllers(['job-controller'], { jobBatchMs: 0 });
     const { server, client, until } = cluster;
     await client.create(jobs, job({ completionMode: 'Indexed', completions: 2 }));
     await until(() => server.all(pods, 'default').length === 2);
@@ -155,7 +155,7 @@ describe('the job controller', () => {
   });
 
   it('fails after its back-off limit and deletes what still runs', async () => {
-    await using cluster = startControllers(['job-controller']);
+    await using cluster = startControllers(['job-controller'], { jobBatchMs: 0 });
     const { server, client, until } = cluster;
     await client.create(jobs, job({ backoffLimit: 0 }));
     await until(() => server.all(pods, 'default').length === 2);
@@ -171,7 +171,7 @@ describe('the job controller', () => {
   });
 
   it('stops its pods while it is suspended, without counting them', async () => {
-    await using cluster = startControllers(['job-controller']);
+    await using cluster = startControllers(['job-controller'], { jobBatchMs: 0 });
     const { server, client, until } = cluster;
     await client.create(jobs, job());
     await until(() => server.all(pods, 'default').length === 2 && current(server)?.status?.active === 2);

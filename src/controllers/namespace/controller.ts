@@ -67,6 +67,7 @@ class NamespaceController implements Reconciler {
         const left = await this.#deleteAll(namespace, resource);
         waitSeconds = Math.max(waitSeconds, left.waitSeconds);
         if (left.items.length > 0) remaining.set(`${resource.plural}.${resource.group}`, left.items.length);
+        if (left.failure !== undefined) deletionErrors.push(left.failure);
         for (const item of left.items) {
           for (const finalizer of item.metadata.finalizers ?? []) {
             finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
@@ -80,7 +81,8 @@ class NamespaceController implements Reconciler {
     const isPods = (resource: DiscoveredResource): boolean => resource.group === '' && resource.plural === 'pods';
     // Pods first and alone: while one runs, its policies, secrets and quotas must hold.
     for (const resource of deletable.filter(isPods)) await empty(resource);
-    if (remaining.size === 0 && deletionErrors.length === 0) {
+    const podsRemain = remaining.size > 0;
+    if (!podsRemain) {
       for (const resource of deletable) {
         if (signal.aborted) break;
         if (!isPods(resource)) await empty(resource);
@@ -94,14 +96,16 @@ class NamespaceController implements Reconciler {
       texts.length === 0
         ? undefined
         : `Discovery failed for some groups, ${texts.length} failing: unable to retrieve the complete list of server APIs: ${texts.join(', ')}`;
-    return { report: { discoveryError, deletionErrors, remaining, finalizers }, waitSeconds };
+    // As upstream: while pods remain, nothing else was looked at, and what remains is not told.
+    const totals = podsRemain ? { remaining: new Map(), finalizers: new Map() } : { remaining, finalizers };
+    return { report: { discoveryError, deletionErrors, ...totals }, waitSeconds };
   }
 
   /** Deletes all objects of a resource and says what is left and for how long it is worth waiting. */
   async #deleteAll(
     namespace: Namespace,
     resource: DiscoveredResource,
-  ): Promise<{ items: readonly KubeObject[]; waitSeconds: number }> {
+  ): Promise<{ items: readonly KubeObject[]; waitSeconds: number; failure?: string }> {
     const name = namespace.metadata.name ?? '';
     const before = await this.#list(resource, name);
     if (before.length === 0) return { items: [], waitSeconds: 0 };
@@ -120,7 +124,11 @@ class NamespaceController implements Reconciler {
     }
     const { group, version, plural } = resource;
     const gvr = `${group}/${version}, Resource=${plural}`;
-    throw new Error(`unexpected items still remain in namespace: ${name} for gvr: ${gvr}`);
+    return {
+      items,
+      waitSeconds: 0,
+      failure: `unexpected items still remain in namespace: ${name} for gvr: ${gvr}`,
+    };
   }
 
   async #deleteOne(resource: DiscoveredResource, item: KubeObject): Promise<void> {

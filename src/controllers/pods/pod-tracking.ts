@@ -3,7 +3,7 @@ import type { Pod } from '../../generated/api/core/v1.ts';
 import type { LabelSelector } from '../../generated/api/meta/v1.ts';
 import { type KubeObject, keyOf, type ResourceType, toKeyText } from '../../machinery/object/object.ts';
 import type { Expectations } from '../../reconcile/expectations.ts';
-import { controllerKeyOf, onChange, type Source } from '../../reconcile/sources.ts';
+import { controllerKeyOf, type MapToKeys, onChange, type Source } from '../../reconcile/sources.ts';
 import { selectingOwners } from './pod-indexes.ts';
 import { availableInMs, isPodReady } from './pod-state.ts';
 
@@ -15,6 +15,8 @@ export interface PodTracking<T extends KubeObject> {
   readonly selectorOf?: ((owner: T) => LabelSelector | undefined) | undefined;
   readonly expectations?: Expectations | undefined;
   readonly minReadySecondsOf?: ((owner: T) => number) | undefined;
+  /** Milliseconds that a change waits for others, so that many make one look. Default 0. */
+  readonly batchMs?: number | undefined;
   readonly nowMs: () => number;
 }
 
@@ -23,7 +25,7 @@ export interface PodTracking<T extends KubeObject> {
  * not be reconciled before.
  */
 export function onPodChange<T extends KubeObject>(tracking: PodTracking<T>): Source {
-  const { pods, owners, ownerType, selectorOf, expectations, minReadySecondsOf, nowMs } = tracking;
+  const { pods, owners, ownerType, selectorOf, expectations, minReadySecondsOf, batchMs = 0, nowMs } = tracking;
   const ownerKey = (pod: Pod): string | undefined => {
     const key = controllerKeyOf(pod, ownerType);
     const uid = pod.metadata.ownerReferences?.find((reference) => reference.controller)?.uid;
@@ -34,7 +36,7 @@ export function onPodChange<T extends KubeObject>(tracking: PodTracking<T>): Sou
     selectorOf === undefined || pod.metadata.deletionTimestamp !== undefined
       ? []
       : selectingOwners(owners, pod, selectorOf).map((owner) => toKeyText(keyOf(owner)));
-  return onChange(pods, ({ type, object: pod, previous }) => {
+  const toKeys: MapToKeys<Pod> = ({ type, object: pod, previous }) => {
     const key = ownerKey(pod);
     const isGoing = pod.metadata.deletionTimestamp !== undefined || type === 'deleted';
     if (key !== undefined && isGoing) expectations?.deletionSeen(key, toKeyText(keyOf(pod)));
@@ -53,5 +55,11 @@ export function onPodChange<T extends KubeObject>(tracking: PodTracking<T>): Sou
       if (delayMs !== undefined) keys.push([key, delayMs + 1000]);
     }
     return keys;
-  });
+  };
+  if (batchMs === 0) return onChange(pods, toKeys);
+  return onChange(pods, (change) =>
+    Array.from(toKeys(change), (entry): readonly [string, number] =>
+      typeof entry === 'string' ? [entry, batchMs] : [entry[0], Math.max(entry[1], batchMs)],
+    ),
+  );
 }
