@@ -21,6 +21,7 @@ describe('parseSchedulerConfiguration', () => {
       NodeAffinity: 2,
       PodTopologySpread: 2,
       InterPodAffinity: 2,
+      DynamicResources: 2,
       NodeResourcesFit: 1,
       NodeResourcesBalancedAllocation: 1,
       ImageLocality: 1,

@@ -1,3 +1,4 @@
+import type { DeviceTimeouts } from './devices/device-scheduling.ts';
 import type { FilterPlugin, ScorePlugin } from './framework/plugin.ts';
 import { filterPlugins, scorePlugins } from './plugins/index.ts';
 import { isScoringType, resourceScore } from './plugins/node-resources.ts';
@@ -9,6 +10,9 @@ export interface SchedulerProfile {
   readonly scores: readonly ScorePlugin[];
   /** Nodes that must fit before the search ends, in percent of all; undefined: fewer the more there are. */
   readonly percentageOfNodesToScore?: number | undefined;
+  readonly devices: DeviceTimeouts;
+  /** How long volumes of a pod may take to be bound, in milliseconds. */
+  readonly bindTimeoutMs: number;
 }
 
 /** Profiles by the name that pods give in `spec.schedulerName`. */
@@ -16,8 +20,10 @@ export type SchedulerConfiguration = ReadonlyMap<string, SchedulerProfile>;
 
 const DEFAULT_NAME = 'default-scheduler';
 
+const DEFAULTS = { devices: { filterTimeoutMs: 1000, bindingTimeoutMs: 600_000 }, bindTimeoutMs: 600_000 };
+
 export const defaultConfiguration: SchedulerConfiguration = new Map([
-  [DEFAULT_NAME, { name: DEFAULT_NAME, filters: filterPlugins, scores: scorePlugins }],
+  [DEFAULT_NAME, { ...DEFAULTS, name: DEFAULT_NAME, filters: filterPlugins, scores: scorePlugins }],
 ]);
 
 /** Plugins of other points, which are always on; they may be named. */
@@ -76,6 +82,7 @@ export function parseSchedulerConfiguration(value: unknown): SchedulerConfigurat
     const own = toPercentage(fields['percentageOfNodesToScore'], `${path}.percentageOfNodesToScore`);
     const percentageOfNodesToScore = own ?? shared;
     profiles.set(name, {
+      ...DEFAULTS,
       name,
       ...toPlugins(fields, path),
       ...(percentageOfNodesToScore === undefined ? {} : { percentageOfNodesToScore }),

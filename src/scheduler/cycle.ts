@@ -120,15 +120,15 @@ function choose(
   return best[Math.floor(random() * best.length)]?.name ?? '';
 }
 
-/** What users read in events. Source: pkg/scheduler/framework/types.go (FitError.Error). */
-export function toFitMessage({ filters, rejections, nodeCount }: Decision, preemption = ''): string {
+/** What users read in events. @param afterwards - What came of making room. Source: pkg/scheduler/framework/types.go (FitError.Error). */
+export function toFitMessage({ filters, rejections, nodeCount }: Decision, afterwards = ''): string {
   if (nodeCount === 0) return 'no nodes available to schedule pods';
   const { everywhere } = filters;
   const why =
     everywhere === undefined
       ? countReasons([...rejections.values()].flatMap(({ refusal }) => refusal.reasons))
       : everywhere.refusal.reasons.join(', ');
-  const tail = preemption === '' ? '' : ` preemption: ${preemption}`;
+  const tail = afterwards === '' ? '' : ` ${afterwards}`;
   return `0/${nodeCount} nodes are available:${why === '' ? '' : ` ${why}.`}${tail}`;
 }
 

@@ -2,15 +2,15 @@ import type { Client } from '../client/client.ts';
 import { type EventRecorder, referenceTo } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
-import type { Binding, Node, Pod, PodCondition } from '../generated/api/core/v1.ts';
+import type { Node, Pod } from '../generated/api/core/v1.ts';
 import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
 import { namespaces, nodes, poddisruptionbudgets, pods } from '../generated/resource-types.ts';
-import { isConflict, isNotFound } from '../machinery/errors/status-error.ts';
-import { keyOf, type ResourceType, toKeyText } from '../machinery/object/object.ts';
-import { toTimeText } from '../machinery/values/time.ts';
+import { isNotFound } from '../machinery/errors/status-error.ts';
+import { keyOf, toKeyText } from '../machinery/object/object.ts';
 import { orAborted, whenAborted } from '../std/abort.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { bindPod, type Equipment, needsVolumes } from './bind-pod.ts';
 import { isGoing } from './cache/node-info.ts';
 import type { NamespaceLabels } from './cache/pod-affinity.ts';
 import { type PodInfo, toPodInfo, uidOf } from './cache/pod-info.ts';
@@ -18,7 +18,10 @@ import { SchedulerCache } from './cache/scheduler-cache.ts';
 import { defaultConfiguration, type SchedulerConfiguration, type SchedulerProfile } from './configuration.ts';
 import { type Decision, decide, toFitMessage } from './cycle.ts';
 import { DefaultSpread } from './default-spread.ts';
-import type { ClusterChange, Snapshot } from './framework/plugin.ts';
+import type { DeviceCycle, NodePlan } from './devices/device-cycle.ts';
+import { DeviceDoor } from './devices/device-door.ts';
+import type { DeviceScheduling } from './devices/device-scheduling.ts';
+import { type ClusterChange, PluginError, type Snapshot } from './framework/plugin.ts';
 import { filterPlugins } from './plugins/index.ts';
 import { gatesOf } from './plugins/scheduling-gates.ts';
 import { chooseForPod, type VolumeChoice } from './plugins/volume-binding.ts';
@@ -26,7 +29,7 @@ import { evict } from './preemption/evict.ts';
 import { Nominator } from './preemption/nominator.ts';
 import { type Candidate, planPreemption } from './preemption/preemption.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
-import { bindVolumes } from './volumes/bind-volumes.ts';
+import { type Trouble, tellUnschedulable } from './tell-unschedulable.ts';
 import { VolumeLister } from './volumes/volume-lister.ts';
 
 export const SCHEDULER_USER = 'system:kube-scheduler';
@@ -64,12 +67,14 @@ class Scheduler {
   readonly #work = new Set<Promise<void>>();
   readonly #volumes: VolumeLister;
   readonly #spread: DefaultSpread;
+  readonly #devices: DeviceDoor;
   readonly #budgets: Informer<PodDisruptionBudget>;
   readonly #namespaceLabels: NamespaceLabels;
   readonly #profiles: SchedulerConfiguration;
   readonly #recorders = new Map<string, EventRecorder>();
   #binds = 0;
   #startAt = 0;
+  #signal: AbortSignal | undefined;
   #pumping = false;
   #started = false;
 
@@ -81,12 +86,18 @@ class Scheduler {
     this.#queue = new SchedulingQueue(options.clock, wakesOn);
     this.#volumes = new VolumeLister(informers);
     this.#spread = new DefaultSpread(informers);
+    this.#devices = new DeviceDoor({
+      load: async () => await this.#loadDevices(),
+      again: (pod) => this.#onPod(pod, undefined),
+      failed: (error) => options.logger.error('devices cannot be scheduled', { error }),
+    });
     this.#budgets = informers.for(poddisruptionbudgets);
     const namespaceInformer = informers.for(namespaces);
     this.#namespaceLabels = (name) => namespaceInformer.get(name)?.metadata.labels ?? {};
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     const { informers } = this.#options;
     const podInformer = informers.for(pods);
     const nodeInformer = informers.for(nodes);
@@ -104,6 +115,7 @@ class Scheduler {
       }),
       this.#volumes.onChange(() => this.#queue.changed('volume-changed')),
       () => this.#volumes.close(),
+      () => this.#devices.close(),
     ];
     try {
       const known = [podInformer, nodeInformer, informers.for(namespaces), this.#budgets].map(({ synced }) => synced);
@@ -119,6 +131,20 @@ class Scheduler {
     }
   }
 
+  /** Code for devices is loaded, and devices are watched, from the first pod on that may need some. */
+  async #loadDevices(): Promise<DeviceScheduling> {
+    const { DeviceScheduling } = await import('./devices/device-scheduling.ts');
+    const scheduling = new DeviceScheduling({
+      ...this.#options,
+      onChange: (change, helps) => {
+        this.#queue.changed(change, helps);
+        this.#devices.changed();
+      },
+    });
+    if (this.#signal !== undefined) await scheduling.synced(this.#signal);
+    return scheduling;
+  }
+
   #onNode(node: Node, change: ClusterChange | undefined): void {
     this.#cache.setNode(node);
     if (change !== undefined) this.#queue.changed(change);
@@ -128,6 +154,7 @@ class Scheduler {
     const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (ended) return this.#onPodGone(pod);
     if (pod.spec.nodeName) {
+      this.#devices.forget(uidOf(pod));
       this.#queue.remove(pod);
       this.#nominator.remove(uidOf(pod));
       this.#cache.setPod(pod);
@@ -137,16 +164,18 @@ class Scheduler {
     }
     if (this.#profileOf(pod) === undefined) return;
     if (isGoing(pod)) {
+      this.#devices.forget(uidOf(pod));
       this.#nominator.remove(uidOf(pod));
       return this.#queue.remove(pod);
     }
     if (this.#cache.isAssumed(uidOf(pod))) return;
-    if (gatesOf(pod).length > 0) return;
+    if (gatesOf(pod).length > 0 || !this.#devices.admits(pod)) return;
     this.#nominator.set(pod, pod.status?.nominatedNodeName ?? '');
     this.#queue.set(pod);
   }
 
   #onPodGone(pod: Pod): void {
+    this.#devices.forget(uidOf(pod));
     this.#queue.remove(pod);
     this.#nominator.remove(uidOf(pod));
     this.#cache.removePod(uidOf(pod));
@@ -178,11 +207,13 @@ class Scheduler {
     const profile = this.#profileOf(pod);
     if (profile === undefined) return this.#queue.remove(pod);
     const subject = toPodInfo(pod);
+    const devices = this.#devices.for(pod)?.begin(subject, profile.devices);
     const snapshot: Snapshot = {
       nodes: this.#cache.nodes(),
       namespaceLabels: this.#namespaceLabels,
       volumes: this.#volumes,
       defaultSpread: (each) => this.#spread.selectorFor(each),
+      devices,
     };
     const nominatedOn = (name: string, each: PodInfo): readonly PodInfo[] => this.#nominator.rivals(name, each);
     try {
@@ -191,80 +222,80 @@ class Scheduler {
       const decision = decide(subject, snapshot, profile, cycle);
       if (snapshot.nodes.length > 0) this.#startAt = (this.#startAt + decision.examined) % snapshot.nodes.length;
       const node = decision.nodeName === undefined ? undefined : this.#cache.node(decision.nodeName);
-      if (node === undefined) this.#makeRoom(subject, snapshot, decision);
-      else this.#place(subject, node.node, signal);
+      if (node === undefined) this.#makeRoom(subject, snapshot, decision, devices);
+      else this.#place(subject, node.node, profile, devices?.planOn(node.name), signal);
     } catch (error) {
       // One pod that cannot be judged must not keep the others waiting.
-      logger.error('a pod could not be scheduled', { pod: toKeyText(keyOf(pod)), error });
       this.#queue.turnedDown(pod, new Set());
+      if (error instanceof PluginError)
+        this.#track(this.#tell(pod, { message: error.message, reason: 'SchedulerError' }));
+      else logger.error('a pod could not be scheduled', { pod: toKeyText(keyOf(pod)), error });
     }
   }
 
-  #place(subject: PodInfo, node: Node, signal: AbortSignal): void {
+  #place(
+    subject: PodInfo,
+    node: Node,
+    profile: SchedulerProfile,
+    plan: NodePlan | undefined,
+    signal: AbortSignal,
+  ): void {
     const { pod } = subject;
-    const choice = pod.spec.volumes?.length ? chooseForPod(pod, node, this.#volumes) : NO_VOLUMES;
-    if (choice === undefined) return this.#queue.turnedDown(pod, new Set());
-    for (const { volume } of choice.bindings) this.#volumes.promise(volume.metadata.name ?? '');
+    const volumes = pod.spec.volumes?.length ? chooseForPod(pod, node, this.#volumes) : NO_VOLUMES;
+    if (volumes === undefined) return this.#queue.turnedDown(pod, new Set());
+    for (const { volume } of volumes.bindings) this.#volumes.promise(volume.metadata.name ?? '');
+    const devices = this.#devices.for(pod)?.reserve(pod, plan, profile.devices);
     this.#nominator.remove(uidOf(pod));
     this.#cache.assume(subject, node.metadata.name ?? '');
-    // A bind that waits for volumes may take minutes: it must not count against the others.
-    const counted = choice.bindings.length + choice.provisions.length === 0 ? 1 : 0;
+    const equipment = { volumes, devices, volumeTimeoutMs: profile.bindTimeoutMs };
+    // A bind that waits for volumes or devices may take minutes: it must not count against the others.
+    const counted = needsVolumes(equipment) || devices?.takesLong ? 0 : 1;
     this.#binds += counted;
-    const bound = this.#bind(pod, node, choice, signal).finally(() => {
+    const bound = this.#bind(pod, node, equipment, signal).finally(() => {
       this.#binds -= counted;
       this.#pump(signal);
     });
     this.#track(bound);
   }
 
-  async #bind(pod: Pod, node: Node, choice: VolumeChoice, signal: AbortSignal): Promise<void> {
+  async #bind(pod: Pod, node: Node, equipment: Equipment, signal: AbortSignal): Promise<void> {
     const { client, clock, logger } = this.#options;
-    const events = this.#eventsOf(pod);
-    const { name, namespace, uid } = pod.metadata;
+    const about = referenceTo(pods, pod);
     const nodeName = node.metadata.name ?? '';
-    const binding: Binding = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name, namespace, uid },
-      target: { kind: 'Node', name: nodeName },
-    };
-    try {
-      if (choice.bindings.length + choice.provisions.length > 0)
-        await bindVolumes(node, choice, { client, clock, lister: this.#volumes, signal });
-      await client.create(pods as unknown as ResourceType<Binding>, binding, { subresource: 'binding' });
+    const tell = (reason: string, message: string) => this.#eventsOf(pod).event(about, 'Normal', reason, message);
+    const outcome = await bindPod(pod, node, equipment, {
+      client,
+      clock,
+      lister: this.#volumes,
+      waitsForDevices: () =>
+        tell('BindingConditionsPending', `waiting for binding conditions for device on node ${nodeName}`),
+      signal,
+    });
+    for (const { volume } of equipment.volumes.bindings) this.#volumes.release(volume.metadata.name ?? '');
+    if (outcome.step === 'bound') {
       this.#queue.remove(pod);
-      events.event(
-        referenceTo(pods, pod),
-        'Normal',
-        'Scheduled',
-        `Successfully assigned ${toKeyText(keyOf(pod))} to ${nodeName}`,
-      );
-    } catch (error) {
-      this.#cache.forget(uid ?? '');
-      if (isNotFound(error)) return this.#queue.remove(pod);
-      if (signal.aborted) return;
-      logger.debug('a bind failed', { pod: toKeyText(keyOf(pod)), nodeName, error });
-      if (!isConflict(error)) {
-        events.event(
-          referenceTo(pods, pod),
-          'Warning',
-          'FailedScheduling',
-          `binding rejected: ${(error as Error).message}`,
-        );
-      }
-      this.#queue.turnedDown(pod, new Set());
-    } finally {
-      for (const { volume } of choice.bindings) this.#volumes.release(volume.metadata.name ?? '');
+      return tell('Scheduled', `Successfully assigned ${toKeyText(keyOf(pod))} to ${nodeName}`);
     }
+    this.#cache.forget(uidOf(pod));
+    if (outcome.step !== 'failed') return this.#queue.remove(pod);
+    if (signal.aborted) return;
+    const { message } = outcome;
+    this.#queue.turnedDown(pod, new Set());
+    this.#queue.changed('pod-deleted');
+    logger.debug('a bind failed', { pod: toKeyText(keyOf(pod)), nodeName, message });
+    if (message !== undefined) await this.#tell(pod, { message, reason: 'SchedulerError', promised: '' });
   }
 
   /** No node fits: looks whether evicting others makes one fit, and tells the user what is the matter. */
-  #makeRoom(subject: PodInfo, snapshot: Snapshot, decision: Decision): void {
+  #makeRoom(subject: PodInfo, snapshot: Snapshot, decision: Decision, devices: DeviceCycle | undefined): void {
     const { pod } = subject;
     if (snapshot.nodes.length === 0) {
       this.#queue.turnedDown(pod, decision.rejectedBy);
-      return this.#track(this.#tellUnschedulable(pod, toFitMessage(decision), undefined));
+      return this.#track(this.#tell(pod, { message: toFitMessage(decision) }));
     }
+    const afterwards = devices?.postFilter() ?? { message: 'no new claims to deallocate' };
+    const clearing = this.#devices.for(pod)?.clear(afterwards);
+    if (clearing !== undefined) this.#track(clearing.catch((error: unknown) => this.#logFault(pod, error)));
     const preemption = planPreemption(subject, snapshot, decision, {
       budgets: this.#budgets.list(),
       nominatedOn: (name, each) => this.#nominator.rivals(name, each),
@@ -273,15 +304,16 @@ class Scheduler {
     });
     if ('message' in preemption) {
       this.#queue.turnedDown(pod, decision.rejectedBy);
-      const promise = preemption.keepsPromise ? undefined : '';
-      if (promise === '') this.#nominator.remove(uidOf(pod));
-      return this.#track(this.#tellUnschedulable(pod, toFitMessage(decision, preemption.message), promise));
+      const promised = preemption.keepsPromise ? undefined : '';
+      if (promised === '') this.#nominator.remove(uidOf(pod));
+      const reasons = [afterwards.message, `preemption: ${preemption.message}`].join(', ');
+      return this.#track(this.#tell(pod, { message: toFitMessage(decision, reasons), promised }));
     }
     const { candidate } = preemption;
     this.#nominator.set(pod, candidate.nodeName);
     this.#queue.hold(pod, decision.rejectedBy);
     this.#track(this.#evict(pod, candidate));
-    this.#track(this.#tellUnschedulable(pod, toFitMessage(decision), candidate.nodeName));
+    this.#track(this.#tell(pod, { message: toFitMessage(decision), promised: candidate.nodeName }));
   }
 
   async #evict(pod: Pod, candidate: Candidate): Promise<void> {
@@ -303,29 +335,12 @@ class Scheduler {
     this.#queue.release(pod, { again: failed });
   }
 
-  /** @param promised - The node that the pod is promised from now on; undefined where that stays as it is. */
-  async #tellUnschedulable(pod: Pod, message: string, promised: string | undefined): Promise<void> {
+  async #tell(pod: Pod, trouble: Trouble): Promise<void> {
     const { client, clock, logger } = this.#options;
-    const events = this.#eventsOf(pod);
-    events.event(referenceTo(pods, pod), 'Warning', 'FailedScheduling', message);
-    const before = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-    const isTold = before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
-    const keepsPromise = promised === undefined || promised === (pod.status?.nominatedNodeName ?? '');
-    if (isTold && keepsPromise) return;
-    const nowText = toTimeText(clock.nowMs());
-    const condition: PodCondition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      lastTransitionTime: before?.status === 'False' ? (before.lastTransitionTime ?? nowText) : nowText,
-    };
-    const status = { conditions: [condition], ...(keepsPromise ? {} : { nominatedNodeName: promised || null }) };
-    try {
-      await client.patch(pods, keyOf(pod), { status }, { type: 'strategic', subresource: 'status' });
-    } catch (error) {
+    const told = tellUnschedulable(pod, trouble, { client, clock, events: this.#eventsOf(pod) });
+    await told.catch((error: unknown) => {
       if (!isNotFound(error)) logger.debug('a pod was not told why it waits', { pod: toKeyText(keyOf(pod)), error });
-    }
+    });
   }
 
   /** The profile that places the pod; undefined where it waits for another scheduler. */
@@ -340,6 +355,10 @@ class Scheduler {
     const recorder = this.#recorders.get(name) ?? eventsFor(name);
     this.#recorders.set(name, recorder);
     return recorder;
+  }
+
+  #logFault(pod: Pod, error: unknown): void {
+    this.#options.logger.debug('a claim could not be freed', { pod: toKeyText(keyOf(pod)), error });
   }
 
   #track(work: Promise<void>): void {

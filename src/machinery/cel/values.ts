@@ -112,6 +112,12 @@ export class CelMap {
     return id === undefined ? undefined : this.#entries.get(id)?.[1];
   }
 
+  /** Whether an entry is there; `find` may know a value for keys that are not. */
+  has(key: CelValue): boolean {
+    const id = keyId(key);
+    return id !== undefined && this.#entries.has(id);
+  }
+
   keys(): readonly CelValue[] {
     return [...this.#entries.values()].map(([key]) => key);
   }

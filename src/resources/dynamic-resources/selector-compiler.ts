@@ -7,10 +7,12 @@ import { typeText } from '../checks/expression-result.ts';
 
 /** Source of all: `k8s.io/dynamic-resource-allocation/cel/compile.go`, resource/validation (validateCELSelector). */
 
-const MAX_COST = 1_000_000;
+/** What a selector may cost for one device, in units of CEL. */
+export const SELECTOR_COST_LIMIT = 1_000_000;
 const DEVICE = struct('kubernetes.DRADevice');
 
-const environment = new Environment({
+/** Where selectors of devices are compiled; `device` is all that they may read. */
+export const deviceEnvironment = new Environment({
   hasBind: true,
   variables: { device: DEVICE },
   structs: new Map([
@@ -43,7 +45,7 @@ const sizes: Readonly<Record<string, number>> = {
 
 /** What is wrong with the expression of a selector: what it says, what it comes to, or what it may cost. */
 export function selectorFault(expression: string, path: string): FieldError | undefined {
-  const compilation = environment.compile(expression);
+  const compilation = deviceEnvironment.compile(expression);
   if ('issues' in compilation) return fieldInvalid(path, expression, `compilation failed: ${compilation.issues}`);
   const { compiled } = compilation;
   const { outputType } = compiled;
@@ -53,5 +55,5 @@ export function selectorFault(expression: string, path: string): FieldError | un
     const max = sizes[place.join(',')];
     return max === undefined ? undefined : { min: 0, max };
   });
-  return cost.max > MAX_COST ? fieldForbidden(path, 'too complex, exceeds cost limit') : undefined;
+  return cost.max > SELECTOR_COST_LIMIT ? fieldForbidden(path, 'too complex, exceeds cost limit') : undefined;
 }

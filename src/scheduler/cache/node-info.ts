@@ -58,6 +58,11 @@ export class NodeInfo {
     return this.#allocatable.get(resource) ?? 0;
   }
 
+  /** Whether the node tells of a resource, be it that it has none of it. */
+  hasAllocatable(resource: string): boolean {
+    return this.#allocatable.has(resource);
+  }
+
   used(resource: string): number {
     return this.#used.get(resource) ?? 0;
   }

@@ -21,6 +21,20 @@ export const fits: Judgement = { fits: true };
 export const unschedulable = (...reasons: string[]): Refusal => ({ fits: false, reasons, resolvable: true });
 export const unresolvable = (...reasons: string[]): Refusal => ({ fits: false, reasons, resolvable: false });
 
+/** Thrown where a pod cannot be judged at all: it is told so, and tried again after its back-off. */
+export class PluginError extends Error {
+  override readonly name = 'PluginError';
+}
+
+/** Devices, as they are to be given to one pod in one cycle. */
+export interface DeviceView {
+  prepare(): PreparedFilter | Refusal | undefined;
+  /** Raw scores in the order of `nodes`: how far nodes serve what claims prefer. Undefined where it does not matter. */
+  scores(nodes: readonly NodeInfo[]): readonly number[] | undefined;
+  /** Whether devices stand for an extended resource. */
+  standFor(resource: string): boolean;
+}
+
 /** What plugins may look at: all nodes with their pods, as of the beginning of the cycle. */
 export interface Snapshot {
   readonly nodes: readonly NodeInfo[];
@@ -29,6 +43,8 @@ export interface Snapshot {
   readonly volumes: VolumeView;
   /** Selects the pods that a pod should be spread from where it asks for nothing: those of its services and owners. */
   defaultSpread(pod: Pod): Requirements | undefined;
+  /** Undefined where the pod asks for no devices. */
+  readonly devices?: DeviceView | undefined;
 }
 
 /** Kinds of changes in the cluster that can make a pod schedulable. */
@@ -38,7 +54,10 @@ export type ClusterChange =
   | 'pod-deleted'
   | 'pod-added'
   | 'pod-updated'
-  | 'volume-changed';
+  | 'volume-changed'
+  | 'claim-changed'
+  | 'slice-changed'
+  | 'class-changed';
 
 /** Work that a plugin does once for a pod, before it looks at nodes. */
 export interface PreparedFilter {

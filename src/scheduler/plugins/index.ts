@@ -1,4 +1,5 @@
 import type { FilterPlugin, ScorePlugin } from '../framework/plugin.ts';
+import { dynamicResources, dynamicResourcesScore } from './dynamic-resources.ts';
 import { imageLocality } from './image-locality.ts';
 import { interPodAffinity, interPodAffinityScore } from './inter-pod-affinity.ts';
 import { nodeAffinity, nodeAffinityScore } from './node-affinity.ts';
@@ -27,6 +28,7 @@ export const filterPlugins: readonly FilterPlugin[] = [
   volumeZone,
   podTopologySpread,
   interPodAffinity,
+  dynamicResources,
 ];
 
 /** Scores with upstream's weights. Source: pkg/scheduler/apis/config/v1/default_plugins.go. */
@@ -35,6 +37,7 @@ export const scorePlugins: readonly ScorePlugin[] = [
   nodeAffinityScore,
   podTopologySpreadScore,
   interPodAffinityScore,
+  dynamicResourcesScore,
   leastAllocated,
   balancedAllocation,
   imageLocality,

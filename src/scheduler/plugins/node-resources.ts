@@ -11,9 +11,9 @@ import {
 /** Lets a pod onto nodes that have room for its requests. Source: noderesources/fit.go. */
 export const nodeResourcesFit: FilterPlugin = {
   name: 'NodeResourcesFit',
-  wakesOn: ['node-added', 'node-updated', 'pod-deleted', 'pod-updated'],
+  wakesOn: ['node-added', 'node-updated', 'pod-deleted', 'pod-updated', 'class-changed'],
   looksAt: 'node',
-  prepare({ request }) {
+  prepare({ request }, { devices }) {
     const wanted = [...request.amounts].filter(([, amount]) => amount > 0);
     return {
       filter(node) {
@@ -27,6 +27,8 @@ export const nodeResourcesFit: FilterPlugin = {
         for (const [resource, amount] of wanted) {
           const allocatable = node.allocatable(resource);
           if (amount <= allocatable - node.used(resource)) continue;
+          // The node offers it by devices, which are judged elsewhere.
+          if (allocatable === 0 && devices?.standFor(resource)) continue;
           add(`Insufficient ${resource}`);
           // More than the whole node has: no eviction makes room.
           if (amount > allocatable) hopeless = true;

@@ -129,10 +129,10 @@ export class SchedulingQueue {
     if (entry?.place === 'waiting' || entry?.place === 'backing-off') this.#activate(entry);
   }
 
-  /** Wakes the pods that the change can help. */
-  changed(change: ClusterChange): void {
-    for (const entry of this.#busy) entry.missed.add(change);
-    for (const entry of this.#waiting) if (this.#helps(entry, change)) this.#activateLater(entry);
+  /** Wakes the pods that the change can help. @param helps - Where it is known closer which those are. */
+  changed(change: ClusterChange, helps: (pod: Pod) => boolean = () => true): void {
+    for (const entry of this.#busy) if (!entry.missed.has(change) && helps(entry.pod)) entry.missed.add(change);
+    for (const entry of this.#waiting) if (this.#helps(entry, change) && helps(entry.pod)) this.#activateLater(entry);
   }
 
   #settle(entry: Entry): void {

@@ -7,25 +7,24 @@ import type { Clock } from '../../std/clock.ts';
 import { isBound, isReachable, type VolumeChoice } from '../plugins/volume-binding.ts';
 import type { VolumeLister } from './volume-lister.ts';
 
-/** How long claims may take. Source: apis/config/v1/defaults.go (VolumeBindingArgs.BindTimeoutSeconds). */
-const BIND_TIMEOUT_MS = 600_000;
-
 export interface BindVolumesOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly lister: VolumeLister;
   readonly signal: AbortSignal;
+  /** How long claims may take, in milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /**
  * Gives waiting claims their volumes on the chosen node: reserves those that are there, tells provisioners where
  * to make the others, and waits until the volume controller has bound them all.
  *
- * @throws Error where a claim cannot be bound, its provisioner gives up, or 10 minutes are over.
+ * @throws Error where a claim cannot be bound, its provisioner gives up, or the time is over.
  * Source: plugins/volumebinding/binder.go (BindPodVolumes).
  */
 export async function bindVolumes(node: Node, choice: VolumeChoice, options: BindVolumesOptions): Promise<void> {
-  const { client, clock, lister, signal } = options;
+  const { client, clock, lister, signal, timeoutMs } = options;
   for (const { claim, volume } of choice.bindings) {
     const { namespace, name, uid, resourceVersion } = claim.metadata;
     const claimRef = { kind: 'PersistentVolumeClaim', apiVersion: 'v1', namespace, name, uid, resourceVersion };
@@ -62,10 +61,10 @@ export async function bindVolumes(node: Node, choice: VolumeChoice, options: Bin
   };
 
   const claims = [...choice.bindings.map(({ claim }) => claim), ...choice.provisions];
-  const endMs = clock.nowMs() + BIND_TIMEOUT_MS;
+  const endMs = clock.nowMs() + timeoutMs;
   while (!claims.every(isServed)) {
     const leftMs = endMs - clock.nowMs();
-    if (leftMs <= 0) throw new Error(`binding volumes: not done within ${BIND_TIMEOUT_MS / 60_000} minutes`);
+    if (leftMs <= 0) throw new Error('binding volumes: context deadline exceeded');
     await lister.nextChange(clock, leftMs, signal);
   }
 }

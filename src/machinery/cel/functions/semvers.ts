@@ -7,12 +7,12 @@ import { LibraryValue } from './opaque-values.ts';
 const NAME = 'kubernetes.Semver';
 export const SEMVER = struct(NAME);
 
-interface Semver {
+export interface Semver {
   readonly numbers: readonly [bigint, bigint, bigint];
   readonly pre: readonly string[];
 }
 
-type SemverValue = LibraryValue<Semver>;
+export type SemverValue = LibraryValue<Semver>;
 
 /** Source: github.com/blang/semver/v4 (Parse). */
 function parse(text: string): Semver {
@@ -90,6 +90,9 @@ function compare(a: Semver, b: Semver): number {
   }
   return 0;
 }
+
+/** A version as a value. @throws CelError */
+export const toSemver = (text: string): SemverValue => read(text);
 
 function read(text: string, normalizes = false): SemverValue {
   const version = parse(normalizes ? normalize(text) : text);

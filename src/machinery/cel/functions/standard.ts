@@ -202,7 +202,7 @@ function contains(value: CelValue, list: readonly CelValue[]): boolean {
 
 function hasKey(key: CelValue, map: CelMap | CelObject): boolean {
   if (isObject(map)) return typeof key === 'string' && map.find(key) !== undefined;
-  return map.find(key) !== undefined;
+  return map.has(key);
 }
 
 function matches(text: string, pattern: string): boolean {
