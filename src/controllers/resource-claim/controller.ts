@@ -212,9 +212,13 @@ export async function runResourceClaimController(deps: ControllerDeps, signal: A
   const claimSources = [
     onChange(claims),
     onChange(podInformer, ({ type, object: pod }) => {
-      if (!uses(pod) || (type !== 'deleted' && !isPodDone(pod))) return [];
+      // The scheduler makes one more claim for resources that devices stand for.
+      const { resourceClaimName } = pod.status?.extendedResourceClaimStatus ?? {};
+      if ((!uses(pod) && resourceClaimName === undefined) || (type !== 'deleted' && !isPodDone(pod))) return [];
       const names = (pod.spec.resourceClaims ?? []).map((entry) => claimNameOf(pod, entry));
-      return names.flatMap((each) => (each.step === 'known' ? [`${pod.metadata.namespace}/${each.name}`] : []));
+      const known = names.flatMap((each) => (each.step === 'known' ? [each.name] : []));
+      if (resourceClaimName !== undefined) known.push(resourceClaimName);
+      return known.map((name) => `${pod.metadata.namespace}/${name}`);
     }),
     untilSynced(podInformer),
   ];
