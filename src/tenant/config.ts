@@ -142,7 +142,7 @@ export function readTenantConfig(
     tlsSans: list('tls-san'),
     ...toPeerPlace({
       bindAddress,
-      address: values['peer-address'] ?? env['WARREN_PEER_ADDRESS'],
+      address: values['peer-address'] ?? (env['WARREN_PEER_ADDRESS'] || undefined),
       port: values['peer-port'],
     }),
     endpointFile: values['endpoint-file'],

@@ -5,6 +5,7 @@ import { portOf } from '../addresses.ts';
 import { DATASTORE_FILES } from '../api/virtual-cluster.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
 import { FAILED_IMAGE, LAST_GOOD, SERVER_VERSION } from '../rollback.ts';
+import { PEER_PORT } from './network-policy.ts';
 import { type Step, wait, want } from './step.ts';
 
 const DATA_DIR = '/var/lib/warren';
@@ -94,6 +95,8 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
                     name: 'WARREN_DATASTORE_ENDPOINT',
                     valueFrom: { secretKeyRef: { name: secretRef.name, key: secretRef.key } },
                   },
+                  // Where the other servers of the tenant ask for its tunnels.
+                  { name: 'WARREN_PEER_ADDRESS', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
                 ],
               }),
           ports: [{ name: 'https', containerPort: port, protocol: 'TCP' }],
@@ -157,6 +160,7 @@ function serverArgs(observed: Observed, port: number): string[] {
     `--endpoint-file=${TOKEN_DIR}/endpoint.json`,
     `--pki-dir=${PKI_DIR}`,
     `--token-file=${TOKEN_DIR}/token`,
+    ...(spec.datastore.type === 'SQLite' ? [] : [`--peer-port=${PEER_PORT}`]),
     ...datastoreFiles(observed).map((key) => `${DATASTORE_FILES[key]}=${DATASTORE_DIR}/${key}`),
     `--cluster-cidr=${spec.networking.podCIDRs.join(',')}`,
     `--service-cidr=${spec.networking.serviceCIDRs.join(',')}`,

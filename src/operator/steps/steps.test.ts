@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { type VirtualClusterSpec, withDefaults } from '../api/virtual-cluster.ts';
 import type { Observed } from '../observed.ts';
 import { databasePorts, datastoreStep } from './datastore.ts';
+import { networkPolicyStep } from './network-policy.ts';
 import type { KeySource, StepOutcome } from './step.ts';
 import { judgeVersion } from './version.ts';
 
@@ -123,6 +124,24 @@ describe('the datastore step', () => {
 
   it('refuses several replicas of one file', async () => {
     assert.equal(reasonOf(await datastoreStep.plan(observe({ replicas: 2 }), keys)), 'TooManyReplicas');
+  });
+});
+
+describe('the network policy', () => {
+  const service = { metadata: { name: 'demo' }, spec: { ports: [{ port: 30_443, nodePort: 30_443 }] } };
+  const rulesOf = async (spec: VirtualClusterSpec): Promise<string> =>
+    JSON.stringify(await networkPolicyStep.plan(observe(spec, { service }), keys));
+
+  it('lets replicas of one tenant reach each other on the port for them, and nobody else', async () => {
+    const rules = await rulesOf({ datastore: { type: 'PostgreSQL', secretRef: { name: 'dsn' } }, replicas: 2 });
+    const ports = '"ports":[{"protocol":"TCP","port":6444}]';
+    for (const direction of ['from', 'to'])
+      assert.ok(rules.includes(`{"${direction}":[{"podSelector":{"matchLabels":{`), `${direction}: ${rules}`);
+    assert.equal(rules.split(ports).length, 3);
+  });
+
+  it('has no such port for a tenant of one file', async () => {
+    assert.doesNotMatch(await rulesOf({}), /6444/);
   });
 });
 
