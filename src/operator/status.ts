@@ -3,6 +3,7 @@ import { toTimeText } from '../machinery/values/time.ts';
 import { advertised, portOf, toUrl } from './addresses.ts';
 import { type Phase, ROTATE_TOKEN, type VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { namesOf, type Observed, secretText } from './observed.ts';
+import { RESTORED_FROM } from './restore.ts';
 import { skewedNodes } from './skew.ts';
 import { noAddressMessage } from './steps/address.ts';
 import { NEXT_PASSWORD } from './steps/token.ts';
@@ -31,6 +32,7 @@ export function toStatus(
   const verdicts = judge(observed, progress);
   const nodes = tenant?.nodes ?? cluster.status?.nodes ?? { total: 0, ready: 0 };
   const rotation = rotationDone(observed);
+  const restored = observed.pkiSecret?.metadata.annotations?.[RESTORED_FROM];
   return {
     observedGeneration: cluster.metadata.generation ?? 0,
     phase: phaseOf(observed, verdicts),
@@ -43,6 +45,7 @@ export function toStatus(
     ...(observed.kubeconfigSecret === undefined ? {} : { kubeconfigSecretRef: { name: names.kubeconfig } }),
     ...(observed.tokenSecret === undefined ? {} : { tokenSecretRef: { name: names.token } }),
     ...(rotation === undefined ? {} : { tokenRotation: rotation }),
+    ...(restored === undefined ? {} : { restoredFrom: restored }),
     conditions: verdicts.map((verdict) => withTransition(verdict, observed)),
   };
 }
@@ -67,7 +70,7 @@ const judges: Readonly<Record<string, (observed: Observed) => Judgement>> = {
 };
 
 function judge(observed: Observed, progress: Progress): Verdict[] {
-  const { spec } = observed;
+  const { cluster, spec } = observed;
   const aspects = Object.entries(judges).map(([type, judgeAspect]): Verdict => {
     const { halted, done } = progress;
     if (halted?.condition === type) return { type, status: 'False', reason: halted.reason, message: halted.message };
@@ -79,10 +82,13 @@ function judge(observed: Observed, progress: Progress): Verdict[] {
     judgeReady(observed, aspects, progress),
     ...aspects,
     toVerdict('NodesReady', judgeNodes(observed)),
+    ...(observed.backups.length === 0 ? [] : [toVerdict('BackupHealthy', judgeBackups(observed))]),
     toVerdict(
       'Suspended',
       spec.suspend
-        ? ['True', 'SuspendedBySpec', 'spec.suspend is true: the data is kept, the server is stopped']
+        ? cluster.spec.suspend
+          ? ['True', 'SuspendedBySpec', 'spec.suspend is true: the data is kept, the server is stopped']
+          : ['True', 'ScaledToZero', 'spec.replicas is 0: the data is kept, the server is stopped']
         : ['False', 'Running', ''],
     ),
   ];
@@ -130,6 +136,20 @@ function judgeNodes({ tenant }: Observed): Judgement {
   if (total === 0) return ['False', 'NoNodes', 'no machine has joined yet'];
   if (ready < total) return ['False', 'NodesNotReady', `${total - ready} of ${total} nodes are not ready`];
   return ['True', 'AllReady', `${total} of ${total} nodes are ready`];
+}
+
+/** Told only where backups are asked for. One that fails is told even where others do not. */
+function judgeBackups({ backups }: Observed): Judgement {
+  const verdicts = backups.flatMap(({ metadata, status }) => {
+    const found = status?.conditions?.find(({ type }) => type === 'Healthy');
+    return found === undefined ? [] : [{ ...found, message: `${metadata.name}: ${found.message}` }];
+  });
+  const worst =
+    verdicts.find(({ status }) => status === 'False') ??
+    verdicts.find(({ status }) => status === 'True') ??
+    verdicts[0];
+  if (worst === undefined) return ['Unknown', 'NoBackupYet', 'no backup was made yet'];
+  return [worst.status as Judgement[0], worst.reason, worst.message];
 }
 
 /** A tenant is Ready when it serves; that it waits for another version does not make it less so. */

@@ -9,6 +9,9 @@ import type { ResourceType } from '../../machinery/object/object.ts';
 const ipv4Octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 /** An address range of either family. */
 export const CIDR_PATTERN = `^((${ipv4Octet}\\.){3}${ipv4Octet}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:]+/([0-9]{1,2}|1[01][0-9]|12[0-8]))$`;
+/** The longest form of a quantity that Kubernetes reads. Source: apimachinery/pkg/api/resource/quantity.go. */
+const QUANTITY_PATTERN =
+  '^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+))?$';
 /** A DNS name or an address. */
 export const HOST_PATTERN = '^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]+)$';
 
@@ -42,6 +45,20 @@ export const fields = (
   properties,
   ...more,
 });
+/** A quantity, such as `1Gi`; a number counts as its text. */
+export const quantity = (description: string, more: JSONSchemaProps = {}): JSONSchemaProps => ({
+  'x-kubernetes-int-or-string': true,
+  description,
+  pattern: QUANTITY_PATTERN,
+  maxLength: 32,
+  ...more,
+});
+/** An address range; the pattern gives the better message, the rule judges IPv6 as well. */
+export const cidrText: JSONSchemaProps = {
+  pattern: CIDR_PATTERN,
+  maxLength: 43,
+  'x-kubernetes-validations': [{ rule: 'isCIDR(self)', message: 'write a range, such as 10.42.0.0/16' }],
+};
 /** A list of strings. */
 export const strings = (
   description: string,

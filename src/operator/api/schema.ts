@@ -1,14 +1,17 @@
 import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
+import { storageSchema } from './backup-schema.ts';
 import {
   anything,
-  CIDR_PATTERN,
+  cidrText,
   conditions,
   count,
+  duration,
   fields,
   flag,
   HOST_PATTERN,
   immutable,
   observedGeneration,
+  quantity,
   reference,
   strings,
   text,
@@ -54,11 +57,17 @@ const exposure = fields(
       'Class of the load balancer, where the host cluster has several. It cannot be changed later.',
       {
         maxLength: 253,
+        'x-kubernetes-validations': [
+          {
+            rule: 'self == oldSelf',
+            message: 'loadBalancerClass cannot be changed while the host has it: leave the type LoadBalancer first',
+          },
+        ],
       },
     ),
     allowedCIDRs: strings(
       'Ranges from which machines and users may come. Left empty: from anywhere. Traffic keeps its source address then (externalTrafficPolicy Local), and the nodes that run the server answer it.',
-      { pattern: CIDR_PATTERN, maxLength: 43 },
+      cidrText,
       { maxItems: 64, 'x-kubernetes-list-type': 'set' },
     ),
   },
@@ -76,28 +85,21 @@ const exposure = fields(
 const networking = fields(
   "Address ranges inside the tenant; they need not be unique among tenants, but must not cover the machines' own network.",
   {
-    podCIDRs: strings(
-      'Ranges that pods get their addresses from. Default 10.42.0.0/16.',
-      { pattern: CIDR_PATTERN, maxLength: 43 },
-      {
-        minItems: 1,
-        maxItems: 2,
-        default: ['10.42.0.0/16'],
-        'x-kubernetes-list-type': 'atomic',
-      },
-    ),
-    serviceCIDRs: strings(
-      'Ranges that Services get their addresses from. Default 10.43.0.0/16.',
-      { pattern: CIDR_PATTERN, maxLength: 43 },
-      {
-        minItems: 1,
-        maxItems: 2,
-        default: ['10.43.0.0/16'],
-        'x-kubernetes-list-type': 'atomic',
-      },
-    ),
+    podCIDRs: strings('Ranges that pods get their addresses from. Default 10.42.0.0/16.', cidrText, {
+      minItems: 1,
+      maxItems: 2,
+      default: ['10.42.0.0/16'],
+      'x-kubernetes-list-type': 'atomic',
+    }),
+    serviceCIDRs: strings('Ranges that Services get their addresses from. Default 10.43.0.0/16.', cidrText, {
+      minItems: 1,
+      maxItems: 2,
+      default: ['10.43.0.0/16'],
+      'x-kubernetes-list-type': 'atomic',
+    }),
     dnsServiceIP: text('Address of the DNS Service. Default: the tenth address of the first Service range.', {
       maxLength: 45,
+      'x-kubernetes-validations': [{ rule: 'isIP(self)', message: 'write an address, such as 10.43.0.10' }],
     }),
     clusterDomain: text('DNS suffix of Services.', {
       default: 'cluster.local',
@@ -110,8 +112,16 @@ const networking = fields(
     'x-kubernetes-validations': [
       ...immutable('networking'),
       {
-        rule: '!has(self.podCIDRs) || !has(self.serviceCIDRs) || !self.podCIDRs.exists(p, self.serviceCIDRs.exists(s, p == s))',
+        rule: '!has(self.podCIDRs) || !has(self.serviceCIDRs) || !self.podCIDRs.exists(p, isCIDR(p) && self.serviceCIDRs.exists(s, isCIDR(s) && (cidr(p).containsCIDR(s) || cidr(s).containsCIDR(p))))',
         message: 'podCIDRs and serviceCIDRs overlap: give them separate ranges',
+      },
+      ...['podCIDRs', 'serviceCIDRs'].map((field) => ({
+        rule: `!has(self.${field}) || self.${field}.size() < 2 || !self.${field}.all(c, isCIDR(c)) || cidr(self.${field}[0]).ip().family() != cidr(self.${field}[1]).ip().family()`,
+        message: `two ${field} are one of IPv4 and one of IPv6`,
+      })),
+      {
+        rule: '!has(self.dnsServiceIP) || !isIP(self.dnsServiceIP) || (has(self.serviceCIDRs) && self.serviceCIDRs.exists(s, isCIDR(s) && cidr(s).containsIP(self.dnsServiceIP)))',
+        message: 'dnsServiceIP is in none of serviceCIDRs',
       },
     ],
   },
@@ -134,12 +144,23 @@ const datastore = fields(
       { required: ['name'] },
     ),
     persistentVolumeClaim: fields('The volume of the SQLite file.', {
-      storageClassName: text('Storage class. Left empty: the default class of the host cluster.', { maxLength: 253 }),
-      size: {
-        'x-kubernetes-int-or-string': true,
-        description: 'Size of the volume. It cannot shrink.',
+      storageClassName: text('Storage class. Left empty: the default class of the host cluster.', {
+        maxLength: 253,
+        'x-kubernetes-validations': immutable('storageClassName'),
+      }),
+      size: quantity('Size of the volume. It cannot shrink.', {
         default: '1Gi',
-      },
+        'x-kubernetes-validations': [
+          {
+            rule: "!isQuantity(string(self)) || quantity(string(self)).isGreaterThan(quantity('0'))",
+            message: 'the volume needs a size greater than 0',
+          },
+          {
+            rule: '!isQuantity(string(self)) || !isQuantity(string(oldSelf)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0',
+            message: 'a volume cannot shrink',
+          },
+        ],
+      }),
     }),
   },
   {
@@ -191,9 +212,9 @@ const controlPlane = fields('The pod of the control plane.', {
     requests: {
       type: 'object',
       description: 'Requests.',
-      additionalProperties: { 'x-kubernetes-int-or-string': true },
+      additionalProperties: quantity('Amount.'),
     },
-    limits: { type: 'object', description: 'Limits.', additionalProperties: { 'x-kubernetes-int-or-string': true } },
+    limits: { type: 'object', description: 'Limits.', additionalProperties: quantity('Amount.') },
   }),
   podTemplate: fields('Additions to the pod.', {
     metadata: fields('Labels and annotations to add.', {
@@ -230,6 +251,29 @@ const spec = fields(
     datastore,
     controlPlane,
     addons: fields('What is deployed into the tenant once it has a node.', addons),
+    nodes: fields('The machines that join.', {
+      removeAfter: duration(
+        'How long a machine may be away until its Node is deleted, such as 30d. Left empty: for ever.',
+      ),
+    }),
+    restoreFrom: fields(
+      'Makes the tenant from a backup, with its authorities and its token: machines that had joined reconnect. A tenant that is there already is stopped and takes the state of the backup, which is done once for each different value.',
+      {
+        backupName: text('A VirtualClusterBackup of this namespace.', { minLength: 1, maxLength: 253 }),
+        storage: storageSchema('Where the backup lies, such as one of another host cluster.'),
+        key: text('The backup, as status.backups tells it. Left empty: the newest one of backupName.', {
+          minLength: 1,
+          maxLength: 1024,
+        }),
+        again: text('A new value restores the same backup once more.', { maxLength: 128 }),
+      },
+      {
+        'x-kubernetes-validations': [
+          { rule: 'has(self.backupName) != has(self.storage)', message: 'give either backupName or storage' },
+          { rule: '!has(self.storage) || has(self.key)', message: 'storage needs key: name the backup' },
+        ],
+      },
+    ),
     deletionPolicy: text(
       'Delete removes everything with the VirtualCluster; Retain keeps the volume, the CA and the token.',
       {
@@ -267,6 +311,7 @@ const status = fields('The tenant as it is.', {
   tokenSecretRef: reference('The Secret with the join token.'),
   datastore: text('The datastore in use.'),
   replicas: count('Server replicas that are ready.'),
+  restoredFrom: text('The backup that the tenant was made from last.'),
   tokenRotation: text('The value of the annotation warren.dev/rotate-token that was acted on last.'),
 });
 
@@ -303,6 +348,11 @@ export function virtualClusterCrd(): CustomResourceDefinition {
       {
         rule: 'self.metadata.name.size() <= 44',
         message: 'the name is part of the names of other objects and may have at most 44 characters',
+      },
+      {
+        rule: "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        message:
+          'the name is part of the name of a Service: it starts with a letter, and has letters, digits and dashes only',
       },
     ],
     spec,

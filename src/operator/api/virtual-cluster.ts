@@ -1,5 +1,6 @@
 import type { Condition } from '../../generated/api/meta/v1.ts';
 import type { KubeObject, ResourceType } from '../../machinery/object/object.ts';
+import { type BackupStorage, durationMs } from './virtual-cluster-backup.ts';
 
 /** How machines outside reach the tenant's one port. */
 export type ExposureType = 'NodePort' | 'LoadBalancer' | 'ClusterIP';
@@ -48,6 +49,23 @@ export interface VirtualClusterSpec {
   };
   addons?: { [name in AddonName]?: { enabled?: boolean } };
   deletionPolicy?: 'Delete' | 'Retain';
+  nodes?: {
+    /** How long a machine may be away until its Node is deleted, such as `30d`; absent: for ever. */
+    removeAfter?: string;
+  };
+  /** Makes the tenant, or makes it anew, from a backup: each different value once. */
+  restoreFrom?: RestoreFrom;
+}
+
+/** One of `backupName`, and `storage` with `key`. */
+export interface RestoreFrom {
+  /** A VirtualClusterBackup of the same namespace. */
+  backupName?: string;
+  storage?: BackupStorage;
+  /** As `status.backups` tells it. Default: the newest of `backupName`. */
+  key?: string;
+  /** A new value restores the same backup once more. */
+  again?: string;
 }
 
 /** What can be deployed into a tenant: `--disable`'s name for it, and whether it is unless somebody says otherwise. */
@@ -95,6 +113,8 @@ export interface VirtualClusterStatus {
   replicas?: number;
   /** The value of {@link ROTATE_TOKEN} that was acted on last. */
   tokenRotation?: string;
+  /** The backup that the tenant was made from last. */
+  restoredFrom?: string;
 }
 
 /** A tenant: one nested cluster whose control plane runs as a pod of the host cluster. */
@@ -129,7 +149,8 @@ export function withDefaults(spec: VirtualClusterSpec) {
   return {
     version: spec.version,
     replicas: spec.replicas ?? 1,
-    suspend: spec.suspend ?? false,
+    // Scaled to nothing is stopped: the data is kept, and nobody is told that the server does not start.
+    suspend: (spec.suspend ?? false) || spec.replicas === 0,
     exposure: {
       type: spec.exposure?.type ?? ('NodePort' as const),
       hosts: spec.exposure?.hosts ?? [],
@@ -161,6 +182,7 @@ export function withDefaults(spec: VirtualClusterSpec) {
       .filter((name) => !(spec.addons?.[name]?.enabled ?? tenantAddons[name].byDefault))
       .map((name) => tenantAddons[name].flag),
     deletionPolicy: spec.deletionPolicy ?? ('Delete' as const),
+    removeNodesAfterMs: durationMs(spec.nodes?.removeAfter),
   };
 }
 

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Client } from '../../client/client.ts';
+import { customresourcedefinitions } from '../../generated/resource-types.ts';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { startMemoryServer, until } from '../../testing/memory-server.ts';
+import { virtualClusterCrd } from './schema.ts';
+import { type VirtualCluster, type VirtualClusterSpec, virtualClusters } from './virtual-cluster.ts';
+
+describe('the schema of a VirtualCluster', () => {
+  const stop = new AbortController();
+  const state: { client?: Client } = {};
+  const client = (): Client => state.client as Client;
+  before(async () => {
+    const server = await startMemoryServer(silentLogger, stop.signal);
+    state.client = new Client(server.transportFor({ name: 'admin', groups: ['system:masters'] }));
+    await client().create(customresourcedefinitions, virtualClusterCrd());
+    await until('the kind is served', async () => {
+      const { status } = await client().get(customresourcedefinitions, { name: 'virtualclusters.warren.dev' });
+      return status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') ?? false;
+    });
+  });
+  after(() => stop.abort());
+
+  const create = (name: string, spec: VirtualClusterSpec) =>
+    client().create(virtualClusters, { metadata: { namespace: 'default', name }, spec } as VirtualCluster);
+
+  const refused: Record<string, [spec: VirtualClusterSpec, fault: RegExp, name?: string]> = {
+    'a name that no Service can have': [{}, /starts with a letter, and has letters, digits and dashes only/, 'a.b'],
+    'a name that leaves no room for others': [{}, /may have at most 44 characters/, 'a'.repeat(45)],
+    'replicas that share one file': [{ replicas: 2 }, /one SQLite file has one writer/],
+    'PostgreSQL without a Secret': [{ datastore: { type: 'PostgreSQL' } }, /needs datastore.secretRef/],
+    'a Secret that nobody reads': [{ datastore: { secretRef: { name: 'dsn' } } }, /only read where datastore.type/],
+    'a node port of another exposure': [
+      { exposure: { type: 'ClusterIP', nodePort: { port: 30_000 } } },
+      /nodePort is only read where exposure.type is NodePort/,
+    ],
+    'a port of the system': [{ exposure: { nodePort: { port: 80 } } }, /greater than or equal to 1024/],
+    'a range of IPv6 that is none': [{ networking: { podCIDRs: ['::::/64'] } }, /write a range/],
+    'ranges of which one holds the other': [{ networking: { podCIDRs: ['10.0.0.0/8'] } }, /overlap/],
+    'two ranges of one family': [
+      { networking: { podCIDRs: ['10.42.0.0/16', '10.44.0.0/16'] } },
+      /two podCIDRs are one of IPv4 and one of IPv6/,
+    ],
+    'an address of DNS outside of its ranges': [
+      { networking: { dnsServiceIP: '10.42.0.10' } },
+      /dnsServiceIP is in none of serviceCIDRs/,
+    ],
+    'a volume without a size': [{ datastore: { persistentVolumeClaim: { size: '0' } } }, /a size greater than 0/],
+    'a size that is no quantity': [{ datastore: { persistentVolumeClaim: { size: 'big' } } }, /should match/],
+    'a limit that is no quantity': [{ controlPlane: { resources: { limits: { cpu: 'all' } } } }, /should match/],
+  };
+  for (const [title, [spec, fault, name = 'refused']] of Object.entries(refused))
+    it(`refuses ${title}`, async () => await assert.rejects(create(name, spec), fault));
+
+  it('takes both families', async () => {
+    const networking = {
+      podCIDRs: ['10.42.0.0/16', 'fd00:1::/56'],
+      serviceCIDRs: ['10.43.0.0/16', 'fd00:2::/112'],
+      dnsServiceIP: 'fd00:2::a',
+    };
+    const { spec } = await create('dual', { networking });
+    assert.deepEqual(spec.networking, { clusterDomain: 'cluster.local', ...networking });
+  });
+
+  const changes: Record<string, [from: VirtualClusterSpec, to: VirtualClusterSpec, fault: RegExp]> = {
+    'other networks': [{}, { networking: { podCIDRs: ['10.50.0.0/16'] } }, /networking cannot be changed/],
+    'another kind of datastore': [
+      {},
+      { datastore: { type: 'PostgreSQL', secretRef: { name: 'dsn' } } },
+      /datastore.type cannot be changed/,
+    ],
+    'a smaller volume': [
+      { datastore: { persistentVolumeClaim: { size: '2Gi' } } },
+      { datastore: { persistentVolumeClaim: { size: '1500Mi' } } },
+      /a volume cannot shrink/,
+    ],
+    'another class of storage': [
+      { datastore: { persistentVolumeClaim: { storageClassName: 'fast' } } },
+      { datastore: { persistentVolumeClaim: { storageClassName: 'slow' } } },
+      /storageClassName cannot be changed/,
+    ],
+    'another class of load balancer': [
+      { exposure: { type: 'LoadBalancer', loadBalancerClass: 'inner' } },
+      { exposure: { type: 'LoadBalancer', loadBalancerClass: 'outer' } },
+      /loadBalancerClass cannot be changed/,
+    ],
+  };
+  for (const [index, [title, [from, to, fault]]] of Object.entries(changes).entries())
+    it(`refuses a change to ${title}`, async () => {
+      const key = { namespace: 'default', name: `changed-${index}` };
+      await create(key.name, from);
+      await assert.rejects(client().patch(virtualClusters, key, { spec: to }, { type: 'merge' }), fault);
+    });
+});
