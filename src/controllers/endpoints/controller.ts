@@ -11,11 +11,23 @@ import { Expectations } from '../../reconcile/expectations.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { type MapToKeys, onChange, type Source, untilSynced } from '../../reconcile/sources.ts';
 import { runAll } from '../batches.ts';
+import { isConditionTrue } from '../conditions.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { planEndpoints } from './plan.ts';
-import { endpointFingerprint, hasSelector, selects } from './pod-endpoint.ts';
-import { frameOf, planGroups, planSlices, SERVICE_NAME, SLICE_MANAGED_BY, SLICE_MANAGER } from './slice-plan.ts';
+import { endpointFingerprint, hasSelector, isEndpointPod, selects } from './pod-endpoint.ts';
+import {
+  frameOf,
+  planGroups,
+  planSlices,
+  recycleSlices,
+  SERVICE_NAME,
+  SLICE_MANAGED_BY,
+  SLICE_MANAGER,
+  type SliceGroup,
+  type SlicePlan,
+} from './slice-plan.ts';
+import { type HintEvent, TopologyHints, wantsTopologyHints } from './topology-hints.ts';
 import { TriggerTimes, withTriggerTime } from './trigger-times.ts';
 
 /** Annotation of Endpoints that only carry an old-style leader lock. */
@@ -45,7 +57,7 @@ class EndpointsController implements Reconciler {
       if (informer.get(key) !== undefined) await ignoreNotFound(client.delete(endpoints, parseKeyText(key)));
       return done;
     }
-    if (!hasSelector(service)) return done;
+    if (!hasSelector(service) || service.spec?.type === 'ExternalName') return done;
     const chosen = podInformer.list(service.metadata.namespace).filter((pod) => selects(service, pod));
     const current = informer.get(key);
     const triggerTime = this.#deps.triggerTimes.observe(key, service, chosen);
@@ -74,9 +86,17 @@ class EndpointSliceController implements Reconciler {
     readonly slices: Informer<EndpointSlice>;
     readonly nodes: Informer<Node>;
     readonly expectations: Expectations;
+    readonly hints: TopologyHints;
   };
 
-  constructor(deps: Shared & { slices: Informer<EndpointSlice>; nodes: Informer<Node>; expectations: Expectations }) {
+  constructor(
+    deps: Shared & {
+      slices: Informer<EndpointSlice>;
+      nodes: Informer<Node>;
+      expectations: Expectations;
+      hints: TopologyHints;
+    },
+  ) {
     this.#deps = deps;
   }
 
@@ -87,6 +107,7 @@ class EndpointSliceController implements Reconciler {
     if (service === undefined) {
       expectations.forget(key);
       this.#deps.triggerTimes.forget(key);
+      for (const type of ['IPv4', 'IPv6']) this.#deps.hints.forget(key, type);
       // The garbage collector takes those that we own; ones without an owner would stay for ever.
       return done;
     }
@@ -94,14 +115,16 @@ class EndpointSliceController implements Reconciler {
     if (service.metadata.deletionTimestamp !== undefined) return done;
     // A slice that was just made and is not seen yet would be made twice.
     if (!expectations.isMet(key)) return done;
-    const chosen = this.#deps.pods.list(service.metadata.namespace).filter((pod) => selects(service, pod));
-    const triggerTime = this.#deps.triggerTimes.observe(key, service, chosen);
+    const selected = this.#deps.pods.list(service.metadata.namespace).filter((pod) => selects(service, pod));
+    const triggerTime = this.#deps.triggerTimes.observe(key, service, selected);
+    const lost = service.spec?.publishNotReadyAddresses ? [] : selected.filter((pod) => this.#isOnLostNode(pod));
+    const chosen = selected.filter((pod) => !lost.includes(pod));
     const stamped = (slice: EndpointSlice): EndpointSlice => ({
       ...slice,
       metadata: withTime(slice.metadata, triggerTime),
     });
     const groups = planGroups(service, chosen, (name) => this.#deps.nodes.get(name));
-    const plan = planSlices(frameOf(service), groups, existing);
+    const { plan, events } = this.#planHints(key, service, groups, existing);
     if (plan.create.length > 0) expectations.expect(key, { creations: plan.create.length });
     try {
       await runAll(plan.create, async (slice) => {
@@ -123,7 +146,50 @@ class EndpointSliceController implements Reconciler {
       }
       throw error;
     }
-    return done;
+    for (const { type, reason, message } of events) {
+      recorder.event(referenceTo(services, service), type, reason, message);
+    }
+    if (lost.length === 0) return done;
+    // Without them for now; the garbage collector of pods will see to them.
+    const text = lost
+      .map(({ metadata, spec }) => `skipping Pod ${metadata.name} for Service ${key}: Node ${spec.nodeName} Not Found`)
+      .join(', ');
+    const message = `Error updating Endpoint Slices for Service ${key}: ${lost.length > 1 ? `[${text}]` : text}`;
+    recorder.event(referenceTo(services, service), 'Warning', 'FailedToUpdateEndpointSlices', message);
+    throw new Error(message);
+  }
+
+  #isOnLostNode(pod: Pod): boolean {
+    return isEndpointPod(pod, { terminatingToo: true }) && this.#deps.nodes.get(pod.spec?.nodeName ?? '') === undefined;
+  }
+
+  /** The slices of a service, with hints by zones where it asks for them. */
+  #planHints(
+    key: string,
+    service: Service,
+    groups: readonly SliceGroup[],
+    existing: readonly EndpointSlice[],
+  ): { readonly plan: SlicePlan; readonly events: readonly HintEvent[] } {
+    const { hints } = this.#deps;
+    const frame = frameOf(service);
+    const keepsHints = wantsTopologyHints(service.metadata.annotations);
+    const plan = planSlices(frame, groups, existing, { keepsHints });
+    const events: HintEvent[] = [];
+    const create: EndpointSlice[] = [];
+    const update: EndpointSlice[] = [];
+    for (const type of new Set(groups.map(({ addressType }) => addressType))) {
+      const isOf = (slice: EndpointSlice): boolean => slice.addressType === type;
+      const changes = {
+        create: plan.create.filter(isOf),
+        update: plan.update.filter(isOf),
+        unchanged: plan.unchanged.filter(isOf),
+      };
+      const hinted = keepsHints ? hints.add(key, type, changes) : { ...changes, events: hints.drop(key, type) };
+      create.push(...hinted.create);
+      update.push(...hinted.update);
+      events.push(...hinted.events);
+    }
+    return { plan: recycleSlices({ ...plan, create, update }, frame), events };
   }
 }
 
@@ -223,6 +289,7 @@ export function runEndpointSliceController(deps: ControllerDeps, signal: AbortSi
   indexSlicesByService(slices);
   const recorder = deps.events('endpoint-slice-controller', client);
   const expectations = new Expectations(clock);
+  const hints = new TopologyHints();
   const reconciler = new EndpointSliceController({
     client,
     recorder,
@@ -231,6 +298,7 @@ export function runEndpointSliceController(deps: ControllerDeps, signal: AbortSi
     nodes: nodeInformer,
     slices,
     expectations,
+    hints,
     triggerTimes: new TriggerTimes(),
   });
   const zoneOf = (node: Node | undefined): string | undefined => node?.metadata.labels?.['topology.kubernetes.io/zone'];
@@ -244,10 +312,17 @@ export function runEndpointSliceController(deps: ControllerDeps, signal: AbortSi
       return [key];
     }),
     onChange(nodeInformer, ({ type, object, previous }) => {
-      if (type === 'deleted' || zoneOf(object) === zoneOf(previous)) return [];
+      const isReady = (node: Node | undefined): boolean => isConditionTrue(node?.status?.conditions, 'Ready');
+      const isKnown = type === 'updated' && zoneOf(object) === zoneOf(previous);
+      if (isKnown && isReady(object) === isReady(previous)) return [];
+      const overloaded = hints.setNodes(nodeInformer.list());
+      if (type === 'deleted' || isKnown) return overloaded;
       // A zone that is learnt late: every service with a pod there shows it.
       const here = podInformer.list().filter((pod) => pod.spec?.nodeName === object.metadata.name);
-      return new Set(here.flatMap((pod) => [...toServices(serviceInformer)({ type: 'added', object: pod })]));
+      return new Set([
+        ...overloaded,
+        ...here.flatMap((pod) => [...toServices(serviceInformer)({ type: 'added', object: pod })]),
+      ]) as Set<string>;
     }),
     untilSynced(slices),
   ];

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pod, Service } from '../../generated/api/core/v1.ts';
 import type { EndpointSlice } from '../../generated/api/discovery/v1.ts';
-import { endpoints, endpointslices, pods, services } from '../../generated/resource-types.ts';
+import { endpoints, endpointslices, nodes, pods, services } from '../../generated/resource-types.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
 import { planSubsets } from './plan.ts';
-import { frameOf, planGroups, planSlices } from './slice-plan.ts';
+import { frameOf, planGroups, planSlices, recycleSlices } from './slice-plan.ts';
 
 const service: Service = {
   metadata: { name: 'web', namespace: 'default', uid: 'web-uid', labels: { a: 'b' } },
@@ -69,6 +69,13 @@ describe('planSlices', () => {
     const filled = plan([pod('a', '10.42.0.9')], [made('s', empty[0])]);
     assert.equal(filled.create.length, 1);
     assert.equal(filled.remove.length, 1);
+    // Written as one change of the slice that is there.
+    const recycled = recycleSlices(filled, frameOf(service));
+    assert.deepEqual(
+      recycled.update.map(({ metadata, ports }) => [metadata.name, metadata.generateName, ports?.length]),
+      [['s', undefined, 1]],
+    );
+    assert.deepEqual([recycled.create, recycled.remove], [[], []]);
   });
   it('splits after a hundred endpoints and changes only the slice of a pod that changed', () => {
     const list = Array.from({ length: 150 }, (_, i) => pod(`p${i}`, `10.42.1.${i}`));
@@ -78,7 +85,7 @@ describe('planSlices', () => {
       [100, 50],
     );
     const existing = create.map((slice, i) => made(`s${i}`, slice));
-    assert.deepEqual(plan(list, existing), { create: [], update: [], remove: [] });
+    assert.deepEqual(plan(list, existing), { create: [], update: [], remove: [], unchanged: existing });
     list[120] = pod('p120', '10.42.1.120', false);
     assert.deepEqual(
       plan(list, existing).update.map((slice) => slice.metadata.name),
@@ -99,6 +106,7 @@ describe('the endpoints controllers', () => {
       'endpointslice-mirroring-controller',
     ]);
     const { server, until } = cluster;
+    server.put(nodes, { metadata: { name: 'n1' }, spec: {} });
     server.put(services, service);
     server.put(pods, pod('a', '10.42.0.9'));
     const slices = (): EndpointSlice[] => server.all(endpointslices, 'default');

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Client } from '../../client/client.ts';
+import { type EventRecorder, referenceTo } from '../../client/events.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { EndpointAddress, Endpoints, Service } from '../../generated/api/core/v1.ts';
 import type { Endpoint, EndpointSlice } from '../../generated/api/discovery/v1.ts';
@@ -15,7 +16,16 @@ import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { indexSlicesByService, LEADER_ANNOTATION } from './controller.ts';
 import { hasSelector } from './pod-endpoint.ts';
-import { planSlices, SERVICE_NAME, SLICE_MANAGED_BY, type SliceFrame, type SliceGroup } from './slice-plan.ts';
+import { repackSubsets } from './repack-subsets.ts';
+import {
+  planSlices,
+  recycleSlices,
+  SERVICE_NAME,
+  SLICE_MANAGED_BY,
+  type SliceFrame,
+  type SliceGroup,
+  type SlicePlan,
+} from './slice-plan.ts';
 
 /** Source: `pkg/controller/endpointslicemirroring`. */
 const MANAGER = 'endpointslicemirroring-controller.k8s.io';
@@ -30,26 +40,36 @@ export function isMirrored(current: Endpoints | undefined, service: Service | un
   return current.metadata.labels?.[SKIP] !== 'true' && current.metadata.annotations?.[LEADER_ANNOTATION] === undefined;
 }
 
-export function planMirrorGroups(current: Endpoints): SliceGroup[] {
+export interface MirrorGroups {
+  readonly groups: readonly SliceGroup[];
+  /** Addresses beyond what is mirrored of one subset. */
+  readonly skipped: number;
+}
+
+/** The endpoints to show: of each set of ports and each family one slice. */
+export function planMirrorGroups(current: Endpoints): MirrorGroups {
   const groups: SliceGroup[] = [];
-  for (const subset of current.subsets ?? []) {
+  let skipped = 0;
+  for (const subset of repackSubsets(current.subsets ?? [])) {
     const ports = (subset.ports ?? []).map(({ name = '', port, protocol = 'TCP', appProtocol }) => ({
       name,
       port,
       protocol,
       ...(appProtocol === undefined ? {} : { appProtocol }),
     }));
+    const all = [
+      ...(subset.addresses ?? []).map((address) => toEndpoint(address, true)),
+      ...(subset.notReadyAddresses ?? []).map((address) => toEndpoint(address, false)),
+    ];
+    skipped += Math.max(0, all.length - MAX_PER_SUBSET);
     for (const addressType of ['IPv4', 'IPv6']) {
-      const toList = (addresses: readonly EndpointAddress[] | undefined, ready: boolean): Endpoint[] =>
-        (addresses ?? [])
-          .slice(0, MAX_PER_SUBSET)
-          .filter((address) => isIPv6(address.ip) === (addressType === 'IPv6'))
-          .map((address) => toEndpoint(address, ready));
-      const list = [...toList(subset.addresses, true), ...toList(subset.notReadyAddresses, false)];
-      if (list.length > 0) groups.push({ addressType, ports, endpoints: list });
+      const endpoints = all
+        .slice(0, MAX_PER_SUBSET)
+        .filter(({ addresses }) => isIPv6(addresses[0] ?? '') === (addressType === 'IPv6'));
+      if (endpoints.length > 0) groups.push({ addressType, ports, endpoints });
     }
   }
-  return groups;
+  return { groups, skipped };
 }
 
 function toEndpoint({ ip, hostname, nodeName, targetRef }: EndpointAddress, ready: boolean): Endpoint {
@@ -75,6 +95,7 @@ function frameOf(current: Endpoints): SliceFrame {
 /** Shows Endpoints that users write by hand as slices: proxies look at slices only. */
 class MirroringController implements Reconciler {
   readonly #client: Client;
+  readonly #recorder: EventRecorder;
   readonly #endpoints: Informer<Endpoints>;
   readonly #services: Informer<Service>;
   readonly #slices: Informer<EndpointSlice>;
@@ -82,16 +103,28 @@ class MirroringController implements Reconciler {
 
   constructor(deps: {
     client: Client;
+    recorder: EventRecorder;
     endpoints: Informer<Endpoints>;
     services: Informer<Service>;
     slices: Informer<EndpointSlice>;
     expectations: Expectations;
   }) {
     this.#client = deps.client;
+    this.#recorder = deps.recorder;
     this.#endpoints = deps.endpoints;
     this.#services = deps.services;
     this.#slices = deps.slices;
     this.#expectations = deps.expectations;
+  }
+
+  #plan(current: Endpoints, existing: readonly EndpointSlice[]): SlicePlan {
+    const { groups, skipped } = planMirrorGroups(current);
+    if (skipped > 0) {
+      const message = `A max of ${MAX_PER_SUBSET} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`;
+      this.#recorder.event(referenceTo(endpoints, current), 'Warning', 'TooManyAddressesToMirror', message);
+    }
+    const frame = frameOf(current);
+    return recycleSlices(planSlices(frame, groups, existing, { maxEndpoints: MAX_PER_SUBSET }), frame);
   }
 
   async reconcile(key: string): Promise<Result> {
@@ -102,9 +135,7 @@ class MirroringController implements Reconciler {
       .filter((slice) => slice.metadata.labels?.[SLICE_MANAGED_BY] === MANAGER);
     const wanted = current !== undefined && service !== undefined && isMirrored(current, service);
     if (!this.#expectations.isMet(key)) return done;
-    const plan = wanted
-      ? planSlices(frameOf(current), planMirrorGroups(current), existing)
-      : { create: [], update: [], remove: existing };
+    const plan = wanted ? this.#plan(current, existing) : { create: [], update: [], remove: existing };
     if (plan.create.length > 0) this.#expectations.expect(key, { creations: plan.create.length });
     try {
       await runAll(plan.create, async (slice) => {
@@ -138,6 +169,7 @@ export function runEndpointSliceMirroringController(deps: ControllerDeps, signal
   const expectations = new Expectations(clock);
   const reconciler = new MirroringController({
     client,
+    recorder: deps.events('endpoint-slice-mirroring-controller', client),
     endpoints: endpointInformer,
     services: serviceInformer,
     slices,

@@ -6,6 +6,7 @@ import { ownedBy } from '../../machinery/object/object.ts';
 import { isPodReady, isPodTerminating } from '../pods/pod-state.ts';
 import { toStableText } from '../safe-hash.ts';
 import { hostnameOf, ipsOf, isEndpointPod, isHeadless, portsOf } from './pod-endpoint.ts';
+import { wantsTopologyHints } from './topology-hints.ts';
 
 /** Source: `k8s.io/api/discovery/v1/well_known_labels.go`. */
 export const SERVICE_NAME = 'kubernetes.io/service-name';
@@ -18,6 +19,8 @@ const MAX_ENDPOINTS = 100;
 export interface SlicePlan {
   readonly create: readonly EndpointSlice[];
   readonly update: readonly EndpointSlice[];
+  /** Kept as they are. */
+  readonly unchanged: readonly EndpointSlice[];
   readonly remove: readonly EndpointSlice[];
 }
 
@@ -59,6 +62,7 @@ export function planGroups(
   pods: readonly Pod[],
   nodeOf: (name: string) => Node | undefined,
 ): SliceGroup[] {
+  const hints = wantsTopologyHints(service.metadata.annotations) ? undefined : service.spec?.trafficDistribution;
   const groups: SliceGroup[] = [];
   for (const addressType of addressTypesOf(service)) {
     const byPorts = new Map<string, { ports: EndpointPort[]; endpoints: Endpoint[] }>();
@@ -68,7 +72,7 @@ export function planGroups(
       if (addresses.length === 0) continue;
       const ports = portsOf(service, pod).sort((a, b) => (toStableText(a) < toStableText(b) ? -1 : 1));
       const group = byPorts.get(toStableText(ports)) ?? { ports, endpoints: [] as Endpoint[] };
-      group.endpoints.push(toEndpoint(service, pod, addresses, nodeOf(pod.spec?.nodeName ?? '')));
+      group.endpoints.push(toEndpoint(service, pod, { addresses, node: nodeOf(pod.spec?.nodeName ?? ''), hints }));
       byPorts.set(toStableText(ports), group);
     }
     if (byPorts.size === 0) groups.push({ addressType, ports: [], endpoints: [] });
@@ -77,7 +81,12 @@ export function planGroups(
   return groups;
 }
 
-function toEndpoint(service: Service, pod: Pod, addresses: string[], node: Node | undefined): Endpoint {
+function toEndpoint(
+  service: Service,
+  pod: Pod,
+  facts: { readonly addresses: string[]; readonly node: Node | undefined; readonly hints: string | undefined },
+): Endpoint {
+  const { addresses, node } = facts;
   const serving = isPodReady(pod);
   const terminating = isPodTerminating(pod);
   const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
@@ -85,7 +94,7 @@ function toEndpoint(service: Service, pod: Pod, addresses: string[], node: Node 
   const hostname = hostnameOf(service, pod);
   const { name, namespace, uid } = pod.metadata;
   const nodeName = pod.spec?.nodeName;
-  const hints = ready ? toHints(service.spec?.trafficDistribution, zone, nodeName) : undefined;
+  const hints = ready ? toHints(facts.hints, zone, nodeName) : undefined;
   return {
     addresses,
     conditions: { ready, serving, terminating },
@@ -113,21 +122,28 @@ function toHints(
 
 /**
  * Brings existing slices to the wished groups with few writes: endpoints stay in the slice that has them, new ones fill
- * slices that are written anyway, then slices with room, then new slices.
+ * slices that are written anyway, then the one slice with the least room that takes them all, then new slices.
+ * With `keepsHints`, hints of existing endpoints are somebody else's and no reason for a write.
+ *
+ * Source: `k8s.io/endpointslice/reconciler.go` (reconcileByPortMapping).
  */
 export function planSlices(
   frame: SliceFrame,
   groups: readonly SliceGroup[],
   existing: readonly EndpointSlice[],
+  options: { readonly keepsHints?: boolean; readonly maxEndpoints?: number } = {},
 ): SlicePlan {
+  const { keepsHints = false, maxEndpoints = MAX_ENDPOINTS } = options;
   const create: EndpointSlice[] = [];
   const update: EndpointSlice[] = [];
+  const unchanged: EndpointSlice[] = [];
+  const owned = existing.filter((slice) => isOwnedAlike(slice, frame));
   const remove = new Set(existing);
   for (const group of groups) {
     const key = groupKey(group.addressType, group.ports);
-    const slices = existing.filter((slice) => groupKey(slice.addressType, slice.ports ?? []) === key);
+    const slices = owned.filter((slice) => groupKey(slice.addressType, slice.ports ?? []) === key);
     const wanted = new Map(group.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
-    const filled = slices.map((slice) => {
+    const filled = slices.map((slice): Filling => {
       const kept: Endpoint[] = [];
       for (const endpoint of slice.endpoints ?? []) {
         const next = wanted.get(endpointKey(endpoint));
@@ -137,37 +153,84 @@ export function planSlices(
       }
       return { slice, endpoints: kept };
     });
-    const rest = [...wanted.values()];
-    const isWritten = (each: (typeof filled)[number]): boolean => !isCurrent(each.slice, each.endpoints, frame);
-    for (const each of [...filled.filter(isWritten), ...filled.filter((one) => !isWritten(one))]) {
-      each.endpoints.push(...rest.splice(0, MAX_ENDPOINTS - each.endpoints.length));
-    }
+    const isWritten = (each: Filling): boolean => !isCurrent(each, frame, keepsHints);
+    const fresh = spread([...wanted.values()], filled, { isWritten, maxEndpoints });
     let hasSlice = false;
-    for (const { slice, endpoints } of filled) {
+    for (const each of filled) {
       // An empty slice is kept only where it is all that the group has.
-      if (endpoints.length === 0 && (group.endpoints.length > 0 || hasSlice)) continue;
+      if (each.endpoints.length === 0 && (group.endpoints.length > 0 || hasSlice)) continue;
       hasSlice = true;
-      remove.delete(slice);
-      if (!isCurrent(slice, endpoints, frame)) update.push(withEndpoints(slice, endpoints, frame));
+      remove.delete(each.slice);
+      if (isWritten(each)) update.push(withEndpoints(each.slice, each.endpoints, frame));
+      else unchanged.push(each.slice);
     }
-    while (rest.length > 0 || !hasSlice) {
-      hasSlice = true;
+    if (!hasSlice && fresh.length === 0) fresh.push([]);
+    for (const endpoints of fresh) {
       const { labels, metadata } = frame;
-      create.push({
-        metadata: { ...metadata, labels: { ...labels } },
-        addressType: group.addressType,
-        ports: [...group.ports],
-        endpoints: rest.splice(0, MAX_ENDPOINTS),
-      });
+      const { addressType, ports } = group;
+      create.push({ metadata: { ...metadata, labels: { ...labels } }, addressType, ports: [...ports], endpoints });
     }
   }
-  return { create, update, remove: [...remove] };
+  return { create, update, unchanged, remove: [...remove] };
 }
 
-function isCurrent(slice: EndpointSlice, endpoints: readonly Endpoint[], frame: SliceFrame): boolean {
+/** Slices that are to go become those that are to be made: proxies then see one change instead of two. */
+export function recycleSlices(plan: SlicePlan, frame: SliceFrame): SlicePlan {
+  const create = [...plan.create];
+  const update = [...plan.update];
+  const remove: EndpointSlice[] = [];
+  for (const old of plan.remove) {
+    const next = create.at(-1);
+    if (next === undefined || next.addressType !== old.addressType || !isOwnedAlike(old, frame)) {
+      remove.push(old);
+      continue;
+    }
+    create.pop();
+    const { generateName: _, ...metadata } = next.metadata;
+    update.push({ ...next, metadata: { ...metadata, name: old.metadata.name } });
+  }
+  return { ...plan, create, update, remove };
+}
+
+interface Filling {
+  readonly slice: EndpointSlice;
+  readonly endpoints: Endpoint[];
+}
+
+/** Puts endpoints without a place into slices; returns those of new slices. */
+function spread(
+  rest: Endpoint[],
+  filled: readonly Filling[],
+  rules: { readonly isWritten: (each: Filling) => boolean; readonly maxEndpoints: number },
+): Endpoint[][] {
+  const { isWritten, maxEndpoints } = rules;
+  const written = filled
+    .filter((each) => each.endpoints.length > 0 && isWritten(each))
+    .sort((a, b) => b.endpoints.length - a.endpoints.length);
+  for (const each of written) each.endpoints.push(...rest.splice(0, maxEndpoints - each.endpoints.length));
+  const fresh: Endpoint[][] = [];
+  const others = filled.filter((each) => each.endpoints.length > 0 && !written.includes(each));
+  while (rest.length > 0) {
+    const roomOf = (each: Filling): number => maxEndpoints - each.endpoints.length - rest.length;
+    const [fitting] = others.filter((each) => roomOf(each) >= 0).sort((a, b) => roomOf(a) - roomOf(b));
+    if (rest.length < maxEndpoints && fitting !== undefined) fitting.endpoints.push(...rest.splice(0));
+    else fresh.push(rest.splice(0, maxEndpoints));
+  }
+  return fresh;
+}
+
+/** Slices of an earlier service of the name go with it. */
+function isOwnedAlike(slice: EndpointSlice, frame: SliceFrame): boolean {
+  const [owner] = frame.metadata.ownerReferences ?? [];
+  return slice.metadata.ownerReferences?.some(({ uid }) => uid === owner?.uid) ?? false;
+}
+
+function isCurrent({ slice, endpoints }: Filling, frame: SliceFrame, keepsHints: boolean): boolean {
+  const stored = slice.endpoints ?? [];
+  const compared = keepsHints ? stored.map(({ hints: _, ...endpoint }) => endpoint) : stored;
   return (
     toStableText(slice.metadata.labels ?? {}) === toStableText(frame.labels) &&
-    toStableText(slice.endpoints ?? []) === toStableText(endpoints)
+    toStableText(compared) === toStableText(endpoints)
   );
 }
 
