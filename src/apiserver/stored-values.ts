@@ -1,3 +1,4 @@
+import { parseExactJson } from '../machinery/codecs/json/exact-numbers.ts';
 import { isProtobuf, unwrapUnknown } from '../machinery/codecs/protobuf/envelope.ts';
 import { decodeProtobuf } from '../machinery/codecs/protobuf/message-codec.ts';
 import type { AnyObject } from '../machinery/object/object.ts';
@@ -8,7 +9,7 @@ import { currentVersionOf, fromOlderForm } from './older-forms.ts';
 /** Reads a stored value: JSON, which this server writes, or protobuf, which others do. @throws Error for anything else */
 export function decodeStored(value: Buffer): AnyObject {
   if (!isProtobuf(value)) {
-    const object = JSON.parse(value.toString('utf8')) as AnyObject;
+    const object = parseExactJson(value.toString('utf8')) as AnyObject;
     object.metadata ??= {};
     return fromOlderForm(object, object.apiVersion ?? '');
   }

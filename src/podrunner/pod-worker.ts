@@ -236,6 +236,7 @@ export class PodWorker {
   }
 
   #graceMs(): number {
-    return (this.#pod.metadata.deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
+    const { metadata, spec } = this.#pod;
+    return Number(metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30) * 1000;
   }
 }

@@ -1,6 +1,7 @@
 import type { FieldError } from '../../machinery/errors/field-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { toWire } from '../../machinery/schema/to-wire.ts';
 import { cloneJson } from './clone-json.ts';
 import { isSame } from './equality.ts';
 import { type MetadataRounds, metadataRoundsOf } from './metadata-rounds.ts';
@@ -83,11 +84,20 @@ const countsAnnotations = new Set(['apps/deployments']);
 const countsLabels = new Set(['discovery.k8s.io/endpointslices']);
 
 function haveSameSpec(next: AnyObject, previous: AnyObject, definition: ResourceDefinition): boolean {
-  const fields = new Set([...Object.keys(next), ...Object.keys(previous)]);
-  for (const field of ['apiVersion', 'kind', 'metadata']) fields.delete(field);
-  if (definition.hasStatus) fields.delete('status');
-  for (const field of fields) if (!isSame(next[field], previous[field])) return false;
+  if (!haveSameParts(next, previous, definition)) {
+    if (definition.origin === 'custom') return false;
+    // Fields of plain structs that hold Go's zero value mean the same as absent ones.
+    if (!haveSameParts(toWire(next, definition.schema), toWire(previous, definition.schema), definition)) return false;
+  }
   const key = `${definition.group}/${definition.plural}`;
   if (countsLabels.has(key) && !isSame(next.metadata.labels, previous.metadata.labels)) return false;
   return !countsAnnotations.has(key) || isSame(next.metadata.annotations, previous.metadata.annotations);
+}
+
+function haveSameParts(next: AnyObject, previous: AnyObject, { hasStatus }: ResourceDefinition): boolean {
+  const fields = new Set([...Object.keys(next), ...Object.keys(previous)]);
+  for (const field of ['apiVersion', 'kind', 'metadata']) fields.delete(field);
+  if (hasStatus) fields.delete('status');
+  for (const field of fields) if (!isSame(next[field], previous[field])) return false;
+  return true;
 }

@@ -1,4 +1,5 @@
 import { deepFreeze } from '../../client/freeze.ts';
+import { parseExactJson } from '../../machinery/codecs/json/exact-numbers.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { type ObjectBytes, withRevision } from './object-bytes.ts';
 import { isSameJson } from './same-json.ts';
@@ -54,7 +55,7 @@ export class StoredObject {
   }
 
   get object(): AnyObject {
-    this.#object ??= deepFreeze(JSON.parse(this.json.toString('utf8')) as AnyObject);
+    this.#object ??= deepFreeze(parseExactJson(this.json.toString('utf8')) as AnyObject);
     return this.#object;
   }
 

@@ -1,4 +1,4 @@
-import { fieldInvalid } from '../../machinery/errors/field-error.ts';
+import { fieldInvalid, quoteGo } from '../../machinery/errors/field-error.ts';
 import { badRequest, invalid, type StatusError } from '../../machinery/errors/status-error.ts';
 import { parseApiVersion, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
@@ -40,7 +40,7 @@ export function checkBodyKind(value: unknown, definition: ResourceDefinition, by
   const { version } = parseApiVersion(given.apiVersion);
   const head = `${given.kind} in version "${version}" cannot be handled as a ${definition.kind}`;
   if (!isKnown(given.apiVersion, given.kind)) {
-    const text = `no kind "${given.kind}" is registered for version "${given.apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+    const text = `no kind ${quoteGo(given.kind)} is registered for version ${quoteGo(given.apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
     throw badRequest(`${head}: ${text}`);
   }
   if (given.kind !== definition.kind) {

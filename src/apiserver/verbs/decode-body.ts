@@ -33,7 +33,10 @@ export async function decodeBody(
   const bytes = await call.body();
   if (mediaType === PROTOBUF_TYPE) return withDefaults(fromProtobuf(bytes, definition), definition);
   const strict = fieldValidation !== 'Ignore';
-  const parsed = parseText(mediaType, bytes, definition, { findDuplicates: strict });
+  const parsed = parseText(mediaType, bytes, definition, {
+    findDuplicates: strict,
+    keepNumberTexts: definition.origin === 'builtin',
+  });
   checkBodyKind(parsed.value, definition, bytes);
   const { object, unknown } = toObject(parsed.value, definition);
   const strangers = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
@@ -106,7 +109,7 @@ function parseText(
   mediaType: string,
   bytes: Buffer,
   definition: ResourceDefinition,
-  options: { findDuplicates: boolean },
+  options: { findDuplicates: boolean; keepNumberTexts: boolean },
 ): { readonly value: unknown; readonly duplicates: readonly string[] } {
   try {
     if (mediaType === YAML_TYPE) return parseYaml(bytes);

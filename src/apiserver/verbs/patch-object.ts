@@ -1,3 +1,4 @@
+import { quoteGo } from '../../machinery/errors/field-error.ts';
 import { StatusError } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, parseApiVersion, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
@@ -66,7 +67,7 @@ function checkType(result: unknown, definition: ResourceDefinition, shown: () =>
 function otherTypeFault(result: unknown, definition: ResourceDefinition, apiVersion: string, kind: string): string {
   const typeName = typeNameOf(apiVersion, kind);
   if (typeName === undefined) {
-    return `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+    return `no kind ${quoteGo(kind)} is registered for version ${quoteGo(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
   }
   try {
     decodeObject(result, builtinShape(typeName), { unknownFields: 'drop' });

@@ -21,7 +21,10 @@ export function planEviction(pod: Pod, taints: readonly Taint[]): EvictionPlan {
     if (toleration === undefined) return { step: 'evict' };
     used.push(toleration);
   }
-  const limits = used.map((toleration) => toleration.tolerationSeconds).filter((seconds) => seconds !== undefined);
+  const limits = used
+    .map((toleration) => toleration.tolerationSeconds)
+    .filter((seconds) => seconds !== undefined)
+    .map(Number);
   if (limits.length === 0) return { step: 'keep' };
   const seconds = Math.min(...limits);
   return seconds <= 0 ? { step: 'evict' } : { step: 'wait', seconds };

@@ -87,6 +87,7 @@ const shortEscapes: Readonly<Record<string, string>> = {
 
 /** A text in quotes as Go's `%q` shows it. Source: Go strconv/quote.go. */
 export function quoteGo(text: string): string {
+  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
   let quoted = '"';
   for (const char of text) {
     const point = char.codePointAt(0) ?? 0;

@@ -1,6 +1,6 @@
 import type { Status, StatusCause, StatusDetails } from '../../generated/api/meta/v1.ts';
 import type { GroupResource } from '../object/object.ts';
-import { type FieldError, toAggregateText } from './field-error.ts';
+import { type FieldError, quoteGo, toAggregateText } from './field-error.ts';
 
 /** Reasons as upstream spells them. Source: apimachinery `pkg/apis/meta/v1/types.go` (StatusReason). */
 export type StatusReason =
@@ -86,24 +86,25 @@ function named(resource: GroupResource, name: string, causes?: StatusCause[]): S
 }
 
 export function notFound(resource: GroupResource, name: string, options?: ErrorOptions): StatusError {
-  const message = `${qualified(resource)} "${name}" not found`;
+  const message = `${qualified(resource)} ${quoteGo(name)} not found`;
   return new StatusError({ code: 404, reason: 'NotFound', message, details: named(resource, name) }, options);
 }
 
 export function alreadyExists(resource: GroupResource, name: string, options?: ErrorOptions): StatusError {
-  const message = `${qualified(resource)} "${name}" already exists`;
+  const message = `${qualified(resource)} ${quoteGo(name)} already exists`;
   return new StatusError({ code: 409, reason: 'AlreadyExists', message, details: named(resource, name) }, options);
 }
 
 /** Upstream's text for a lost race; `why` replaces the usual sentence. */
 export function conflict(resource: GroupResource, name: string, why?: string, options?: ErrorOptions): StatusError {
   const reason = why ?? 'the object has been modified; please apply your changes to the latest version and try again';
-  const message = `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${reason}`;
+  const message = `Operation cannot be fulfilled on ${qualified(resource)} ${quoteGo(name)}: ${reason}`;
   return new StatusError({ code: 409, reason: 'Conflict', message, details: named(resource, name) }, options);
 }
 
 export function forbidden(resource: GroupResource, name: string, why: string, options?: ErrorOptions): StatusError {
-  const target = resource.resource === '' ? '' : name === '' ? qualified(resource) : `${qualified(resource)} "${name}"`;
+  const target =
+    resource.resource === '' ? '' : name === '' ? qualified(resource) : `${qualified(resource)} ${quoteGo(name)}`;
   const message = target === '' ? `forbidden: ${why}` : `${target} is forbidden: ${why}`;
   return new StatusError({ code: 403, reason: 'Forbidden', message, details: named(resource, name) }, options);
 }
@@ -132,7 +133,7 @@ export function invalid(
     ...(causes.length === 0 ? {} : { causes }),
   };
   const text = faults.length === 0 ? '' : `: ${toAggregateText(faults)}`;
-  const message = `${title} "${name}" is invalid${text}`;
+  const message = `${title} ${quoteGo(name)} is invalid${text}`;
   return new StatusError({ code: 422, reason: 'Invalid', message, details }, options);
 }
 

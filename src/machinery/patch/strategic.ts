@@ -322,6 +322,7 @@ function goTypeOf(value: unknown): string {
   if (Array.isArray(value)) return '[]interface {}';
   if (isFields(value)) return 'map[string]interface {}';
   if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (typeof value === 'bigint') return 'int64';
   if (typeof value === 'boolean') return 'bool';
   return value === null ? '%!s(<nil>)' : 'string';
 }

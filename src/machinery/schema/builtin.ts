@@ -80,10 +80,11 @@ function plainField(name: string): FieldSchema {
   return { name, type, nullable: false, required: false, alwaysWritten: false, pointer: false, patchStrategy: [] };
 }
 
-function addFields(fields: Map<string, FieldSchema>, typeName: string): void {
+/** @param within - Embedded structs that the fields stand in, for Go's messages. */
+function addFields(fields: Map<string, FieldSchema>, typeName: string, within = ''): void {
   for (const row of rowsOf(typeName)) {
-    if (row[3] & INLINE) addFields(fields, row[2]);
-    else fields.set(row[1], toField(row));
+    if (row[3] & INLINE) addFields(fields, row[2], `${within}${row[2].replace(/^.*\./, '')}.`);
+    else fields.set(row[1], within === '' ? toField(row) : { ...toField(row), within });
   }
 }
 

@@ -24,7 +24,7 @@ const cases: Record<string, [text: string, fault: string]> = {
   ],
   'a number that is no whole one where a port must be': [
     '{"spec":{"containers":[{"livenessProbe":{"httpGet":{"port":1.5}}}]}}',
-    'json: cannot unmarshal number 1.5 into Go struct field HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32',
+    'json: cannot unmarshal number 1.5 into Go struct field HTTPGetAction.spec.containers.livenessProbe.ProbeHandler.httpGet.port of type int32',
   ],
 };
 

@@ -1,9 +1,10 @@
+import { NumberText, withoutNumberTexts } from '../codecs/json/exact-numbers.ts';
 import { badRequest } from '../errors/status-error.ts';
 import type { AnyObject } from '../object/object.ts';
 import { parseDurationMs, toDurationText } from '../values/duration.ts';
 import { setOwnField } from '../values/own-field.ts';
 import { parseQuantity } from '../values/quantity.ts';
-import { canonicalMicroTime, canonicalTime } from '../values/time.ts';
+import { canonicalMicroTime, canonicalTime, isZeroTime } from '../values/time.ts';
 import { emptyOf } from './empty-value.ts';
 import { inKeyOrder } from './key-order.ts';
 import type { FieldSchema, ListShape, MapShape, ObjectShape, ScalarShape, TypeSchema } from './type-schema.ts';
@@ -143,7 +144,7 @@ function decodeValue(value: unknown, type: TypeSchema, path: string, context: Co
     case 'scalar':
       return decodeScalar(value, type, path, context);
     case 'opaque':
-      return type.holds === undefined ? value : decodeHeld(value, type.holds, path, context);
+      return type.holds === undefined ? withoutNumberTexts(value) : decodeHeld(value, type.holds, path, context);
     default:
       return type satisfies never;
   }
@@ -172,14 +173,16 @@ function decodeStruct(value: unknown, shape: ObjectShape, path: string, context:
     if (inner === null && field.type.shape !== 'opaque') continue;
     context.holder = own;
     context.goType = field.goType;
-    result[name] = decodePart(inner, field.type, path === '' ? name : `${path}.${name}`, context);
+    const shown = field.within === undefined ? name : `${HIDDEN}${field.within}${HIDDEN}${name}`;
+    const decoded = decodePart(inner, field.type, path === '' ? shown : `${path}.${shown}`, context);
+    if (decoded !== null || field.type.shape === 'opaque') result[name] = decoded;
   }
   context.holder = outer;
   const names = Object.keys(value);
   if (known === names.length) return result;
   for (const name of names) {
     if (shape.fields.has(name) || value[name] === undefined) continue;
-    if (!shape.preservesUnknown) context.unknown.push(path === '' ? name : `${path}.${name}`);
+    if (!shape.preservesUnknown) context.unknown.push(path === '' ? name : `${toJsonPath(path)}.${name}`);
     if (context.keep || shape.preservesUnknown) setOwnField(result, name, value[name]);
   }
   return result;
@@ -228,7 +231,7 @@ function decodeLeniently(value: unknown, type: TypeSchema, path: string, context
       if (!Array.isArray(value)) return value;
       return value.map((inner, index) => decodeLeniently(inner, type.items, `${path}[${index}]`, context));
     default:
-      return value;
+      return typeof value === 'bigint' && BigInt.asIntN(64, value) !== value ? Number(value) : value;
   }
 }
 
@@ -244,7 +247,7 @@ function decodeMap(
   for (const [name, inner] of Object.entries(value)) {
     context.goType = inGo;
     // Go names the field, not the key of the map that it is.
-    const below = values.shape === 'object' ? `${path}.${name}` : path;
+    const below = values.shape === 'object' ? `${path}${KEY}.${name}${KEY}` : path;
     setOwnField(result, name, inner === null ? emptyOf(values) : decodePart(inner, values, below, context));
   }
   return inKeyOrder(result);
@@ -271,6 +274,8 @@ function decodeScalar(value: unknown, shape: ScalarShape, path: string, context:
     case 'int64':
       return decodeInteger(value, shape, path, context);
     case 'double':
+      if (typeof value === 'bigint') return Number(value);
+      if (value instanceof NumberText) return value.value;
       if (typeof value !== 'number') throw mismatch(value, shape, path, context);
       return value;
     case 'bytes':
@@ -290,6 +295,13 @@ function decodeScalar(value: unknown, shape: ScalarShape, path: string, context:
 }
 
 function decodeInteger(value: unknown, shape: ScalarShape, path: string, context: Context): number {
+  if (typeof value === 'bigint') return decodeLong(value, shape, path, context);
+  if (value instanceof NumberText) {
+    const { text } = value;
+    throw new TypeMismatchError(
+      `json: cannot unmarshal number ${text} into ${place(path, context)} of type ${shape.type}`,
+    );
+  }
   if (typeof value !== 'number') throw mismatch(value, shape, path, context);
   const inRange = shape.type === 'int64' || (value >= -(2 ** 31) && value < 2 ** 31);
   if (!Number.isInteger(value) || !inRange) {
@@ -298,6 +310,12 @@ function decodeInteger(value: unknown, shape: ScalarShape, path: string, context
     );
   }
   return value;
+}
+
+/** Numbers that only 64 bits hold stay `bigint`; what reads them compares, and does not count with them. */
+function decodeLong(value: bigint, { type }: ScalarShape, path: string, context: Context): number {
+  if (type === 'int64' && BigInt.asIntN(64, value) === value) return value as unknown as number;
+  throw new TypeMismatchError(`json: cannot unmarshal number ${value} into ${place(path, context)} of type ${type}`);
 }
 
 /** The number of an IntOrString, which reads itself. */
@@ -323,22 +341,26 @@ function decodeBytes(value: unknown, shape: ScalarShape, path: string, context: 
 function decodeQuantity(value: unknown): string {
   try {
     return parseQuantity(
-      typeof value === 'number' ? String(value) : typeof value === 'string' ? value.trim() : '',
+      typeof value === 'number' || typeof value === 'bigint' || value instanceof NumberText
+        ? String(value)
+        : typeof value === 'string'
+          ? value.trim()
+          : '',
     ).toString();
   } catch (cause) {
     throw new TypeMismatchError((cause as Error).message, { cause, isFinal: true });
   }
 }
 
-function decodeTime(value: unknown, shape: ScalarShape, path: string, context: Context): string {
+/** Null for Go's zero time, which is written as one that was never set. */
+function decodeTime(value: unknown, shape: ScalarShape, path: string, context: Context): string | null {
   if (typeof value !== 'string') throw toFinal(mismatch(value, { shape: 'scalar', type: 'string' }, path, context));
-  const text = shape.type === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
-  if (text !== undefined) return text;
-  const layout = shape.type === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00';
-  const rest = value === '' ? '' : value;
-  throw new TypeMismatchError(`parsing time "${value}" as "${layout}": cannot parse "${rest}" as "2006"`, {
-    isFinal: true,
-  });
+  try {
+    const text = shape.type === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
+    return isZeroTime(text) ? null : text;
+  } catch (cause) {
+    throw new TypeMismatchError((cause as Error).message, { cause, isFinal: true });
+  }
 }
 
 function decodeDuration(value: unknown, path: string, context: Context): string {
@@ -349,7 +371,7 @@ function decodeDuration(value: unknown, path: string, context: Context): string 
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberText);
 }
 
 function mismatch(value: unknown, type: TypeSchema, path: string, context: Context): TypeMismatchError {
@@ -363,15 +385,25 @@ function toFinal(fault: TypeMismatchError): TypeMismatchError {
   return new TypeMismatchError(fault.message, { isFinal: true });
 }
 
+/** Stands around what only Go's messages show of a path: embedded structs. */
+const HIDDEN = '\ue000';
+/** Stands around what they leave out: keys of maps. */
+const KEY = '\ue001';
+
+function toJsonPath(path: string): string {
+  return path.includes(HIDDEN) || path.includes(KEY) ? path.replace(/\ue000[^\ue000]*\ue000|\ue001/g, '') : path;
+}
+
 function place(path: string, { holder, custom }: Context): string {
-  const shown = custom ? path.replace(/^metadata\./, '') : path;
+  const told = path.replace(/\ue001[^\ue001]*\ue001|\ue000/g, '');
+  const shown = custom ? told.replace(/^metadata\./, '') : told;
   return path === '' ? 'Go value' : `Go struct field ${goName(holder)}.${shown.replace(/\[\d+\]/g, '')}`;
 }
 
 function jsonTypeOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
-  return typeof value;
+  return typeof value === 'bigint' || value instanceof NumberText ? 'number' : typeof value;
 }
 
 function goName(typeName: string): string {

@@ -77,6 +77,8 @@ export interface FieldSchema {
   readonly default?: unknown;
   /** The name of its type in Go, where it has one of its own (`v1.RestartPolicy`); messages tell it. */
   readonly goType?: string | undefined;
+  /** Embedded structs in Go that it stands in, with dots (`RuleWithOperations.Rule.`); messages tell them too. */
+  readonly within?: string | undefined;
   /** Strategic merge: `merge`, `replace`, `retainKeys`, as upstream's struct tags say. */
   readonly patchStrategy: readonly ('merge' | 'replace' | 'retainKeys')[];
   readonly patchMergeKey?: string | undefined;

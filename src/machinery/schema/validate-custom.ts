@@ -62,7 +62,7 @@ function jsonTypeOf(value: unknown): JsonType {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? 'integer' : 'number';
-  return typeof value as JsonType;
+  return typeof value === 'bigint' ? 'integer' : (typeof value as JsonType);
 }
 
 function validateNode(
@@ -107,8 +107,8 @@ function validateValue(
   if (typeof value === 'string') {
     run(checkString(value, schema, path));
     if (format !== '' && hasFormat(format, value) !== undefined) run(checkFormat(value, format, path));
-  } else if (typeof value === 'number') {
-    run(checkNumber(value, schema, { path, type: types.length === 1 ? (types[0] ?? '') : '', format }));
+  } else if (typeof value === 'number' || typeof value === 'bigint') {
+    run(checkNumber(Number(value), schema, { path, type: types.length === 1 ? (types[0] ?? '') : '', format }));
     result.matches++;
   } else if (Array.isArray(value)) {
     merge(result, validateItems(value, schema, path, correlated));
@@ -186,6 +186,7 @@ function checkEnum(value: unknown, schema: JSONSchemaProps, path: string): Issue
 /** Go converts the value to the choice's own type first. Null is no value to it. */
 function equalsChoice(value: unknown, choice: unknown): boolean {
   if (value === null || value === undefined || choice === null) return false;
+  if (typeof value === 'bigint') return String(value) === String(choice);
   if (typeof value === 'number' && typeof choice === 'number') {
     return Number.isInteger(choice) ? Math.trunc(value) === choice : value === choice;
   }

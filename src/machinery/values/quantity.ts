@@ -15,9 +15,11 @@ const decimalSuffixes: readonly (readonly [suffix: string, exponent: number])[] 
 
 type Format = 'binary' | 'decimal' | 'exponent';
 
-const PATTERN = /^([+-]?)(\d*)(?:\.(\d*))?(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?|[eE][+-]?\d+)$/;
+/** Sign, digits, digits behind the point, suffix; any of them may be missing. Source: quantity.go (parseQuantityString). */
+const PATTERN = /^([+-]?)(\d*)(?:\.(\d*))?([eEinumkKMGTP]*[-+]?\d*)$/;
+const SUFFIX = /^(?:[KMGTPE]i|[numkMGTPE]?|[eE][+-]?\d+)$/;
 const NANO = 1_000_000_000n;
-/** Larger values are cut to it. Source: quantity.go (maxAllowed). */
+/** Larger binary values are cut to it. Source: quantity.go (maxAllowed). */
 const MAX_NANO = (2n ** 63n - 1n) * NANO;
 
 /** Thrown with upstream's sentence. */
@@ -29,10 +31,13 @@ export class QuantityError extends Error {
 export class Quantity {
   readonly nano: bigint;
   readonly format: Format;
+  readonly #text: string | undefined;
 
-  constructor(nano: bigint, format: Format) {
+  /** @param text - How it is written, where that is kept although it may not be canonical. */
+  constructor(nano: bigint, format: Format, text?: string) {
     this.nano = nano;
     this.format = format;
+    this.#text = text;
   }
 
   /** Whole units, rounded up as upstream's `Value()`. */
@@ -61,8 +66,12 @@ export class Quantity {
     return new Quantity(this.nano - other.nano, this.nano === 0n ? other.format : this.format);
   }
 
-  /** The canonical text: no fraction, the largest suffix that keeps the value whole. */
+  /** The text that is kept, or the canonical one: no fraction, the largest suffix that keeps the value whole. */
   toString(): string {
+    return this.#text ?? this.#toCanonical();
+  }
+
+  #toCanonical(): string {
     if (this.nano === 0n) return '0';
     const sign = this.nano < 0n ? '-' : '';
     const nano = this.nano < 0n ? -this.nano : this.nano;
@@ -79,21 +88,38 @@ export class Quantity {
 export function parseQuantity(text: string): Quantity {
   const known = cache.get(text);
   if (known !== undefined) return known;
-  const match = PATTERN.exec(text);
-  const [, sign = '', whole = '', fraction = '', suffix = ''] = match ?? [];
-  if (match === null || (whole === '' && fraction === '')) {
+  const match = text === '' ? null : PATTERN.exec(text);
+  if (match === null) {
     throw new QuantityError(
-      text === ''
-        ? "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-        : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+      "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     );
   }
-  const digits = BigInt(whole + fraction || '0');
-  const { nano, format } = scale(digits, fraction.length, suffix);
-  const cut = nano > MAX_NANO ? MAX_NANO : nano;
-  const quantity = new Quantity(sign === '-' ? -cut : cut, format);
+  const [, sign = '', whole = '', fraction = '', suffix = ''] = match;
+  if (!SUFFIX.test(suffix)) throw new QuantityError("unable to parse quantity's suffix");
+  const num = whole.replace(/^0+/, '') || '0';
+  const { nano, format } = scale(BigInt(num + fraction), fraction.length, suffix);
+  const cut = format === 'binary' && nano > MAX_NANO ? MAX_NANO : nano;
+  const kept = isKept(num, fraction, suffix, format) ? text : undefined;
+  const shown = format === 'binary' && cut > 0n && cut < NANO ? 'decimal' : format;
+  const quantity = new Quantity(sign === '-' ? -cut : cut, shown, kept);
   if (cache.size < CACHE_LIMIT) cache.set(text, quantity);
   return quantity;
+}
+
+/** Digits that fit 64 bits without a look. Source: quantity.go (maxInt64Factors). */
+const MAX_DIGITS = 18;
+
+/** Whether Go keeps the text as it is: where its quick reading takes it for canonical. Source: quantity.go (ParseQuantity). */
+function isKept(num: string, fraction: string, suffix: string, format: Format): boolean {
+  const shifted = num + fraction;
+  if (format === 'binary') {
+    const exponent = (binarySuffixes.indexOf(suffix) + 1) * 10;
+    if (fraction !== '' || 15 - num.length - Math.trunc((exponent * 3) / 10) - 1 < 0) return false;
+    return (BigInt(num) & 7n) !== 0n;
+  }
+  const decimals = exponentOf(suffix) - fraction.length;
+  if (shifted.length > MAX_DIGITS || decimals < -9) return false;
+  return decimals % 3 === 0 && !shifted.endsWith('000') && !shifted.startsWith('0');
 }
 
 /** The few texts that a cluster uses, over and over. */
@@ -120,11 +146,14 @@ function scale(digits: bigint, decimals: number, suffix: string): { nano: bigint
     const factor = 1024n ** BigInt(binary + 1) * NANO;
     return { nano: ceilDivide(digits * factor, 10n ** BigInt(decimals)), format: 'binary' };
   }
-  const isExponent = /^[eE][+-]?\d+$/.test(suffix);
-  const exponent = isExponent ? Number(suffix.slice(1)) : (decimalSuffixes.find(([name]) => name === suffix)?.[1] ?? 0);
-  const shift = exponent + 9 - decimals;
+  const isExponent = suffix.length > 1;
+  const shift = exponentOf(suffix) + 9 - decimals;
   const nano = shift >= 0 ? digits * 10n ** BigInt(Math.min(shift, 400)) : ceilDivide(digits, 10n ** BigInt(-shift));
   return { nano, format: isExponent ? 'exponent' : 'decimal' };
+}
+
+function exponentOf(suffix: string): number {
+  return suffix.length > 1 ? Number(suffix.slice(1)) : (decimalSuffixes.find(([name]) => name === suffix)?.[1] ?? 0);
 }
 
 function ceilDivide(value: bigint, by: bigint): bigint {
@@ -145,10 +174,11 @@ function toBinaryText(value: bigint): string {
 function toDecimalText(nano: bigint, asExponent: boolean): string {
   let left = nano;
   let exponent = -9;
-  while (exponent < 18 && left % 1000n === 0n) {
+  while (left % 1000n === 0n) {
     left /= 1000n;
     exponent += 3;
   }
+  // Go finds no suffix for more, and writes none.
   if (asExponent) return exponent === 0 ? `${left}` : `${left}e${exponent}`;
   return `${left}${decimalSuffixes.find(([, value]) => value === exponent)?.[0] ?? ''}`;
 }

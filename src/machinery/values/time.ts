@@ -1,3 +1,5 @@
+import { parseGoTime } from './go-time.ts';
+
 const DAY_SECONDS = 86_400;
 const TWO_DIGITS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'));
 
@@ -28,8 +30,11 @@ function toDateText(days: number): string {
   return `${yearOfEra + era * 400 + (month <= 2 ? 1 : 0)}-${TWO_DIGITS[month]}-${TWO_DIGITS[day]}`;
 }
 
+/** The last moment that has a year of four digits. */
+const LAST_MS = 253_402_300_799_000;
+
 function toAnyTimeText(ms: number): string {
-  return `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`;
+  return `${new Date(Math.min(Math.floor(ms / 1000) * 1000, LAST_MS)).toISOString().slice(0, 19)}Z`;
 }
 
 /** RFC 3339 in microseconds, as `metav1.MicroTime` is written. */
@@ -88,17 +93,18 @@ export function parseTime(text: string): ParsedTime | undefined {
   return { seconds: ms / 1000, nanos: Number(fraction.slice(1).padEnd(9, '0').slice(0, 9)) };
 }
 
-/** Whole seconds in UTC, from any RFC 3339 text. */
-export function canonicalTime(text: string): string | undefined {
-  if (parseUsualTime(text) !== undefined) return text;
-  const parsed = parseTime(text);
-  return parsed === undefined ? undefined : toTimeText(parsed.seconds * 1000);
+/** Whole seconds in UTC. @throws GoTimeError with Go's sentence */
+export function canonicalTime(text: string): string {
+  return parseUsualTime(text) === undefined ? toTimeText(parseGoTime(text, 'time').seconds * 1000) : text;
 }
 
-/** Microseconds in UTC, from any RFC 3339 text. */
-export function canonicalMicroTime(text: string): string | undefined {
-  const parsed = parseTime(text);
-  if (parsed === undefined) return undefined;
-  const micros = String(Math.floor(parsed.nanos / 1000)).padStart(6, '0');
-  return `${toTimeText(parsed.seconds * 1000).slice(0, -1)}.${micros}Z`;
+/** Microseconds in UTC. @throws GoTimeError with Go's sentence */
+export function canonicalMicroTime(text: string): string {
+  const { seconds, nanos } = parseGoTime(text, 'micro-time');
+  return `${toTimeText(seconds * 1000).slice(0, -1)}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z`;
+}
+
+/** Whether a canonical text stands for no time at all: Go's zero time. */
+export function isZeroTime(text: string): boolean {
+  return text.startsWith('0001-01-01T00:00:00') && /^(\.0+)?Z$/.test(text.slice(19));
 }

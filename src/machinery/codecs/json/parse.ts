@@ -1,6 +1,14 @@
+import { NumberText, parseExactJson, parseJsonWithTexts } from './exact-numbers.ts';
+
 /** JSON that cannot be read; the message is Go's. */
 export class JsonSyntaxError extends Error {
   override readonly name = 'JsonSyntaxError';
+}
+
+export interface ParseOptions {
+  readonly findDuplicates?: boolean;
+  /** Tells numbers that are not written as whole ones apart: see {@link NumberText}. */
+  readonly keepNumberTexts?: boolean;
 }
 
 export interface ParsedJson {
@@ -14,16 +22,19 @@ export interface ParsedJson {
  *
  * @param options.findDuplicates - Also reports repeated keys. Costs little where there are none.
  */
-export function parseJson(bytes: Buffer, options: { readonly findDuplicates?: boolean } = {}): ParsedJson {
+export function parseJson(bytes: Buffer, options: ParseOptions = {}): ParsedJson {
   if (isTooDeep(bytes)) throw new JsonSyntaxError('exceeded max depth');
   const text = bytes.toString('utf8');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExactJson(text);
   } catch (cause) {
     throw new JsonSyntaxError(goSyntaxMessage(text), { cause });
   }
-  const isSuspect = options.findDuplicates === true && countColons(bytes) !== countKeys(value);
+  if (options.findDuplicates !== true && options.keepNumberTexts !== true) return { value, duplicates: [] };
+  const { colons, hasFractions } = survey(bytes);
+  if (options.keepNumberTexts === true && hasFractions) value = parseJsonWithTexts(text);
+  const isSuspect = options.findDuplicates === true && colons !== countKeys(value);
   return { value, duplicates: isSuspect ? findDuplicates(text) : [] };
 }
 
@@ -48,17 +59,26 @@ function isTooDeep(bytes: Buffer): boolean {
   return false;
 }
 
-/** Colons outside of strings, in valid JSON: one for each key that was written. */
-function countColons(bytes: Buffer): number {
+/**
+ * Colons outside of strings, in valid JSON: one for each key that was written. And whether there is a number with a point
+ * or an exponent.
+ */
+function survey(bytes: Buffer): { readonly colons: number; readonly hasFractions: boolean } {
   let count = 0;
+  let hasFractions = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (byte === 0x3a) count++;
+    else if (byte === 0x2e || byte === 0x45 || (byte === 0x65 && isDigit(bytes[at - 1]))) hasFractions = true;
     else if (byte === 0x22) {
       for (at++; bytes[at] !== 0x22; at++) if (bytes[at] === 0x5c) at++;
     }
   }
-  return count;
+  return { colons: count, hasFractions };
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** Keys that are left in a value: of each that was written twice, one. */
@@ -67,7 +87,7 @@ function countKeys(value: unknown): number {
   const left: unknown[] = [value];
   while (left.length > 0) {
     const next = left.pop();
-    if (typeof next !== 'object' || next === null) continue;
+    if (typeof next !== 'object' || next === null || next instanceof NumberText) continue;
     if (Array.isArray(next)) {
       for (const inner of next) if (typeof inner === 'object') left.push(inner);
       continue;

@@ -1,5 +1,6 @@
 import { parseDurationMs, toDurationText } from '../../values/duration.ts';
 import { parseTime, toTimeText } from '../../values/time.ts';
+import { parseExactJson } from '../json/exact-numbers.ts';
 import { expectWireType, type Reader, readFields } from './reader.ts';
 import type { BackwardWriter } from './writer.ts';
 
@@ -85,7 +86,7 @@ function raw(name: string, toText: (bytes: Buffer) => unknown): LeafCodec {
 }
 
 const json = (name: string): LeafCodec =>
-  raw(name, (bytes) => (bytes.length === 0 ? undefined : (JSON.parse(bytes.toString('utf8')) as unknown)));
+  raw(name, (bytes) => (bytes.length === 0 ? undefined : parseExactJson(bytes.toString('utf8'))));
 
 /** Of the year 1, where Go's time begins. */
 const ZERO_SECONDS = -62_135_596_800;

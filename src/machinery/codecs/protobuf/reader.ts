@@ -39,7 +39,7 @@ export class Reader {
     throw new ProtobufError('proto: integer overflow');
   }
 
-  /** A signed number of int64; exact within 2^53. */
+  /** A signed number of int64: a `bigint`, typed as a number, where a number would round it. */
   signed(): number {
     const start = this.#at;
     const value = this.varint();
@@ -48,7 +48,9 @@ export class Reader {
     for (let index = start, shift = 0n; index < this.#at; index++, shift += 7n) {
       exact |= BigInt((this.#buffer[index] as number) & 127) << shift;
     }
-    return Number(BigInt.asIntN(64, exact));
+    const value64 = BigInt.asIntN(64, exact);
+    const rounded = Number(value64);
+    return Number.isSafeInteger(rounded) ? rounded : (value64 as unknown as number);
   }
 
   /** A signed number of int32: higher bits are dropped, as Go drops them. */

@@ -46,9 +46,9 @@ export class BackwardWriter {
     this.#buffer[this.#at + size - 1] = left;
   }
 
-  /** A signed number as int32 and int64 are written: negative ones take ten bytes. */
+  /** A signed number as int32 and int64 are written: negative ones take ten bytes. It may be a `bigint`. */
   signed(value: number): void {
-    if (value >= 0) return this.varint(value);
+    if (value >= 0 && typeof value === 'number') return this.varint(value);
     let left = BigInt.asUintN(64, BigInt(value));
     const bytes: number[] = [];
     while (left >= 128n) {

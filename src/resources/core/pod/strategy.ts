@@ -59,7 +59,7 @@ export const podStrategy: Strategy<Pod> = {
   gracePeriodSeconds(pod, wished) {
     const { phase } = pod.status ?? {};
     if (!pod.spec.nodeName || phase === 'Failed' || phase === 'Succeeded') return 0;
-    const seconds = wished ?? pod.spec.terminationGracePeriodSeconds ?? 0;
+    const seconds = Number(wished ?? pod.spec.terminationGracePeriodSeconds ?? 0);
     return seconds < 0 ? 1 : seconds;
   },
 };
