@@ -7,18 +7,20 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import type { JSONSchemaProps } from '../src/generated/api/apiextensions/v1.ts';
-import { virtualClusterCrd } from '../src/operator/api/schema.ts';
+import type { CustomResourceDefinition, JSONSchemaProps } from '../src/generated/api/apiextensions/v1.ts';
+import { allCrds } from '../src/operator/api/crds.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
-const crd = virtualClusterCrd();
-const text = `# Written by hack/generate-crds.ts from src/operator/api. Do not edit.\n${stringify(crd, { lineWidth: 0, aliasDuplicateObjects: false })}`;
-const name = `${crd.spec.group}_${crd.spec.names.plural}.yaml`;
-const files = [
-  ...['crds', 'config/crd', 'charts/warren/files'].map((folder) => ({ path: `${folder}/${name}`, content: text })),
-  { path: `docs/reference/${crd.spec.names.singular}.md`, content: toReference() },
-];
+const files = allCrds().flatMap((crd) => {
+  const { group, names } = crd.spec;
+  const text = `# Written by hack/generate-crds.ts from src/operator/api. Do not edit.\n${stringify(crd, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  const folders = ['crds', 'config/crd', 'charts/warren/files'];
+  return [
+    ...folders.map((folder) => ({ path: `${folder}/${group}_${names.plural}.yaml`, content: text })),
+    { path: `docs/reference/${names.singular}.md`, content: toReference(crd) },
+  ];
+});
 let stale = 0;
 for (const { path, content } of files) {
   const file = join(root, path);
@@ -34,7 +36,7 @@ console.log(`generate: CRDs, ${stale} ${check ? 'out of date' : 'written'}`);
 if (check && stale > 0) process.exitCode = 1;
 
 /** Every field with its type, default, limits and description. */
-function toReference(): string {
+function toReference(crd: CustomResourceDefinition): string {
   const { group, names, versions } = crd.spec;
   const [version] = versions;
   const schema = version?.schema?.openAPIV3Schema;

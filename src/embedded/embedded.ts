@@ -1,13 +1,17 @@
 import { connect, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Client } from '../client/client.ts';
+import { type Client, toPath } from '../client/client.ts';
 import { createEventRecorder, referenceTo } from '../client/events.ts';
+import { createHttpTransport } from '../client/http-transport.ts';
+import { readKubeconfig } from '../client/kubeconfig.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
 import { openBackend } from '../datastore/endpoint.ts';
+import type { CustomResourceDefinition } from '../generated/api/apiextensions/v1.ts';
 import { customresourcedefinitions, pods } from '../generated/resource-types.ts';
 import { K3S_AGENT_VERSION, KUBERNETES_VERSION, PRODUCT_VERSION } from '../machinery/object/version.ts';
-import { virtualClusterCrd } from '../operator/api/schema.ts';
+import { allCrds } from '../operator/api/crds.ts';
+import type { ReadLog } from '../operator/backups/job-result.ts';
 import { createKeySource } from '../operator/key-source.ts';
 import { runOperator } from '../operator/operator.ts';
 import { createTenantAccess } from '../operator/tenant-access.ts';
@@ -95,7 +99,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     onStep(`host cluster serves on ${url}`);
 
     const admin = controlPlane.clientFor('system:admin', ['system:masters']);
-    await installCrd(admin, clock);
+    await Promise.all(allCrds().map((crd) => installCrd(admin, crd, clock)));
     state.runner = await startNode(options, controlPlane, pki);
     onStep(`node ${state.runner.nodeName} is ready; its pods are processes`);
 
@@ -122,7 +126,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
           serverVersion: KUBERNETES_VERSION,
           agentVersion: K3S_AGENT_VERSION,
           nodePorts: { first: 30_000, last: 32_767 },
+          tenantHost: '127.0.0.1',
         },
+        readLog: logReader(kubeconfigPath),
         watchNamespaces: [],
         clock,
         logger,
@@ -137,9 +143,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   }
 }
 
-/** Installs the CRD and waits until the API serves the kind. */
-async function installCrd(client: Client, clock: Clock): Promise<void> {
-  const crd = virtualClusterCrd();
+/** Installs a CRD and waits until the API serves the kind. */
+async function installCrd(client: Client, crd: CustomResourceDefinition, clock: Clock): Promise<void> {
   const key = { name: crd.metadata.name ?? '' };
   await client.patch(customresourcedefinitions, key, crd, { type: 'apply', force: true, fieldManager: 'warren' });
   for (;;) {
@@ -147,6 +152,23 @@ async function installCrd(client: Client, clock: Clock): Promise<void> {
     if (status?.conditions?.some(({ type, status: value }) => type === 'Established' && value === 'True')) return;
     await clock.sleep(10);
   }
+}
+
+/** Logs are streams, which need HTTP: they are read over the port, as anybody else would. */
+function logReader(kubeconfigPath: string): ReadLog {
+  return async (pod, signal) => {
+    const transport = createHttpTransport(readKubeconfig(kubeconfigPath));
+    try {
+      const text = await transport.request({
+        method: 'GET',
+        path: toPath(pods, pod.namespace, pod.name, 'log'),
+        signal,
+      });
+      return typeof text === 'string' ? text : JSON.stringify(text);
+    } finally {
+      transport.close();
+    }
+  };
 }
 
 async function startNode(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '../client/client.ts';
+import type { Job } from '../generated/api/batch/v1.ts';
 import type { Node, Pod } from '../generated/api/core/v1.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type ResourceType,
 } from '../machinery/object/object.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
+import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
 import { isSatisfied } from './satisfied.ts';
 import type { Wanted } from './steps/step.ts';
 
@@ -23,6 +25,10 @@ const WISH_ANNOTATION = 'warren.dev/wish';
 export interface HostCache {
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): T | undefined;
   readyNodes(): readonly Node[];
+  /** VirtualClusterBackups of the tenant. */
+  backupsOf(cluster: VirtualCluster): readonly VirtualClusterBackup[];
+  /** Pods of one of our Jobs. */
+  podsOfJob(job: Job): readonly Pod[];
   /** Pods of the tenant's server. */
   podsOf(cluster: VirtualCluster): readonly Pod[];
 }

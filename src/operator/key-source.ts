@@ -1,6 +1,9 @@
+import { backupIdentity } from '../pki/backup-identity.ts';
 import { createPkiFiles, loadPki } from '../pki/bundle.ts';
+import { issueCertificate } from '../pki/certificate.ts';
 import { caHash, newPassword } from '../pki/join-token.ts';
 import { adminKubeconfig, kubeconfigEndsMs } from '../pki/kubeconfig.ts';
+import { newSealKey, openIdentity } from '../pki/sealed-identity.ts';
 import type { Clock } from '../std/clock.ts';
 import type { KeySource } from './steps/step.ts';
 
@@ -11,6 +14,12 @@ export function createKeySource(clock: Clock): KeySource {
     newPassword,
     caHash,
     kubeconfigEndsMs,
+    newSealKey,
+    openIdentity,
+    backupAccess(files) {
+      const issued = issueCertificate(loadPki(files).client, backupIdentity, { nowMs: clock.nowMs(), days: 1 });
+      return { cert: issued.chainPem, key: issued.keyPem ?? '' };
+    },
     async adminKubeconfig(files, server, name) {
       return adminKubeconfig(loadPki(files), { server, name, nowMs: clock.nowMs() });
     },

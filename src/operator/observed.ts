@@ -1,8 +1,11 @@
 import type { Deployment } from '../generated/api/apps/v1.ts';
+import type { Job } from '../generated/api/batch/v1.ts';
 import type { Node, PersistentVolumeClaim, Pod, Secret, Service } from '../generated/api/core/v1.ts';
 import type { NetworkPolicy } from '../generated/api/networking/v1.ts';
 import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
 import type { EffectiveSpec, VirtualCluster } from './api/virtual-cluster.ts';
+import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
+import type { RestoreState } from './restore.ts';
 import type { GoodServer } from './rollback.ts';
 import type { VersionFault } from './steps/version.ts';
 
@@ -17,6 +20,8 @@ export interface OperatorSettings {
   readonly agentVersion: string;
   /** Where the operator itself runs: its namespace may always come in. Undefined: not in a pod. */
   readonly namespace?: string | undefined;
+  /** Where Jobs reach the port of a tenant. Default: the name of its Service. */
+  readonly tenantHost?: string | undefined;
   /** Ports that tenants may get. */
   readonly nodePorts: { readonly first: number; readonly last: number };
 }
@@ -60,6 +65,12 @@ export interface Observed {
   readonly resolved: ReadonlyMap<string, readonly string[]>;
   /** Pods of the server. */
   readonly pods: readonly Pod[];
+  /** Backups that are asked for. */
+  readonly backups: readonly VirtualClusterBackup[];
+  /** The restore that is asked for, and how far it is. */
+  readonly restore?: RestoreState | undefined;
+  readonly restoreJob?: Job | undefined;
+  readonly restoreSecret?: Secret | undefined;
   /** Nodes of the host cluster. */
   readonly nodes: readonly Node[];
   readonly tenant?: TenantState | undefined;
@@ -76,6 +87,7 @@ export function namesOf(cluster: VirtualCluster) {
     token: `${name}-token`,
     kubeconfig: `${name}-kubeconfig`,
     claim: `${name}-data`,
+    restore: `${name}-restore`,
   };
 }
 

@@ -7,35 +7,42 @@ import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
 import type { Deployment } from '../generated/api/apps/v1.ts';
-import type { Node, Secret, Service } from '../generated/api/core/v1.ts';
+import type { Job } from '../generated/api/batch/v1.ts';
+import type { Node, Pod, Secret, Service } from '../generated/api/core/v1.ts';
 import type { ClusterRole, ClusterRoleBinding } from '../generated/api/rbac/v1.ts';
 import {
   clusterrolebindings,
   clusterroles,
   customresourcedefinitions,
   deployments,
+  jobs,
   networkpolicies,
   nodes,
   persistentvolumeclaims,
   poddisruptionbudgets,
+  pods as podType,
   secrets,
+  serviceaccounts,
   services,
 } from '../generated/resource-types.ts';
-import { isNotFound } from '../machinery/errors/status-error.ts';
+import { isForbidden, isNotFound } from '../machinery/errors/status-error.ts';
 import type { KubeObject, ResourceType } from '../machinery/object/object.ts';
+import { sealIdentity } from '../pki/sealed-identity.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { startMemoryServer, until } from '../testing/memory-server.ts';
 import { recordingTransport } from '../testing/recording-transport.ts';
-import { virtualClusterCrd } from './api/schema.ts';
+import { allCrds } from './api/crds.ts';
 import { ROTATE_TOKEN, type VirtualCluster, type VirtualClusterSpec, virtualClusters } from './api/virtual-cluster.ts';
+import { BACKUP_NOW, type VirtualClusterBackup, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import { createKeySource } from './key-source.ts';
 import type { TenantState } from './observed.ts';
 import { runOperator } from './operator.ts';
 
 const roleFile = join(import.meta.dirname, '..', '..', 'config', 'rbac', 'cluster-role.yaml');
 /** Granted, though the story does not need it on a server without the admission plugin that asks for it. */
-const BESIDES = ['virtualclusters.warren.dev/finalizers update'];
+const BESIDES = ['virtualclusters.warren.dev/finalizers update', 'virtualclusterbackups.warren.dev/finalizers update'];
+const mergeStatus = { type: 'merge', subresource: 'status' } as const;
 
 /**
  * The operator on a real API server in memory, with no more rights than its role gives; tenants are said to be ready or
@@ -47,6 +54,7 @@ describe('the operator', () => {
   let running: Promise<unknown>;
   let tenant: TenantState | undefined;
   const used = new Set<string>();
+  const logs = new Map<string, string>();
   const rotations: { from: string; to: string }[] = [];
   const [role, binding] = parseAllDocuments(readFileSync(roleFile, 'utf8')).map((each) => each.toJS()) as [
     ClusterRole,
@@ -57,11 +65,13 @@ describe('the operator', () => {
   before(async () => {
     const server = await startMemoryServer(silentLogger, stop.signal);
     client = new Client(server.transportFor({ name: 'admin', groups: ['system:masters', 'system:authenticated'] }));
-    await client.create(customresourcedefinitions, virtualClusterCrd());
-    await until('the kind is served', async () => {
-      const { status } = await client.get(customresourcedefinitions, { name: 'virtualclusters.warren.dev' });
-      return status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') ?? false;
-    });
+    for (const crd of allCrds()) {
+      await client.create(customresourcedefinitions, crd);
+      await until('the kind is served', async () => {
+        const { status } = await client.get(customresourcedefinitions, { name: crd.metadata.name ?? '' });
+        return status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') ?? false;
+      });
+    }
     await client.create(nodes, {
       apiVersion: 'v1',
       kind: 'Node',
@@ -74,6 +84,7 @@ describe('the operator', () => {
         conditions: [{ type: 'Ready', status: 'True' }],
       },
     } as Node);
+    await client.create(serviceaccounts, { metadata: at('default') });
     const base = { clock: systemClock, logger: silentLogger, signal: stop.signal };
     await client.create(clusterroles, role);
     await client.create(clusterrolebindings, binding);
@@ -98,6 +109,13 @@ describe('the operator', () => {
           rotateToken: async (_observed, passwords) => void rotations.push(passwords),
         },
         resolve: async (name) => (name === 'lb.example' ? ['198.51.100.7'] : []),
+        readLog: async (pod) => {
+          // A log is a stream, which this server without a port cannot give; but whether it may be read, it says.
+          await operatorClient
+            .get(podType, pod, { subresource: 'log' })
+            .catch((error) => assert.ok(!isForbidden(error), 'logs may be read'));
+          return logs.get(pod.name) ?? '';
+        },
         settings: {
           image: 'warren:test',
           imagePullPolicy: 'IfNotPresent',
@@ -276,7 +294,10 @@ describe('the operator', () => {
     assert.equal(changed?.externalTrafficPolicy, 'Local');
     assert.equal(changed?.ports?.[0]?.nodePort, ports?.[0]?.nodePort, 'machines that joined by nodes stay');
     const policy = await client.get(networkpolicies, at('old-server'));
-    assert.deepEqual(policy.spec?.ingress?.[0]?.from, [{ ipBlock: { cidr: '203.0.113.0/24' } }]);
+    assert.deepEqual(policy.spec?.ingress?.[0]?.from, [
+      { ipBlock: { cidr: '203.0.113.0/24' } },
+      { podSelector: { matchLabels: { 'warren.dev/works-for': 'old' } } },
+    ]);
     const ingress = [{ hostname: 'lb.example' }];
     await client.patch(
       services,
@@ -333,9 +354,10 @@ describe('the operator', () => {
     assert.deepEqual(spec?.strategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
     assert.equal(spec?.replicas, 2);
     assert.ok(pod?.affinity?.podAntiAffinity && pod.topologySpreadConstraints?.length === 1);
-    assert.deepEqual(container?.env, [
-      { name: 'WARREN_DATASTORE_ENDPOINT', valueFrom: { secretKeyRef: { name: 'dsn', key: 'endpoint' } } },
-    ]);
+    assert.deepEqual(container?.env?.[0], {
+      name: 'WARREN_DATASTORE_ENDPOINT',
+      valueFrom: { secretKeyRef: { name: 'dsn', key: 'endpoint' } },
+    });
     assert.ok(container?.args?.includes('--datastore-cafile=/etc/warren/datastore/ca.crt'));
     assert.equal(await exists(persistentvolumeclaims, 'big-data'), false);
     const { egress } = (await client.get(networkpolicies, at('big-server'))).spec ?? {};
@@ -394,6 +416,89 @@ describe('the operator', () => {
     assert.deepEqual((await client.get(secrets, at('demo-pki'))).data?.['server-ca.crt'], data?.['server-ca.crt']);
   });
 
+  it('makes a backup by a Job, and tells what the storage holds', async () => {
+    const storage = {
+      s3: { endpoint: 'https://s3.example', bucket: 'warren', credentialsSecretRef: { name: 's3' } },
+    };
+    const backup = { virtualClusterName: 'demo', retention: { keepLast: 3, maxAge: '30d' }, storage };
+    await client.create(virtualClusterBackups, {
+      metadata: at('once'),
+      spec: backup,
+    } as VirtualClusterBackup);
+    const healthy = async () => (await client.get(virtualClusterBackups, at('once'))).status?.conditions?.[0];
+    await until('the credentials are missed', async () => (await healthy())?.reason === 'CredentialsMissing');
+    const stringData = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'very-secret' };
+    await client.create(secrets, { metadata: at('s3'), stringData } as Secret);
+    await client.patch(virtualClusterBackups, at('once'), { metadata: { labels: { look: '1' } } }, { type: 'merge' });
+    const [job] = await theJob('warren.dev/backup=once');
+    const [container] = job?.spec?.template.spec?.containers ?? [];
+    const key = container?.args?.find((arg) => arg.startsWith('--key='))?.slice('--key='.length) ?? '';
+    assert.match(key, /^default\/demo\/once\/\d{8}T\d{6}Z\.backup$/);
+    assert.ok(container?.args?.includes('--keep-last=3') && container.args.includes('--max-age-seconds=2592000'));
+    assert.doesNotMatch(JSON.stringify(job), /very-secret/);
+    assert.equal(job?.spec?.template.metadata?.labels?.['warren.dev/virtualcluster'], undefined, 'it serves nobody');
+    await finish(job, { key, bytes: 5, sha256: 'f'.repeat(64), durationMs: 1500, kept: [{ key, bytes: 5 }] });
+    await until('the backup is told', async () => {
+      const { status } = await client.get(virtualClusterBackups, at('once'));
+      return status?.phase === 'Completed' && status.lastBackup?.key === key && status.count === 1;
+    });
+    await until('the tenant tells of it', async () => (await condition('demo', 'BackupHealthy'))?.status === 'True');
+    await until('nothing is left', async () => !(await exists(secrets, 'once-backup-access')));
+  });
+
+  it('makes the claim that a backup asks for', async () => {
+    const storage = { persistentVolumeClaim: { size: '5Gi' } };
+    const spec = { virtualClusterName: 'demo', schedule: '@yearly', storage };
+    const metadata = { ...at('yearly'), annotations: { [BACKUP_NOW]: '1' } };
+    await client.create(virtualClusterBackups, { metadata, spec } as VirtualClusterBackup);
+    const [job] = await theJob('warren.dev/backup=yearly');
+    assert.ok(await exists(persistentvolumeclaims, 'yearly-backups'));
+    await fail(job, 'too often');
+    const read = () => client.get(virtualClusterBackups, at('yearly'));
+    await until('the fault is told', async () => (await read()).status?.phase === 'Failed');
+    const { status } = await read();
+    assert.deepEqual([status?.lastFailure?.message, status?.triggered], ['too often', '1']);
+    assert.ok(Date.parse(status?.nextScheduleTime ?? '') > Date.now());
+    await until('the tenant tells of it', async () => (await condition('demo', 'BackupHealthy'))?.status === 'False');
+    await client.delete(virtualClusterBackups, at('yearly'));
+    await until('it is over', async () => (await condition('demo', 'BackupHealthy'))?.status === 'True');
+  });
+
+  it('makes a tenant from a backup, with its authorities and its token', async () => {
+    const files = await createKeySource(systemClock).newPki();
+    await create('back', { restoreFrom: { backupName: 'none' } });
+    await until('the backup is missed', async () => (await condition('back', 'Ready'))?.reason === 'BackupMissing');
+    await client.patch(
+      virtualClusters,
+      at('back'),
+      { spec: { restoreFrom: { backupName: 'once' } } },
+      { type: 'merge' },
+    );
+    const [job] = await theJob('warren.dev/works-for=back');
+    assert.ok(job?.spec?.template.spec?.containers[0]?.args?.includes('--from=default/demo/once/'));
+    assert.equal(await exists(deployments, 'back-server'), false, 'it would make a tenant of its own');
+    const seal = text(await client.get(secrets, at('back-restore')), 'key');
+    const token = `K10${'0'.repeat(64)}::server:abc`;
+    await finish(job, { key: 'k', identity: sealIdentity({ files, token }, seal) });
+    await serve('back');
+    assert.equal(text(await client.get(secrets, at('back-pki')), 'server-ca.key'), files['server-ca.key']);
+    assert.match(text(await client.get(secrets, at('back-token')), 'token'), /::server:abc$/);
+    assert.equal((await get('back')).status?.restoredFrom, 'k');
+    await until('nothing is left', async () => !(await exists(secrets, 'back-restore')));
+  });
+
+  it('stops a tenant that takes the state of a backup, and leaves it so where that fails', async () => {
+    const replicas = async () => (await client.get(deployments, at('back-server'))).spec?.replicas;
+    const restoreFrom = { backupName: 'once', key: 'other' };
+    await client.patch(virtualClusters, at('back'), { spec: { restoreFrom } }, { type: 'merge' });
+    const [job] = await theJob('warren.dev/works-for=back');
+    assert.equal(await replicas(), 0);
+    await fail(job, 'no such key');
+    await until('the fault is told', async () => (await condition('back', 'Ready'))?.reason === 'RestoreFailed');
+    assert.match((await condition('back', 'Ready'))?.message ?? '', /^no such key; delete Job back-restore to try/);
+    assert.equal(await replicas(), 0);
+  });
+
   it('has the rights that it uses, and no others', () => {
     const granted = (role.rules ?? []).flatMap(({ apiGroups = [], resources = [], verbs = [] }) =>
       apiGroups.flatMap((group) =>
@@ -406,6 +511,32 @@ describe('the operator', () => {
     );
     assert.deepEqual([...used, ...BESIDES].sort(), granted.sort());
   });
+
+  async function theJob(labelSelector: string): Promise<readonly Job[]> {
+    const list = async () => (await client.list(jobs, { namespace: 'default', labelSelector })).items;
+    await until('the Job is there', async () => (await list()).length > 0);
+    return await list();
+  }
+
+  /** Does what the host does with a Job whose pod has ended well. */
+  async function finish(job: Job | undefined, result: object): Promise<void> {
+    const name = job?.metadata.name ?? '';
+    const labels = { ...job?.spec?.template.metadata?.labels, 'batch.kubernetes.io/job-name': name };
+    logs.set(`${name}-pod`, `began\nresult: ${JSON.stringify(result)}\n`);
+    const spec = { containers: [{ name: 'job', image: 'warren:test' }] };
+    await client.create(podType, { metadata: { ...at(`${name}-pod`), labels }, spec } as Pod);
+    await client.patch(podType, at(`${name}-pod`), { status: { phase: 'Succeeded' } }, mergeStatus);
+    const startTime = new Date().toISOString().replace(/\.\d+/, '');
+    const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({ type, status: 'True' }));
+    const status = { startTime, completionTime: startTime, succeeded: 1, conditions };
+    await client.patch(jobs, at(name), { status }, mergeStatus);
+  }
+
+  async function fail(job: Job | undefined, message: string): Promise<void> {
+    const startTime = new Date().toISOString().replace(/\.\d+/, '');
+    const conditions = ['FailureTarget', 'Failed'].map((type) => ({ type, status: 'True', reason: 'Failed', message }));
+    await client.patch(jobs, at(job?.metadata.name ?? ''), { status: { startTime, conditions } }, mergeStatus);
+  }
 
   /** Does what the garbage collector does with a Deployment that is deleted in the foreground. */
   async function removeServerLater(name: string): Promise<void> {

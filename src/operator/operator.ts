@@ -1,26 +1,22 @@
-import type { Client } from '../client/client.ts';
+import { type Client, toPath } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { referenceTo } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
-import type { InformerScope, Informers } from '../client/informers.ts';
-import type { Node, Pod } from '../generated/api/core/v1.ts';
-import {
-  deployments,
-  networkpolicies,
-  nodes,
-  persistentvolumeclaims,
-  poddisruptionbudgets,
-  pods,
-  secrets,
-  services,
-} from '../generated/resource-types.ts';
-import { type KubeObject, type ObjectKey, type ResourceType, toKeyText } from '../machinery/object/object.ts';
+import type { Informers } from '../client/informers.ts';
+import type { Job } from '../generated/api/batch/v1.ts';
+import type { Node } from '../generated/api/core/v1.ts';
+import { pods } from '../generated/resource-types.ts';
+import { type KubeObject, toKeyText } from '../machinery/object/object.ts';
 import { runController } from '../reconcile/controller.ts';
 import { type Change, onChange, ownKey, type Source } from '../reconcile/sources.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
-import type { HostCache } from './host.ts';
+import { virtualClusters } from './api/virtual-cluster.ts';
+import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
+import { runBackups } from './backups/controller.ts';
+import { BACKUP_LABEL, WORKS_FOR } from './backups/job.ts';
+import type { ReadLog } from './backups/job-result.ts';
+import { openHostInformers, TENANT_LABEL } from './host-cache.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { createNameResolver, type ResolveName } from './name-resolver.ts';
 import type { OperatorSettings } from './observed.ts';
@@ -37,6 +33,8 @@ export interface OperatorOptions {
   readonly tenants: TenantAccess;
   /** Default: the system's resolver. */
   readonly resolve?: ResolveName | undefined;
+  /** Default: by the host's API. */
+  readonly readLog?: ReadLog | undefined;
   readonly metrics?: OperatorMetrics | undefined;
   readonly settings: OperatorSettings;
   /** Namespaces to serve; empty means all. */
@@ -45,41 +43,21 @@ export interface OperatorOptions {
   readonly logger: Logger;
 }
 
-/** What the operator makes for tenants; informers of these keep to objects with its label. */
-const ownedTypes: readonly ResourceType<KubeObject>[] = [
-  services,
-  secrets,
-  persistentvolumeclaims,
-  networkpolicies,
-  deployments,
-  poddisruptionbudgets,
-] as readonly ResourceType<KubeObject>[];
-
-const OWNED_SELECTOR = 'app.kubernetes.io/managed-by=warren';
-const TENANT_LABEL = 'warren.dev/virtualcluster';
-
 /** Reconciles VirtualClusters until aborted. */
 export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
   const { informers, watchNamespaces, clock, logger, events, client, keys, tenants, settings, metrics } = options;
-  const scopes: InformerScope[] =
-    watchNamespaces.length === 0 ? [{}] : watchNamespaces.map((namespace) => ({ namespace }));
-  const clusters = scopes.map((scope) => informers.for(virtualClusters, scope));
-  const owned = new Map(
-    ownedTypes.map((type) => [
-      type.plural,
-      scopes.map((scope) => informers.for(type, { ...scope, labelSelector: OWNED_SELECTOR })),
-    ]),
-  );
-  const hostNodes = informers.for(nodes);
-  const serverPods = scopes.map((scope) => informers.for(pods, { ...scope, labelSelector: OWNED_SELECTOR }));
-  const cache = toHostCache({ clusters, owned, hostNodes, serverPods });
+  const host = openHostInformers(informers, watchNamespaces);
+  const { cache } = host;
+  const referenced = new ReferencedSecrets(client, clock);
+  const { readLog = logReader(client) } = options;
   const reconciler = new VirtualClusterReconciler({
     client,
     cache,
     keys,
     tenants,
     resolve: options.resolve ?? createNameResolver(clock),
-    referenced: new ReferencedSecrets(client, clock),
+    referenced,
+    readLog,
     metrics,
     settings,
     clock,
@@ -89,19 +67,55 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     },
   });
   const allKeys = (): string[] =>
-    clusters.flatMap((informer) =>
+    host.clusters.flatMap((informer) =>
       informer.list().map((cluster) => ownKey({ type: 'updated', object: cluster })[0] ?? ''),
     );
   const sources: Source[] = [
-    ...clusters.map((informer) => onChange(informer)),
-    ...[...owned.values(), serverPods].flat().map((informer) => onChange(informer as Informer<KubeObject>, tenantKey)),
+    ...host.clusters.map((informer) => onChange(informer)),
+    ...[...host.owned, ...host.pods].map((informer) => onChange(informer as Informer<KubeObject>, tenantKey)),
+    ...host.jobs.map((informer) => onChange(informer, restoredKey)),
+    ...host.backups.map((informer) => onceSynced(onChange(informer, backedUpKey))),
     // Nodes change with each heartbeat; only their addresses and readiness matter to tenants.
-    onChange(hostNodes, (change) => (addressesOf(change.object) === addressesOf(change.previous) ? [] : allKeys())),
+    onChange(host.nodes, (change) => (addressesOf(change.object) === addressesOf(change.previous) ? [] : allKeys())),
   ];
-  await runController(
-    { name: 'virtualcluster', reconciler, sources, workers: 8, clock, logger, metrics: metrics?.controller },
-    signal,
-  );
+  const counts = metrics?.controller;
+  await Promise.all([
+    runController({ name: 'virtualcluster', reconciler, sources, workers: 8, clock, logger, metrics: counts }, signal),
+    runBackups(
+      { client, keys, referenced, readLog, settings, clock, logger },
+      host,
+      { events, metrics: counts },
+      signal,
+    ),
+  ]);
+}
+
+/** A kind that the host does not know yet, after an update without its CRDs, holds no tenant up. */
+function onceSynced({ start }: Source): Source {
+  return { synced: Promise.resolve(), start };
+}
+
+/** Reads logs of pods from the host. */
+function logReader(client: Client): ReadLog {
+  return async (pod, signal) => {
+    const path = toPath(pods, pod.namespace, pod.name, 'log');
+    const text = await client.transport.request({ method: 'GET', path, signal });
+    return typeof text === 'string' ? text : JSON.stringify(text);
+  };
+}
+
+/** A restore's Job has the tenant in a label, and no backup that it belongs to. */
+function restoredKey({ object: { metadata } }: Change<Job>): string[] {
+  const name = metadata.labels?.[WORKS_FOR];
+  if (name === undefined || metadata.labels?.[BACKUP_LABEL] !== undefined) return [];
+  return [toKeyText({ namespace: metadata.namespace, name })];
+}
+
+/** A backup matters to its tenant by how it is. */
+function backedUpKey({ object, previous }: Change<VirtualClusterBackup>): string[] {
+  const stateOf = (backup: VirtualClusterBackup | undefined): string => JSON.stringify(backup?.status?.conditions);
+  if (previous !== undefined && stateOf(object) === stateOf(previous)) return [];
+  return [toKeyText({ namespace: object.metadata.namespace, name: object.spec.virtualClusterName })];
 }
 
 /** An owned object names its tenant in a label: that also holds for those without an owner, which are retained. */
@@ -114,33 +128,4 @@ function addressesOf(node: Node | undefined): string {
   if (node === undefined) return '';
   const ready = node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
   return JSON.stringify([ready, node.status?.addresses]);
-}
-
-function toHostCache({
-  clusters,
-  owned,
-  hostNodes,
-  serverPods,
-}: {
-  clusters: readonly Informer<VirtualCluster>[];
-  owned: ReadonlyMap<string, readonly Informer<KubeObject>[]>;
-  hostNodes: Informer<Node>;
-  serverPods: readonly Informer<Pod>[];
-}): HostCache {
-  return {
-    get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): T | undefined {
-      const informers: readonly { get(key: string): KubeObject | undefined }[] =
-        type.plural === virtualClusters.plural ? clusters : (owned.get(type.plural) ?? []);
-      for (const informer of informers) {
-        const found = informer.get(toKeyText(key));
-        if (found !== undefined) return found as T;
-      }
-      return undefined;
-    },
-    readyNodes: () => hostNodes.list(),
-    podsOf: ({ metadata: { namespace, name } }) =>
-      serverPods
-        .flatMap((informer) => informer.list())
-        .filter((pod) => pod.metadata.namespace === namespace && pod.metadata.labels?.[TENANT_LABEL] === name),
-  };
 }

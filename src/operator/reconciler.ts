@@ -16,12 +16,14 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { exposedHosts, isIp } from './addresses.ts';
 import { FINALIZER, ROTATE_TOKEN, type VirtualCluster, virtualClusters, withDefaults } from './api/virtual-cluster.ts';
+import type { ReadLog } from './backups/job-result.ts';
 import { finalize } from './finalize.ts';
 import { applyWanted, type HostCache, readLive } from './host.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
 import { namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
+import { observeRestore } from './restore.ts';
 import { failedImageOf, lastGoodOf, SERVER_VERSION } from './rollback.ts';
 import { finishRotation, rotateToken } from './rotation.ts';
 import { skewedNodes } from './skew.ts';
@@ -58,6 +60,7 @@ export interface ReconcilerDeps {
   readonly tenants: TenantAccess;
   readonly resolve: ResolveName;
   readonly referenced: ReferencedSecrets;
+  readonly readLog: ReadLog;
   readonly metrics?: OperatorMetrics | undefined;
   readonly events: EventSink;
   readonly settings: OperatorSettings;
@@ -103,9 +106,8 @@ export class VirtualClusterReconciler implements Reconciler {
       const outcome = await step.plan(observed, this.#deps.keys);
       if (outcome.kind === 'wait') {
         halted = { condition: step.condition, reason: outcome.reason, message: outcome.message };
-        break;
       }
-      for (const wanted of outcome.objects) {
+      for (const wanted of outcome.objects ?? []) {
         const applied = await this.#apply(step, wanted, observed, signal);
         if ('halted' in applied) halted = applied.halted;
         else observed = withObject(observed, wanted, applied.object);
@@ -153,10 +155,10 @@ export class VirtualClusterReconciler implements Reconciler {
   }
 
   async #remove({ type, key }: Unwanted, observed: Observed, signal: AbortSignal): Promise<Observed> {
-    const slot = slots[type.kind] as keyof Observed;
+    const slot = slotOf(observed, type.kind, key.name);
     if (observed[slot] === undefined) return observed;
     try {
-      await this.#deps.client.delete(type as ResourceType<AnyObject>, key, { signal });
+      await this.#deps.client.delete(type as ResourceType<AnyObject>, key, { propagationPolicy: 'Background', signal });
       this.#deps.events.event(observed.cluster, 'Normal', 'Removed', `Removed ${type.kind} ${key.name}`);
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -189,6 +191,7 @@ export class VirtualClusterReconciler implements Reconciler {
       nowMs: clock.nowMs(),
       nodes: cache.readyNodes(),
       pods: cache.podsOf(cluster),
+      backups: cache.backupsOf(cluster),
       disruptionBudget: cache.get(poddisruptionbudgets, at(names.server)),
       datastoreSecret:
         secretRef === undefined ? undefined : await this.#deps.referenced.read(at(secretRef.name), signal),
@@ -200,7 +203,11 @@ export class VirtualClusterReconciler implements Reconciler {
       deployment,
       networkPolicy: cache.get(networkpolicies, at(names.server)),
     };
-    return { ...seen, resolved: await this.#resolve(exposedHosts(seen)) };
+    return {
+      ...seen,
+      ...(await observeRestore(this.#deps, seen, signal)),
+      resolved: await this.#resolve(exposedHosts(seen)),
+    };
   }
 
   async #resolve(hosts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -348,22 +355,26 @@ const slots: Record<string, keyof Observed> = {
   Deployment: 'deployment',
   NetworkPolicy: 'networkPolicy',
   PodDisruptionBudget: 'disruptionBudget',
+  Job: 'restoreJob',
 };
 
-function slotOf({ cluster }: Observed, wanted: Wanted): keyof Observed {
+function slotOf({ cluster }: Observed, kind: string, name: string | undefined): keyof Observed {
   const names = namesOf(cluster);
-  if (wanted.type.kind !== 'Secret') return slots[wanted.type.kind] as keyof Observed;
-  const { name } = wanted.object.metadata;
+  if (kind !== 'Secret') return slots[kind] as keyof Observed;
   if (name === names.pki) return 'pkiSecret';
+  if (name === names.restore) return 'restoreSecret';
   return name === names.token ? 'tokenSecret' : 'kubeconfigSecret';
 }
 
 function presentOf(observed: Observed, wanted: Wanted): AnyObject | undefined {
-  return observed[slotOf(observed, wanted)] as AnyObject | undefined;
+  return observed[slotOf(observed, wanted.type.kind, wanted.object.metadata.name)] as AnyObject | undefined;
 }
 
 function withObject(observed: Observed, wanted: Wanted, object: AnyObject): Observed {
-  return { ...observed, [slotOf(observed, wanted)]: object as unknown as Service };
+  return {
+    ...observed,
+    [slotOf(observed, wanted.type.kind, wanted.object.metadata.name)]: object as unknown as Service,
+  };
 }
 
 /** With `deletionPolicy: Retain`, what makes up the tenant's identity and state is not owned, so nothing collects it. */

@@ -4,6 +4,7 @@ import { datastoreStep } from './datastore.ts';
 import { disruptionBudgetStep } from './disruption-budget.ts';
 import { kubeconfigStep } from './kubeconfig.ts';
 import { networkPolicyStep } from './network-policy.ts';
+import { restoreStep } from './restore.ts';
 import { serverStep } from './server.ts';
 import { serviceStep } from './service.ts';
 import type { Step } from './step.ts';
@@ -15,6 +16,7 @@ export const steps: readonly Step[] = [
   versionStep,
   serviceStep,
   datastoreStep,
+  restoreStep,
   addressStep,
   certificatesStep,
   tokenStep,

@@ -4,6 +4,7 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 import { portOf } from '../addresses.ts';
 import { DATASTORE_FILES } from '../api/virtual-cluster.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
+import { containerSecurity, podSecurity } from '../restricted-pod.ts';
 import { FAILED_IMAGE, LAST_GOOD, SERVER_VERSION } from '../rollback.ts';
 import { PEER_PORT } from './network-policy.ts';
 import { type Step, wait, want } from './step.ts';
@@ -69,17 +70,7 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
     spec: {
       ...spreadOf(observed),
       ...placement,
-      // The tenant talks to nobody on the host; it gets no identity there.
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: 65532,
-        runAsGroup: 65532,
-        fsGroup: 65532,
-        fsGroupChangePolicy: 'OnRootMismatch',
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
+      ...podSecurity,
       containers: [
         {
           name: 'server',
@@ -106,11 +97,7 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
           // What the server says last shows in the status of its pod, and from there in ours.
           terminationMessagePolicy: 'FallbackToLogsOnError',
           resources: spec.resources ?? { requests: { cpu: '50m', memory: '128Mi' } },
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'] },
-          },
+          securityContext: containerSecurity,
           volumeMounts: [
             { name: 'data', mountPath: DATA_DIR },
             { name: 'pki', mountPath: PKI_DIR, readOnly: true },
@@ -179,7 +166,7 @@ function identityHash({ pkiSecret, tokenSecret }: Observed): string {
 }
 
 /** Keys of the datastore's Secret that are files of TLS. */
-function datastoreFiles({ spec, datastoreSecret }: Observed): (keyof typeof DATASTORE_FILES)[] {
+export function datastoreFiles({ spec, datastoreSecret }: Observed): (keyof typeof DATASTORE_FILES)[] {
   if (spec.datastore.type === 'SQLite') return [];
   const keys = Object.keys(DATASTORE_FILES) as (keyof typeof DATASTORE_FILES)[];
   return keys.filter((key) => !!datastoreSecret?.data?.[key]);

@@ -1,4 +1,5 @@
 import type { AnyObject, ObjectKey, ResourceType } from '../../machinery/object/object.ts';
+import type { TenantIdentity } from '../../pki/sealed-identity.ts';
 import type { Observed } from '../observed.ts';
 
 /** An object as it should be on the host; fields that it does not name are left alone. */
@@ -19,7 +20,14 @@ export interface Unwanted {
  */
 export type StepOutcome =
   | { readonly kind: 'want'; readonly objects: readonly Wanted[]; readonly unwanted?: readonly Unwanted[] }
-  | { readonly kind: 'wait'; readonly reason: string; readonly message: string };
+  | {
+      readonly kind: 'wait';
+      readonly reason: string;
+      readonly message: string;
+      /** What brings it on. */
+      readonly objects?: readonly Wanted[];
+      readonly unwanted?: readonly Unwanted[];
+    };
 
 /** One part of a tenant, decided from what was observed. Pure, except that it may ask for new key material. */
 export interface Step {
@@ -37,6 +45,12 @@ export interface KeySource {
   newPassword(): string;
   /** A kubeconfig for the administrator of the tenant whose PKI this is. */
   adminKubeconfig(pki: Readonly<Record<string, string>>, server: string, clusterName: string): Promise<string>;
+  /** A client certificate of a day with which a backup is taken, in PEM. */
+  backupAccess(pki: Readonly<Record<string, string>>): { readonly cert: string; readonly key: string };
+  /** A key with which an identity is sealed on its way from a backup. */
+  newSealKey(): string;
+  /** @throws Error where the key is another one. */
+  openIdentity(sealed: string, key: string): TenantIdentity;
   /** When the client certificate in a kubeconfig ends, in milliseconds since the epoch; undefined where it has none. */
   kubeconfigEndsMs(kubeconfig: string): number | undefined;
   /** SHA-256 of the CA as join tokens carry it. */
@@ -45,4 +59,9 @@ export interface KeySource {
 
 export const want = (...objects: Wanted[]): StepOutcome => ({ kind: 'want', objects });
 export const without = (...unwanted: Unwanted[]): StepOutcome => ({ kind: 'want', objects: [], unwanted });
-export const wait = (reason: string, message: string): StepOutcome => ({ kind: 'wait', reason, message });
+export const wait = (reason: string, message: string, ...objects: Wanted[]): StepOutcome => ({
+  kind: 'wait',
+  reason,
+  message,
+  objects,
+});

@@ -29,6 +29,7 @@ function observe(spec: VirtualClusterSpec, more: Partial<Observed> = {}): Observ
     nowMs: 0,
     nodes: [],
     pods: [],
+    backups: [],
     resolved: new Map(),
     ...more,
   };

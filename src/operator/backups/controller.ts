@@ -1,0 +1,57 @@
+import type { EventRecorder } from '../../client/events.ts';
+import { referenceTo } from '../../client/events.ts';
+import type { Job } from '../../generated/api/batch/v1.ts';
+import { toKeyText } from '../../machinery/object/object.ts';
+import { type ControllerMetrics, runController } from '../../reconcile/controller.ts';
+import { onChange } from '../../reconcile/sources.ts';
+import { virtualClusterBackups } from '../api/virtual-cluster-backup.ts';
+import type { HostInformers } from '../host-cache.ts';
+import { BACKUP_LABEL } from './job.ts';
+import { type BackupDeps, BackupReconciler } from './reconciler.ts';
+
+/** Makes backups until aborted. */
+export async function runBackups(
+  deps: Omit<BackupDeps, 'cache' | 'event' | 'jobsOf'>,
+  host: HostInformers,
+  { events, metrics }: { readonly events: EventRecorder; readonly metrics: ControllerMetrics | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, logger } = deps;
+  const reconciler = new BackupReconciler({
+    ...deps,
+    cache: host.cache,
+    jobsOf: ({ metadata }) =>
+      host.jobs
+        .flatMap((informer) => informer.list())
+        .filter((job) => job.metadata.namespace === metadata.namespace && backupOf(job) === metadata.name),
+    event: (about, type, reason, message) =>
+      events.event(referenceTo(virtualClusterBackups, about), type, reason, message),
+  });
+  const sources = [
+    ...host.backups.map((informer) => onChange(informer)),
+    ...host.jobs.map((informer) =>
+      onChange(informer, ({ object }) => {
+        const name = backupOf(object);
+        return name === undefined ? [] : [toKeyText({ namespace: object.metadata.namespace, name })];
+      }),
+    ),
+    // A backup that waits for its tenant goes on once that is ready.
+    ...host.clusters.map((informer) =>
+      onChange(informer, ({ object, previous }) =>
+        object.status?.phase === previous?.status?.phase
+          ? []
+          : host.cache
+              .backupsOf(object)
+              .map(({ metadata }) => toKeyText({ namespace: metadata.namespace, name: metadata.name ?? '' })),
+      ),
+    ),
+  ];
+  await runController(
+    { name: 'virtualclusterbackup', reconciler, sources, workers: 2, clock, logger, metrics },
+    signal,
+  );
+}
+
+function backupOf({ metadata }: Job): string | undefined {
+  return metadata.labels?.[BACKUP_LABEL];
+}
