@@ -8,7 +8,7 @@ import { Client } from '../src/client/client.ts';
 import { createHttpTransport } from '../src/client/http-transport.ts';
 import { readKubeconfig } from '../src/client/kubeconfig.ts';
 import type { Deployment } from '../src/generated/api/apps/v1.ts';
-import { configmaps, deployments, endpoints, replicasets } from '../src/generated/resource-types.ts';
+import { configmaps, deployments, endpoints, replicasets, services } from '../src/generated/resource-types.ts';
 import { type EmbeddedPostgres, findPostgres, startPostgres } from '../src/testing/embedded-postgres.ts';
 import { Ledger } from './ledger.ts';
 import { eventually, freePort, WARREN } from './program.ts';
@@ -145,6 +145,38 @@ describe('two servers on one PostgreSQL', { skip }, () => {
       await writer.client.delete(configmaps, { namespace, name });
       await assert.rejects(reader.get(configmaps, { namespace, name }), /not found/);
     }
+  });
+
+  it('hand out no node port and no address twice', async () => {
+    const made = await Promise.all(
+      Array.from({ length: 120 }, (_, index) =>
+        (state.replicas[index % 2] as Replica).client.create(services, {
+          metadata: { name: `racing-${index}`, namespace },
+          spec: { type: 'NodePort', ports: [{ port: 80 }] },
+        }),
+      ),
+    );
+    assert.equal(new Set(made.map(({ spec }) => spec?.ports?.[0]?.nodePort)).size, made.length);
+    assert.equal(new Set(made.map(({ spec }) => spec?.clusterIP)).size, made.length);
+    for (let nodePort = 30_001; nodePort < 30_011; nodePort++) {
+      const tries = state.replicas.map(({ name, client }) =>
+        client.create(services, {
+          metadata: { name: `wanting-${name}-${nodePort}`, namespace },
+          spec: { type: 'NodePort', ports: [{ port: 80, nodePort }] },
+        }),
+      );
+      const lost = (await Promise.allSettled(tries)).filter((result) => result.status === 'rejected');
+      assert.equal(lost.length, 1);
+      assert.match(String(lost[0]?.reason), /provided port is already allocated/);
+    }
+    // What is deleted is free again, through the other server too.
+    const [first] = made;
+    const nodePort = first?.spec?.ports?.[0]?.nodePort as number;
+    await (state.replicas[0] as Replica).client.delete(services, { namespace, name: 'racing-0' });
+    await (state.replicas[1] as Replica).client.create(services, {
+      metadata: { name: 'racing-again', namespace },
+      spec: { type: 'NodePort', ports: [{ port: 80, nodePort }] },
+    });
   });
 
   it('go on when one is killed: no event lost or doubled, no write lost, controllers within 15 s', async () => {

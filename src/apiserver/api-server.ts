@@ -100,7 +100,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const transportFor = (user: User, userAgent = userAgentOf(user.name)): Transport =>
     new InProcessTransport({ serve: serveInside, user, userAgent, clock });
   const client = new Client(transportFor(serverUser, 'kube-apiserver'));
-  const serviceIps = new ServiceIps({ client, reader, cidrs: serviceCidrs });
+  const serviceIps = new ServiceIps({ client, reader, cidrs: serviceCidrs, clock });
   catalog.setBuiltin(
     buildBuiltinResources(definitions, {
       builder,
@@ -112,6 +112,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       tokenIssuer: options.tokenIssuer,
       serviceIps,
       nodePorts: options.nodePorts ?? DEFAULT_NODE_PORTS,
+      backend,
       connectors: options.connectors === undefined ? {} : await make(options.connectors, seams),
     }),
   );

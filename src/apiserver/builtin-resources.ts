@@ -1,4 +1,5 @@
 import type { Client } from '../client/client.ts';
+import type { Backend } from '../datastore/backend.ts';
 import { endpoints, services } from '../generated/resource-types.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
@@ -14,7 +15,9 @@ import type { ResourceStore } from './registry/store.ts';
 import type { ResourceExtras, ResourcesBuilder } from './resources-builder.ts';
 import type { ServedResource, SubresourceHandlers } from './served-resource.ts';
 import { createOnlyHandler, partHandlers, type StoredParts } from './served-verbs.ts';
+import { decodeStored } from './stored-values.ts';
 import { NodePorts, parsePortRange } from './subresources/allocators/node-ports.ts';
+import { PortRecord } from './subresources/allocators/port-record.ts';
 import { serviceHooks } from './subresources/allocators/service-hooks.ts';
 import type { ServiceIps } from './subresources/allocators/service-ips.ts';
 import { bindingCreater } from './subresources/binding.ts';
@@ -43,6 +46,8 @@ export interface BuiltinDeps {
   readonly tokenIssuer: TokenIssuer;
   readonly serviceIps: ServiceIps;
   readonly nodePorts: string;
+  /** Where it is kept which node ports are taken. */
+  readonly backend: Backend;
   readonly connectors: Readonly<Record<string, Handler<AuthenticatedCall>>>;
 }
 
@@ -148,7 +153,7 @@ function hooksOf(path: string, deps: BuiltinDeps): ResourceExtras['hooks'] {
     case '/services':
       return serviceHooks({
         ips: deps.serviceIps,
-        ports: new NodePorts(parsePortRange(deps.nodePorts), () => deps.reader.list(services)),
+        ports: nodePortsOf(deps),
         async deleteEndpoints(namespace, name) {
           try {
             await deps.client.delete(endpoints, { namespace, name });
@@ -160,6 +165,12 @@ function hooksOf(path: string, deps: BuiltinDeps): ResourceExtras['hooks'] {
     default:
       return undefined;
   }
+}
+
+function nodePortsOf({ backend, nodePorts, reader, clock }: BuiltinDeps): NodePorts {
+  const range = parsePortRange(nodePorts);
+  const record = new PortRecord(backend, range, decodeStored);
+  return new NodePorts({ range, record, stored: () => reader.list(services), clock });
 }
 
 type MakeSubresources = (parts: StoredParts) => Readonly<Record<string, SubresourceHandlers>>;

@@ -43,7 +43,10 @@ export function serviceHooks(deps: ServiceHooksDeps): StoreHooks {
     async afterDelete(object) {
       const service = object as unknown as Service;
       const { namespace = '', name = '' } = service.metadata ?? {};
-      await Promise.all(addressesOf(service).map((ip) => deps.ips.release(ip)));
+      await Promise.all([
+        ...addressesOf(service).map((ip) => deps.ips.release(ip)),
+        deps.ports.release(portsOf(service)),
+      ]);
       await deps.deleteEndpoints(namespace, name);
     },
   };
@@ -67,17 +70,19 @@ async function reserve(
   previous: Service | undefined,
   options: { dryRun: boolean },
 ): Promise<Finish> {
-  const ports = await deps.ports.begin();
+  const ports = await deps.ports.begin(options);
   const taken: string[] = [];
   const settle = async (stored: boolean): Promise<void> => {
-    ports.finish();
     if (options.dryRun) return;
+    const kept = new Set(portsOf(service));
+    const left = previous === undefined ? [] : portsOf(previous).filter((port) => !kept.has(port));
+    await deps.ports.release(stored ? left : ports.own);
     const unused = stored && previous !== undefined ? released(service, previous) : stored ? [] : taken;
     await Promise.all(unused.map((ip) => deps.ips.release(ip)));
   };
   try {
     await takeAddresses(deps.ips, service, previous, taken, options);
-    takePorts(ports, service, previous);
+    await takePorts(ports, service, previous);
     return settle;
   } catch (error) {
     await settle(false);
@@ -144,22 +149,26 @@ async function takeAddress(
   }
 }
 
-function takePorts(reservation: PortReservation, service: FullService, previous: Service | undefined): void {
+async function takePorts(
+  reservation: PortReservation,
+  service: FullService,
+  previous: Service | undefined,
+): Promise<void> {
   const { spec } = service;
   const held = new Set(previous === undefined ? [] : portsOf(previous));
   if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
     const byPort = new Map<number, number>();
     for (const [index, port] of (spec.ports ?? []).entries()) {
-      takePort(reservation, service, { index, port, held, byPort });
+      await takePort(reservation, service, { index, port, held, byPort });
     }
   }
   if (!wantsHealthPort(spec) || held.has(spec.healthCheckNodePort ?? 0)) return;
   if (!spec.healthCheckNodePort) {
-    spec.healthCheckNodePort = reservation.takeNext();
+    spec.healthCheckNodePort = await reservation.takeNext();
     return;
   }
   try {
-    reservation.take(spec.healthCheckNodePort);
+    await reservation.take(spec.healthCheckNodePort);
   } catch (error) {
     if (!(error instanceof PortRefusal)) throw error;
     const text = `failed to allocate requested HealthCheck NodePort ${spec.healthCheckNodePort}: ${error.message}`;
@@ -175,7 +184,7 @@ interface PortWish {
   readonly byPort: Map<number, number>;
 }
 
-function takePort(reservation: PortReservation, service: FullService, wish: PortWish): void {
+async function takePort(reservation: PortReservation, service: FullService, wish: PortWish): Promise<void> {
   const { port, held, byPort, index } = wish;
   if (!port.nodePort && !wantsNodePorts(service.spec)) return;
   const shared = byPort.get(port.port);
@@ -183,13 +192,13 @@ function takePort(reservation: PortReservation, service: FullService, wish: Port
     const wanted = (service.spec.ports ?? []).find((other) => other.port === port.port && other.nodePort)?.nodePort;
     port.nodePort = shared ?? wanted;
     if (port.nodePort === undefined) {
-      port.nodePort = reservation.takeNext();
+      port.nodePort = await reservation.takeNext();
       held.add(port.nodePort);
     }
   }
   if (!held.has(port.nodePort)) {
     try {
-      reservation.take(port.nodePort);
+      await reservation.take(port.nodePort);
     } catch (error) {
       if (!(error instanceof PortRefusal)) throw error;
       demand(service, [fieldInvalid(`spec.ports[${index}].nodePort`, port.nodePort, error.message)]);

@@ -3,6 +3,7 @@ import type { Service } from '../../../generated/api/core/v1.ts';
 import type { IPAddress } from '../../../generated/api/networking/v1.ts';
 import { ipaddresses, servicecidrs, services } from '../../../generated/resource-types.ts';
 import { isAlreadyExists, isNotFound } from '../../../machinery/errors/status-error.ts';
+import type { Clock } from '../../../std/clock.ts';
 import type { ObjectReader } from '../../object-reader.ts';
 import { candidates, familyOf, type IpFamily, type IpRange, isInRange, parseIpRange } from './ip-range.ts';
 
@@ -22,7 +23,11 @@ export interface ServiceIpsOptions {
   readonly reader: ObjectReader;
   /** Ranges that the server was started with; the first is the primary one. */
   readonly cidrs: readonly string[];
+  readonly clock: Clock;
 }
+
+/** So long an address may wait for its service to be stored. Source: `ipallocator/controller/repairip.go` (gracePeriod). */
+const GRACE_MS = 60_000;
 
 /**
  * Hands out cluster addresses. Who has which address is kept in IPAddress objects, so that several servers cannot give
@@ -79,22 +84,30 @@ export class ServiceIps {
     }
   }
 
-  /** Brings IPAddress objects in line with the services that exist; run at start. Source: `ipallocator/controller/repairip.go`. */
+  /**
+   * Brings IPAddress objects in line with the services that exist; run at start. Addresses that another server has just
+   * handed out are looked at again later. Source: `ipallocator/controller/repairip.go`.
+   */
   async repair(): Promise<void> {
-    const { reader } = this.#options;
+    const { reader, clock } = this.#options;
     const wanted = new Map<string, Service>();
     for (const service of await reader.list(services)) {
       for (const ip of service.spec?.clusterIPs ?? []) if (familyOf(ip) !== undefined) wanted.set(ip, service);
     }
     const work: Promise<unknown>[] = [];
+    let isYoungLeft = false;
     for (const address of await reader.list(ipaddresses)) {
       const name = address.metadata?.name ?? '';
       const managed = address.metadata?.labels?.['ipaddress.kubernetes.io/managed-by'] === 'ipallocator.k8s.io';
-      if (managed && !wanted.has(name)) work.push(this.release(name));
+      const ageMs = clock.nowMs() - Date.parse(address.metadata?.creationTimestamp ?? '');
+      const isYoung = ageMs < GRACE_MS;
+      isYoungLeft ||= managed && isYoung && !wanted.has(name);
+      if (managed && !isYoung && !wanted.has(name)) work.push(this.release(name));
       wanted.delete(name);
     }
     for (const [ip, service] of wanted) work.push(this.#claim(service, ip));
     await Promise.all(work);
+    if (isYoungLeft) clock.after(GRACE_MS, () => void this.repair().catch(() => {}));
   }
 
   /** Ranges of ServiceCIDR objects that are not on their way out, and those of the start; small ones first. */
