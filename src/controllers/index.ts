@@ -33,6 +33,11 @@ export const controllers: readonly ControllerDefinition[] = [
     },
   },
   define(
+    'legacy-serviceaccount-token-cleaner-controller',
+    'legacy-service-account-token-cleaner',
+    async () => (await import('./serviceaccount/token-cleaner.ts')).runTokenSecretCleaner,
+  ),
+  define(
     'root-ca-certificate-publisher-controller',
     'root-ca-cert-publisher',
     async () => (await import('./root-ca/controller.ts')).runRootCaPublisher,

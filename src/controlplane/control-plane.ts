@@ -31,6 +31,7 @@ import { expireLeases } from '../datastore/lease.ts';
 import type { Pki } from '../pki/bundle.ts';
 import { issueCertificate } from '../pki/certificate.ts';
 import { parseCertificateRequest } from '../pki/certificate-request.ts';
+import { QueueMetrics } from '../reconcile/queue-metrics.ts';
 import { builtinResources } from '../resources/index.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import type { Clock } from '../std/clock.ts';
@@ -108,6 +109,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   const kubeletTls = kubeletIdentity(pki, options.kubeletClientName, clock);
   const metrics = new RequestMetrics(clock);
+  const queueMetrics = new QueueMetrics(clock);
   const holder: { server?: ApiServer; aggregation?: Aggregation } = {};
   const lateAuthorizer: Authorizer = {
     authorize: async (user, attributes, signal) =>
@@ -210,7 +212,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           ],
         }),
         createVersionPath(),
-        createMetricsPath(metrics),
+        createMetricsPath(metrics, () => queueMetrics.render()),
         createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregation }),
         createOpenIdDocuments({ issuer, externalAddress, keys: [signer.key] }),
         createOpenApiPaths({ catalog, reader, remote: aggregation }),
@@ -299,7 +301,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       options.besideControllers?.({ informers, clientFor }, signal),
       runControllers(
         {
-          clientFor: (userName) => clientFor(userName),
+          clientFor: (userName) =>
+            userName === serverUser.name
+              ? new Client(server.transportFor(serverUser, 'kube-apiserver'))
+              : clientFor(userName),
+          metrics: queueMetrics,
           informers,
           clock,
           logger,

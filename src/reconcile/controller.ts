@@ -6,10 +6,16 @@ import type { Reconciler } from './reconciler.ts';
 import type { Source } from './sources.ts';
 
 export interface ControllerMetrics {
-  /** After each reconcile. */
+  /** After each reconcile; one began when its key was taken. */
   reconciled(controller: string, outcome: 'done' | 'requeued' | 'failed', durationMs: number): void;
   /** After each change of the number of keys that wait. */
   depth(controller: string, keys: number): void;
+  /** A key came to wait. */
+  added?(controller: string): void;
+  /** A key's turn came after so many milliseconds. */
+  taken?(controller: string, waitedMs: number): void;
+  /** A key failed and is tried again. */
+  retried?(controller: string): void;
 }
 
 export interface ControllerOptions {
@@ -32,7 +38,12 @@ export interface ControllerOptions {
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
   const { name, reconciler, sources, workers = 1, clock, metrics } = options;
   const logger = options.logger.with({ controller: name });
-  const queue = new WorkQueue(clock, options.backoff);
+  const observer = metrics?.added && {
+    added: () => metrics.added?.(name),
+    taken: (waitedMs: number) => metrics.taken?.(name, waitedMs),
+    retried: () => metrics.retried?.(name),
+  };
+  const queue = new WorkQueue(clock, options.backoff, observer);
   const running = new Set<Promise<void>>();
   let started = false;
 

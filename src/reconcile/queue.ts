@@ -12,6 +12,14 @@ export interface QueueBackoff {
   readonly maxMs?: number | undefined;
 }
 
+/** Hears what happens to a queue's keys. */
+export interface QueueObserver {
+  added(): void;
+  /** After it waited so long, in milliseconds. */
+  taken(waitedMs: number): void;
+  retried(): void;
+}
+
 interface Delayed {
   readonly atMs: number;
   readonly timer: Timer;
@@ -30,11 +38,15 @@ export class WorkQueue {
   readonly #processing = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, Delayed>();
+  readonly #observer: QueueObserver | undefined;
+  /** Since when keys wait; kept only where somebody listens. */
+  readonly #sinceMs = new Map<string, number>();
   #onReady: () => void = () => {};
   #closed = false;
 
-  constructor(clock: Clock, backoff: QueueBackoff = {}) {
+  constructor(clock: Clock, backoff: QueueBackoff = {}, observer?: QueueObserver) {
     this.#clock = clock;
+    this.#observer = observer;
     const { firstMs = defaultBackoff.firstMs, maxMs = defaultBackoff.maxMs } = backoff;
     this.#backoff = { firstMs, maxMs };
   }
@@ -52,6 +64,10 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#closed || this.#dirty.has(key)) return;
     this.#dirty.add(key);
+    if (this.#observer !== undefined) {
+      this.#observer.added();
+      this.#sinceMs.set(key, this.#clock.nowMs());
+    }
     if (this.#processing.has(key)) return;
     this.#ready.push(key);
     this.#onReady();
@@ -80,6 +96,7 @@ export class WorkQueue {
   addRateLimited(key: string): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
+    this.#observer?.retried();
     this.addAfter(key, toBackoffMs(this.#backoff, failures));
   }
 
@@ -100,6 +117,10 @@ export class WorkQueue {
     if (key === undefined) return undefined;
     this.#processing.add(key);
     this.#dirty.delete(key);
+    if (this.#observer !== undefined) {
+      this.#observer.taken(this.#clock.nowMs() - (this.#sinceMs.get(key) ?? this.#clock.nowMs()));
+      this.#sinceMs.delete(key);
+    }
     return key;
   }
 
@@ -116,6 +137,7 @@ export class WorkQueue {
     for (const { timer } of this.#delayed.values()) timer.cancel();
     this.#delayed.clear();
     this.#dirty.clear();
+    this.#sinceMs.clear();
     this.#ready.clear();
     this.#failures.clear();
   }

@@ -121,12 +121,15 @@ function codeOf(error: unknown): string {
   return typeof code === 'number' ? String(code) : '500';
 }
 
-/** Answers `/metrics`; undefined for other paths. */
-export function createMetricsPath(metrics: RequestMetrics): (call: AuthenticatedCall) => Promise<Answer> | undefined {
-  return (call) => (call.path === '/metrics' ? answer(metrics) : undefined);
+/** Answers `/metrics`, with further series of the process; undefined for other paths. */
+export function createMetricsPath(
+  metrics: RequestMetrics,
+  more: () => string = () => '',
+): (call: AuthenticatedCall) => Promise<Answer> | undefined {
+  return (call) => (call.path === '/metrics' ? answer(metrics, more) : undefined);
 }
 
-async function answer(metrics: RequestMetrics): Promise<Answer> {
+async function answer(metrics: RequestMetrics, more: () => string): Promise<Answer> {
   const { contentType, text } = await metrics.render();
-  return { kind: 'bytes', status: 200, contentType, body: Buffer.from(text) };
+  return { kind: 'bytes', status: 200, contentType, body: Buffer.from(text + more()) };
 }

@@ -184,16 +184,19 @@ class NodeMonitor implements Reconciler {
 class NodeTaints implements Reconciler {
   readonly #client: Client;
   readonly #nodes: Informer<Node>;
+  readonly #clock: Clock;
 
-  constructor(client: Client, nodeInformer: Informer<Node>) {
+  constructor(client: Client, nodeInformer: Informer<Node>, clock: Clock) {
     this.#client = client;
     this.#nodes = nodeInformer;
+    this.#clock = clock;
   }
 
   async reconcile(name: string): Promise<Result> {
     const node = this.#nodes.get(name);
     if (node === undefined) return done;
-    if (planNoScheduleTaints(node) !== undefined) await writeTaints(this.#client, node, planNoScheduleTaints);
+    const plan = (each: Node): Taint[] | undefined => planNoScheduleTaints(each, this.#clock.nowMs());
+    if (plan(node) !== undefined) await writeTaints(this.#client, node, plan);
     const labels = planBetaLabels(node);
     if (labels !== undefined) {
       await this.#client.patch(nodes, { name }, { metadata: { labels } }, { type: 'strategic' }).catch(ignoreNotFound);
@@ -282,7 +285,7 @@ export async function runNodeLifecycleController(deps: ControllerDeps, signal: A
       {
         ...loop,
         name: 'node-taints',
-        reconciler: new NodeTaints(client, nodeInformer),
+        reconciler: new NodeTaints(client, nodeInformer, clock),
         sources: [onChange(nodeInformer)],
         workers: 4,
       },

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Node, NodeCondition, Taint } from '../../generated/api/core/v1.ts';
 import { planEviction } from '../taint-eviction/plan.ts';
+import { toTime } from '../timestamps.ts';
 import { evictionsPerSecond, planHealth, planNoExecuteTaints, planNoScheduleTaints, planZoneState } from './plan.ts';
 
 const times = { nowMs: 1_000_000, graceMs: 40_000, startupGraceMs: 60_000 };
+const nowMs = Date.UTC(2030, 0, 1);
 const ready: NodeCondition = { type: 'Ready', status: 'True', lastHeartbeatTime: '1970-01-01T00:10:00Z' };
 
 function node(conditions: NodeCondition[], taints: Taint[] = []): Node {
@@ -52,14 +54,14 @@ describe('the taints of a node', () => {
       ],
       [foreign],
     );
-    assert.deepEqual(planNoScheduleTaints(sick), [
+    assert.deepEqual(planNoScheduleTaints(sick, nowMs), [
       foreign,
-      { key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule' },
-      { key: 'node.kubernetes.io/disk-pressure', effect: 'NoSchedule' },
+      { key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule', timeAdded: toTime(nowMs) },
+      { key: 'node.kubernetes.io/disk-pressure', effect: 'NoSchedule', timeAdded: toTime(nowMs) },
     ]);
     const healed = node([ready], [foreign, { key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule' }]);
-    assert.deepEqual(planNoScheduleTaints(healed), [foreign]);
-    assert.equal(planNoScheduleTaints(node([ready], [foreign])), undefined);
+    assert.deepEqual(planNoScheduleTaints(healed, nowMs), [foreign]);
+    assert.equal(planNoScheduleTaints(node([ready], [foreign]), nowMs), undefined);
   });
   it('that evict swap', () => {
     const unreachable = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' };

@@ -90,7 +90,7 @@ const conditionTaints: Readonly<Record<string, Readonly<Record<string, string>>>
 const ownedKeys = new Set([UNSCHEDULABLE, ...Object.values(conditionTaints).flatMap((keys) => Object.values(keys))]);
 
 /** The node's taints with those of effect NoSchedule as its conditions ask; undefined where nothing changes. */
-export function planNoScheduleTaints(node: Node): Taint[] | undefined {
+export function planNoScheduleTaints(node: Node, nowMs: number): Taint[] | undefined {
   const wanted = new Set<string>();
   for (const { type, status } of node.status?.conditions ?? []) {
     const key = conditionTaints[type]?.[status];
@@ -103,7 +103,7 @@ export function planNoScheduleTaints(node: Node): Taint[] | undefined {
   if (present.size === wanted.size && [...wanted].every((key) => present.has(key))) return undefined;
   const kept = taints.filter((taint) => !isOwned(taint) || wanted.has(taint.key));
   const added = [...wanted].filter((key) => !present.has(key));
-  return [...kept, ...added.map((key) => ({ key, effect: 'NoSchedule' }))];
+  return [...kept, ...added.map((key) => ({ key, effect: 'NoSchedule', timeAdded: toTime(nowMs) }))];
 }
 
 /** The node's taints with one (or none) of the two that evict pods; undefined where nothing changes. */
