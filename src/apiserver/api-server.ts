@@ -12,6 +12,7 @@ import { buildBuiltinResources, scaleRecord } from './builtin-resources.ts';
 import type { Authorizer, Call, Credentials, Handler, User, WireAnswer } from './call.ts';
 import { Catalog } from './catalog.ts';
 import { createChain } from './chain.ts';
+import type { ConversionCaller } from './crds/conversion-webhook.ts';
 import { ApiServices } from './crds/api-services.ts';
 import { CrdController } from './crds/crd-controller.ts';
 import { CustomResources } from './crds/custom-resources.ts';
@@ -155,7 +156,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     transportFor,
     ready: () => ready,
     async start(signal) {
-      const custom = new CustomResources({ builder, catalog, storage, logger });
+      const custom = new CustomResources({
+        builder,
+        catalog,
+        storage,
+        logger,
+        openCaller: () => openConversions(options, seams),
+      });
       const controller = new CrdController({ client, clock, logger, publish: (crds) => custom.publish(crds) });
       const apiServices = new ApiServices({ ...deps, clock });
       const { extensionAuthentication } = options;
@@ -195,6 +202,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       port ?? options.advertisedPort ?? DEFAULT_PORT,
     );
   }
+}
+
+async function openConversions({ conversions }: ApiServerOptions, seams: ServerSeams): Promise<ConversionCaller> {
+  if (conversions === undefined) throw new Error('this server reaches no webhooks');
+  return await make(conversions, seams);
 }
 
 async function make<T>(part: Part<T>, seams: ServerSeams): Promise<T> {

@@ -17,6 +17,7 @@ import type {
   Filter,
   Handler,
 } from './call.ts';
+import type { ConversionCaller } from './crds/conversion-webhook.ts';
 import type { GroupProxy } from './dispatch.ts';
 import type { ObjectReader } from './object-reader.ts';
 import type { ResourceCatalog } from './served-resources.ts';
@@ -63,6 +64,8 @@ export interface ApiServerOptions {
   readonly admissionPlugins?: PluginSelection | undefined;
   /** Further admission, behind the built-in plugins and before the quotas: policies, webhooks. */
   readonly admission?: Part<readonly AdmissionPlugin[]> | undefined;
+  /** Reaches the webhooks that convert custom objects. A function is called once for each question. */
+  readonly conversions?: Part<ConversionCaller> | undefined;
   /** Writes the audit log; stands around everything behind authentication. */
   readonly audit?: Filter | undefined;
   readonly extensionAuthentication?: ExtensionAuthentication | undefined;

@@ -20,6 +20,7 @@ import { createConnectors } from '../apiserver/proxy/connectors.ts';
 import { KubeletConnector } from '../apiserver/proxy/kubelet.ts';
 import type { NodeDialer } from '../apiserver/proxy/node-dialer.ts';
 import type { OtherPaths, ServerSeams } from '../apiserver/server-options.ts';
+import type { WebhookCaller } from '../apiserver/webhooks/webhook-caller.ts';
 import { createWebhooks } from '../apiserver/webhooks/webhooks.ts';
 import type { WorkloadNetwork } from '../apiserver/workloads/workload-network.ts';
 import { Client } from '../client/client.ts';
@@ -110,7 +111,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const kubeletTls = kubeletIdentity(pki, options.kubeletClientName, clock);
   const metrics = new RequestMetrics(clock);
   const queueMetrics = new QueueMetrics(clock);
-  const holder: { server?: ApiServer; aggregation?: Aggregation } = {};
+  const holder: { server?: ApiServer; aggregation?: Aggregation; conversions?: Promise<WebhookCaller> } = {};
   const lateAuthorizer: Authorizer = {
     authorize: async (user, attributes, signal) =>
       await (holder.server as ApiServer).authorizer.authorize(user, attributes, signal),
@@ -134,6 +135,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       clusterCidrs: options.clusterCidrs,
       clusterDomain: options.clusterDomain,
     });
+  };
+  const openConversions = async (reader: ObjectReader): Promise<WebhookCaller> => {
+    const { WebhookCaller } = await import('../apiserver/webhooks/webhook-caller.ts');
+    const caller = new WebhookCaller({ network: await networkFor(reader), clock });
+    abort.signal.addEventListener('abort', () => caller.close(), { once: true });
+    return caller;
   };
   const server = await createApiServer({
     backend,
@@ -193,6 +200,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       abort.signal.addEventListener('abort', () => webhooks.close(), { once: true });
       const policies = createPolicies({ ...seams, authorizer: lateAuthorizer });
       return [policies.mutating, webhooks.mutating, policies.validating, webhooks.validating];
+    },
+    conversions: ({ reader }) => {
+      holder.conversions ??= openConversions(reader);
+      return holder.conversions;
     },
     otherPaths: (seams) => {
       const { catalog, reader } = seams;

@@ -7,8 +7,9 @@ import { toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition, Verb } from '../../machinery/object/resource-definition.ts';
 import { compileStructural } from '../../machinery/schema/structural.ts';
 import { parseJsonPath } from '../../machinery/values/json-path.ts';
+import { type ConversionCaller, ConversionWebhook } from './conversion-webhook.ts';
 import { customStrategy } from './custom-strategy.ts';
-import { convertCustom } from './custom-versions.ts';
+import { convertCustom, convertRemotely } from './custom-versions.ts';
 import { rulesEngineFor } from './load-rules.ts';
 import { toColumns } from './printer-columns.ts';
 import { compareVersions } from './version-order.ts';
@@ -17,18 +18,22 @@ import { compareVersions } from './version-order.ts';
 const verbs: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 
 /** One record for each served version of an established definition. */
-export function toDefinitions(crd: CustomResourceDefinition): readonly ResourceDefinition[] {
+export function toDefinitions(
+  crd: CustomResourceDefinition,
+  openCaller: () => Promise<ConversionCaller>,
+): readonly ResourceDefinition[] {
   const stored = crd.spec.versions.find((version) => version.storage);
   if (stored === undefined) return [];
   return crd.spec.versions
     .filter((version) => version.served)
-    .map((version) => toDefinition(crd, version, stored.name));
+    .map((version) => toDefinition(crd, version, stored.name, webhookOf(crd, openCaller)));
 }
 
 function toDefinition(
   crd: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
   storageVersion: string,
+  webhook: ConversionWebhook | undefined,
 ): ResourceDefinition {
   const names = crd.status?.acceptedNames ?? crd.spec.names;
   const { group } = crd.spec;
@@ -49,7 +54,9 @@ function toDefinition(
     schema: structural.shape,
     storagePrefix: `${group}/${names.plural}`,
     storageVersion,
-    convert: convertCustom(crd, version.name, storageVersion),
+    ...(webhook === undefined
+      ? { convert: convertCustom(crd, version.name, storageVersion) }
+      : { remote: convertRemotely(crd, version.name, storageVersion, webhook) }),
     hasStatus: version.subresources?.status !== undefined,
     scale:
       scale === undefined
@@ -78,6 +85,16 @@ function toDefinition(
       rules: rulesEngineFor(structural.schema)?.rulesFor(structural.schema),
     }),
   };
+}
+
+/** Undefined where no object can be in need of it. */
+function webhookOf(
+  { spec: { conversion, group, versions } }: CustomResourceDefinition,
+  openCaller: () => Promise<ConversionCaller>,
+): ConversionWebhook | undefined {
+  if (conversion?.strategy !== 'Webhook' || versions.length === 1) return undefined;
+  const apiVersions = versions.map(({ name: version }) => toApiVersion({ group, version }));
+  return new ConversionWebhook(conversion, apiVersions, openCaller);
 }
 
 function toSelectable(jsonPath: string): (object: AnyObject) => string {

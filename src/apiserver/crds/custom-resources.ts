@@ -7,6 +7,7 @@ import type { ResourcesBuilder } from '../resources-builder.ts';
 import type { ServedResource } from '../served-resource.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isConditionTrue } from './conditions.ts';
+import type { ConversionCaller } from './conversion-webhook.ts';
 import { deprecationOf, toDefinitions } from './custom-definitions.ts';
 import { refusesCreation } from './terminating.ts';
 
@@ -15,6 +16,8 @@ export interface CustomResourcesDeps {
   readonly catalog: Catalog;
   readonly storage: Storage;
   readonly logger: Logger;
+  /** Reaches the webhooks that convert. Called when the first is asked. */
+  openCaller(): Promise<ConversionCaller>;
 }
 
 /** What one definition was made into, and from what. */
@@ -67,7 +70,7 @@ export class CustomResources {
 
   #definitionsOf(crd: CustomResourceDefinition): readonly ResourceDefinition[] {
     try {
-      return toDefinitions(crd);
+      return toDefinitions(crd, this.#deps.openCaller);
     } catch (error) {
       this.#deps.logger.error('a custom resource definition cannot be served', { name: crd.metadata?.name, error });
       return [];

@@ -133,7 +133,7 @@ export class MutatingDispatcher {
       const mutator = this.#mutatorOf(policy);
       const definition = matched.kind === attempt.kind ? attempt.definition : this.#kinds.definitionOf(matched.kind);
       const input = (pair: VersionedPair) => ({ attempt, matched, pair, definition, params, namespace, checks });
-      const before = inVersion(versioned, matched);
+      const before = await inVersion(versioned, matched);
       const conditions = await checks.settle(() => mutator.judgeConditions(input(before)));
       if ('fault' in conditions) {
         faults.push(failed(invocation, conditions.fault));
@@ -142,7 +142,7 @@ export class MutatingDispatcher {
       const key = keyOf(invocation);
       if (!conditions.matches || (round.isRepeated && !rounds.recalled.has(key))) continue;
       for (let at = 0; at < mutator.count && before.object !== undefined; at++) {
-        const pair = inVersion(versioned, matched);
+        const pair = await inVersion(versioned, matched);
         const { object } = pair;
         if (object === undefined || definition === undefined) break;
         try {
@@ -163,7 +163,7 @@ export class MutatingDispatcher {
     if (isDirty) {
       recallAll(rounds);
       round.repeat();
-      versioned.settle();
+      await versioned.settle();
     }
     rounds.output = attempt.object === undefined ? undefined : cloneJson(attempt.object);
   }
@@ -186,9 +186,9 @@ function recallAll({ called, recalled }: Rounds): void {
   called.clear();
 }
 
-function inVersion(versioned: VersionedObject, { kind }: Matched): VersionedPair {
+async function inVersion(versioned: VersionedObject, { kind }: Matched): Promise<VersionedPair> {
   try {
-    return versioned.in(kind);
+    return await versioned.in(kind);
   } catch (error) {
     throw internalError(error);
   }

@@ -92,7 +92,7 @@ export class ValidatingDispatcher {
       const isAsked = narrower === undefined || (await matchResources(narrower, attempt, this.#deps)) !== undefined;
       if (!isAsked) return;
       params = await collectParams(policy.spec.paramKind, paramRef, attempt.namespace, this.#deps);
-      if (params.length > 0) judgement.pair ??= this.#convert(attempt, matched);
+      if (params.length > 0) judgement.pair ??= await this.#convert(attempt, matched);
     } catch (error) {
       return misconfigured(denials, policy, binding, error);
     }
@@ -109,9 +109,9 @@ export class ValidatingDispatcher {
     for (const verdict of verdicts) heed(verdict, judgement, binding);
   }
 
-  #convert(attempt: AdmissionAttempt, { kind }: Matched): VersionedPair {
+  async #convert(attempt: AdmissionAttempt, { kind }: Matched): Promise<VersionedPair> {
     try {
-      return new VersionedObject(attempt, this.#kinds).in(kind);
+      return await new VersionedObject(attempt, this.#kinds).in(kind);
     } catch (error) {
       throw new Error(`failed to convert object version: ${textOf(error)}`);
     }

@@ -23,12 +23,13 @@ export class CacheReader implements ObjectReader, ObjectFeed {
   async get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): Promise<T | undefined> {
     const { cache, view, storagePrefix } = this.#require(type);
     const stored = await cache.get(toStorageKey(storagePrefix, key));
-    return stored === undefined ? undefined : (view.toServed(stored).object as unknown as T);
+    return stored === undefined ? undefined : ((await view.show(stored)).object as unknown as T);
   }
 
   async list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): Promise<readonly T[]> {
     const { cache, view, storagePrefix } = this.#require(type);
     const { items } = await cache.list({ prefix: toPrefix(storagePrefix, namespace) });
+    await view.prepare(items);
     return items.map((item) => view.toServed(item).object as unknown as T);
   }
 

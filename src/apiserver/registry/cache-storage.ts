@@ -47,10 +47,10 @@ export class CacheStorage implements ResourceStorage {
  * seen in that version.
  */
 export function indexFor(definitions: readonly ResourceDefinition[]): IndexOf {
-  const readers = definitions.map(({ selectableFields, convert }) => ({
-    fields: Object.entries(selectableFields),
-    convert,
-  }));
+  // What others convert is matched when it is shown.
+  const readers = definitions
+    .filter(({ remote }) => remote === undefined)
+    .map(({ selectableFields, convert }) => ({ fields: Object.entries(selectableFields), convert }));
   return (object) => {
     const { labels = {}, name = '', namespace } = object.metadata;
     const fields: Record<string, string> = { 'metadata.name': name };

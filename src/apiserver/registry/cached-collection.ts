@@ -12,7 +12,7 @@ import { type ContinueToken, parseContinueText, toContinueText } from '../verbs/
 import type { Collection, CollectionQuery, WatchQuery } from './collection.ts';
 import { CollectionFeed, errorFeed } from './collection-feed.ts';
 import { parseResourceVersion, resourceVersionFault, tooLargeResourceVersion } from './resource-version.ts';
-import { parseSelectors } from './selectors.ts';
+import { matchesServed, parseSelectors } from './selectors.ts';
 import type { VersionView } from './version-view.ts';
 
 /** How far this server has seen the log. */
@@ -48,12 +48,18 @@ export class CachedCollection implements Collection {
     await this.#waitForGet(options.resourceVersion);
     const stored = await cache.get(toStorageKey(storagePrefix, key));
     if (stored === undefined) throw notFound({ group, resource: plural }, key.name);
-    return view.toServed(stored);
+    return await view.show(stored);
   }
 
   async list(query: CollectionQuery): Promise<ListPage> {
-    const selector = parseSelectors(query, this.#definition);
+    const asked = parseSelectors(query, this.#definition);
     const prefix = toPrefix(this.#definition.storagePrefix, query.namespace);
+    // Whoever converts may change labels and fields: what matches is known behind that, and comes in one page.
+    if (asked !== undefined && this.#deps.view.isRemote) {
+      const whole = await this.list({ ...query, labelSelector: '', fieldSelector: '', limit: 0 });
+      return { ...whole, items: whole.items.filter(matchesServed(asked, this.#definition)) };
+    }
+    const selector = asked;
     const limit = query.limit > 0 ? query.limit : undefined;
     if (query.continue !== '') return await this.#continueList(query, prefix, selector, limit);
     const wanted = parseResourceVersion(query.resourceVersion);
@@ -62,12 +68,12 @@ export class CachedCollection implements Collection {
         query.resourceVersionMatch === 'Exact' || (query.resourceVersionMatch === '' && limit !== undefined);
       await this.#waitFor(wanted);
       if (exact) return await this.#listAt(wanted, prefix, { selector, limit });
-      return this.#toPage(prefix, await this.#deps.cache.list({ prefix, selector, limit }));
+      return await this.#toPage(prefix, await this.#deps.cache.list({ prefix, selector, limit }));
     }
     // Any state will do, and all of it.
-    if (wanted === 0n) return this.#toPage(prefix, await this.#deps.cache.list({ prefix, selector }));
+    if (wanted === 0n) return await this.#toPage(prefix, await this.#deps.cache.list({ prefix, selector }));
     await this.#waitForNewest();
-    return this.#toPage(prefix, await this.#deps.cache.list({ prefix, selector, limit }));
+    return await this.#toPage(prefix, await this.#deps.cache.list({ prefix, selector, limit }));
   }
 
   async watch(query: WatchQuery): Promise<WatchFeed> {
@@ -94,11 +100,12 @@ export class CachedCollection implements Collection {
       // Only those who asked for the initial events by name learn where they end.
       marksInitialEnd: query.sendInitialEvents === true && query.allowWatchBookmarks,
       after: wanted ?? 0n,
+      matches: selector !== undefined && view.isRemote ? matchesServed(selector, this.#definition) : undefined,
     });
     try {
       await feed.open(cache, {
         prefix,
-        selector,
+        selector: view.isRemote ? undefined : selector,
         ...(initial ? { initial } : { after: fromNowhere ? undefined : wanted }),
       });
     } catch (error) {
@@ -120,14 +127,14 @@ export class CachedCollection implements Collection {
     }
     const options = { selector, limit, startAfter: prefix + token.start.replace(/\0$/, '') };
     if (token.revision < 0n || token.revision === this.#deps.freshness.revision) {
-      return this.#toPage(prefix, await this.#deps.cache.list({ prefix, ...options }));
+      return await this.#toPage(prefix, await this.#deps.cache.list({ prefix, ...options }));
     }
     return await this.#listAt(token.revision, prefix, options, token);
   }
 
   async #listAt(revision: bigint, prefix: string, options: CacheListOptions, token?: ContinueToken): Promise<ListPage> {
     try {
-      return this.#toPage(prefix, await this.#deps.cache.listAt(revision, { prefix, ...options }), revision);
+      return await this.#toPage(prefix, await this.#deps.cache.listAt(revision, { prefix, ...options }), revision);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       if (error.fault === 'future') throw tooLargeResourceVersion(revision, this.#deps.freshness.revision);
@@ -137,8 +144,9 @@ export class CachedCollection implements Collection {
     }
   }
 
-  #toPage(prefix: string, found: CacheList, revision = found.revision): ListPage {
+  async #toPage(prefix: string, found: CacheList, revision = found.revision): Promise<ListPage> {
     const { view } = this.#deps;
+    await view.prepare(found.items);
     const { continueAfter, remaining } = found;
     const token =
       continueAfter === undefined

@@ -25,6 +25,8 @@ export interface CollectionFeedOptions {
   readonly marksInitialEnd: boolean;
   /** The revision that the client has seen already. */
   readonly after: bigint;
+  /** What the watch is about, where that is known of shown objects only. Default: all that comes. */
+  readonly matches?: ((item: ServedItem) => boolean) | undefined;
 }
 
 /** One watch of a collection: collects events from the start, hands them on once somebody follows. */
@@ -37,6 +39,10 @@ export class CollectionFeed implements WatchFeed {
   #onEnd: (() => void) | undefined;
   #ended = false;
   #lastSent: bigint;
+  /** Settles once everything before is shown; undefined while nothing has to wait. */
+  #turn: Promise<void> | undefined;
+  /** Whether objects matched when they were shown last, where only shown ones can be matched. */
+  readonly #matched = new Map<string, boolean>();
 
   constructor(options: CollectionFeedOptions) {
     this.#options = options;
@@ -54,7 +60,7 @@ export class CollectionFeed implements WatchFeed {
       onEnd: () => this.#end(),
     });
     const { bookmarks, clock, marksInitialEnd, timeoutMs } = this.#options;
-    if (marksInitialEnd) this.#push([this.#bookmark({ [INITIAL_END]: 'true' })]);
+    if (marksInitialEnd) this.#pushInTurn([this.#bookmark({ [INITIAL_END]: 'true' })]);
     if (bookmarks) {
       this.#timers.push(clock.every(BOOKMARK_MS, () => this.#pushBookmark()));
       if (timeoutMs > LAST_BOOKMARK_MS) {
@@ -83,9 +89,53 @@ export class CollectionFeed implements WatchFeed {
     const { view } = this.#options;
     const last = events.at(-1)?.item.revision;
     if (last !== undefined && last > this.#lastSent) this.#lastSent = last;
-    this.#push(
-      view.isIdentity ? events : events.map((event) => new ViewedEvent(event.type, view.toServed(event.item))),
-    );
+    if (view.isIdentity) {
+      this.#push(events);
+      return;
+    }
+    const show = (): void => this.#push(this.#shown(events));
+    const preparing = view.prepare(events.map(({ item }) => item));
+    if (preparing === undefined && this.#turn === undefined) show();
+    else this.#inTurn(show, preparing);
+  }
+
+  #shown(events: readonly CacheEvent[]): readonly ServedEvent[] {
+    const { view, matches } = this.#options;
+    const shown = events.map(({ type, item }) => new ViewedEvent(type, view.toServed(item)));
+    if (matches === undefined) return shown;
+    return shown.flatMap((event) => this.#matching(event, matches(event.item)) ?? []);
+  }
+
+  /**
+   * What a client sees of a change that asked for some objects only. One that goes on from a revision may have seen any
+   * object before: what does not match is gone for it.
+   */
+  #matching({ type, item }: ServedEvent, isMatch: boolean): ServedEvent | undefined {
+    const { namespace = '', name = '' } = item.object.metadata;
+    const key = `${namespace}/${name}`;
+    const wasMatch = this.#matched.get(key) ?? type !== 'ADDED';
+    if (type === 'DELETED') this.#matched.delete(key);
+    else this.#matched.set(key, isMatch);
+    if (type !== 'DELETED' && isMatch) return new ViewedEvent(wasMatch ? 'MODIFIED' : 'ADDED', item);
+    return wasMatch ? new ViewedEvent('DELETED', item) : undefined;
+  }
+
+  /** Runs when everything that came before is shown. A watch that cannot be shown ends, as upstream's does. */
+  #inTurn(run: () => void, preparing?: Promise<void>): void {
+    const turn: Promise<void> = Promise.all([this.#turn, preparing])
+      .then(() => {
+        if (!this.#ended) run();
+      })
+      .catch(() => this.#end())
+      .finally(() => {
+        if (this.#turn === turn) this.#turn = undefined;
+      });
+    this.#turn = turn;
+  }
+
+  #pushInTurn(events: readonly ServedEvent[]): void {
+    if (this.#turn === undefined) this.#push(events);
+    else this.#inTurn(() => this.#push(events));
   }
 
   #push(events: readonly ServedEvent[]): void {
@@ -100,7 +150,7 @@ export class CollectionFeed implements WatchFeed {
 
   #pushBookmark(): void {
     // What was sent may be newer than what was counted as seen: never step back.
-    if (this.#options.revision() > this.#lastSent) this.#push([this.#bookmark()]);
+    if (this.#options.revision() > this.#lastSent) this.#pushInTurn([this.#bookmark()]);
   }
 
   #bookmark(annotations?: Record<string, string>): ServedEvent {

@@ -7,6 +7,7 @@ import {
   parseLabelSelector,
   SelectorError,
 } from '../../machinery/values/label-selector.ts';
+import type { ServedItem } from '../pages.ts';
 import type { Selector } from '../storage/stored-object.ts';
 
 const everyKind: readonly string[] = ['metadata.name', 'metadata.namespace'];
@@ -24,6 +25,21 @@ export function parseSelectors(
   if (labels.length === 0 && fields.length === 0) return undefined;
   return {
     matches: (objectLabels, objectFields) => matchesLabels(labels, objectLabels) && matchesFields(fields, objectFields),
+  };
+}
+
+/** Judges objects as they look in a version, where nothing is kept beside the stored ones that tells it. */
+export function matchesServed(
+  selector: Selector,
+  { selectableFields }: ResourceDefinition,
+): (item: ServedItem) => boolean {
+  const readers = Object.entries(selectableFields);
+  return ({ object }) => {
+    const { labels = {}, name = '', namespace } = object.metadata;
+    const fields: Record<string, string> = { 'metadata.name': name };
+    if (namespace !== undefined) fields['metadata.namespace'] = namespace;
+    for (const [field, read] of readers) fields[field] = read(object);
+    return selector.matches(labels, fields);
   };
 }
 

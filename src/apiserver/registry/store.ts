@@ -104,7 +104,7 @@ export class ResourceStore {
   async get(key: ObjectKey): Promise<ServedItem> {
     const stored = await this.#storage.get(key);
     if (stored === undefined) throw notFound(this.#resource, key.name);
-    return this.#view.toServed(stored);
+    return await this.#view.show(stored);
   }
 
   /** Stores a new object; `object` is private to the call. @throws StatusError 409, 422 and what admission throws */
@@ -176,7 +176,7 @@ export class ResourceStore {
     }
     refuseRevision(object);
     try {
-      return this.#view.toServed(await this.#storage.create(key, this.#toStored(object)));
+      return await this.#view.show(await this.#storage.create(key, await this.#toStored(object)));
     } catch (error) {
       if (!(error instanceof StorageError) || error.fault !== 'key-exists') throw this.#toApiError(error, key.name);
       throw this.#taken(await this.#storage.get(key), key);
@@ -220,16 +220,16 @@ export class ResourceStore {
     try {
       await request.validateCreate(object);
       delete object.metadata.resourceVersion;
-      const item = request.dryRun ? undefined : await this.#storage.create(key, this.#toStored(object));
+      const item = request.dryRun ? undefined : await this.#storage.create(key, await this.#toStored(object));
       done = true;
-      return item === undefined ? { object: this.#finish(object) } : this.#view.toServed(item);
+      return item === undefined ? { object: this.#finish(object) } : await this.#view.show(item);
     } finally {
       await finish(done);
     }
   }
 
   async #updateOnce(key: ObjectKey, stored: StoredItem, request: UpdateRequest): Promise<Written> {
-    const previous = this.#view.toServed(stored).object;
+    const { object: previous } = await this.#view.show(stored);
     const uid = previous.metadata.uid ?? '';
     if (request.uid !== undefined && request.uid !== uid) throw this.#uidMismatch(key, request.uid, uid);
     const next = await request.transform(previous);
@@ -257,7 +257,6 @@ export class ResourceStore {
     else meta.generation = old.generation;
     rules.prepare(next, previous);
     const after = next.metadata;
-    delete after.selfLink;
     if (!after.uid && old.uid !== undefined) after.uid = old.uid;
     if (old.creationTimestamp !== undefined) after.creationTimestamp = old.creationTimestamp;
     if (old.deletionTimestamp !== undefined) after.deletionTimestamp = old.deletionTimestamp;
@@ -283,7 +282,7 @@ export class ResourceStore {
       return { object: this.#finish(next) };
     }
     if (request.dryRun) return { object: this.#finish(next) };
-    return this.#view.toServed(await this.#storage.update(stored, this.#toStored(next)));
+    return await this.#view.show(await this.#storage.update(stored, await this.#toStored(next)));
   }
 
   /** Whether this update took away the last thing that held a deleted object. */
@@ -304,7 +303,7 @@ export class ResourceStore {
   ): Promise<Written> {
     for (let stored = await this.#storage.get(key); ; stored = await this.#storage.getNewest(key)) {
       if (stored === undefined) throw notFound(this.#resource, key.name);
-      const previous = this.#view.toServed(stored).object;
+      const { object: previous } = await this.#view.show(stored);
       const { uid = '', resourceVersion = '' } = previous.metadata;
       if (options.uid && options.uid !== uid) throw this.#uidMismatch(key, options.uid, uid);
       if (options.resourceVersion && options.resourceVersion !== resourceVersion) {
@@ -317,7 +316,7 @@ export class ResourceStore {
       change(draft, previous);
       if (options.dryRun) return { object: draft };
       try {
-        return this.#view.toServed(await this.#storage.update(stored, this.#toStored(draft)));
+        return await this.#view.show(await this.#storage.update(stored, await this.#toStored(draft)));
       } catch (error) {
         if (!isRace(error)) throw this.#toApiError(error, key.name);
       }
@@ -382,7 +381,7 @@ export class ResourceStore {
     stored: StoredItem,
     request: DeleteRequest,
   ): Promise<{ readonly written: Written; readonly deleted: boolean }> {
-    const served = this.#view.toServed(stored);
+    const served = await this.#view.show(stored);
     const nowMs = this.#deps.clock.nowMs();
     const general = planDeletion(served.object, this.definition, request, nowMs);
     const plan = this.#deps.hooks?.planDeletion?.(served.object, request, nowMs) ?? general;
@@ -390,14 +389,14 @@ export class ResourceStore {
     await request.validate(served.object);
     if (plan.step === 'delete') return { written: await this.#remove(stored, request), deleted: true };
     if (request.dryRun) return { written: { object: plan.next }, deleted: plan.thenDelete };
-    const marked = await this.#storage.update(stored, this.#view.toStorage(plan.next));
-    if (!plan.thenDelete) return { written: this.#view.toServed(marked), deleted: false };
+    const marked = await this.#storage.update(stored, await this.#view.toStorage(plan.next));
+    if (!plan.thenDelete) return { written: await this.#view.show(marked), deleted: false };
     return { written: await this.#remove(marked, request), deleted: true };
   }
 
   async #remove(stored: StoredItem, request: WriteContext): Promise<Written> {
-    if (request.dryRun) return this.#view.toServed(stored);
-    const removed = this.#view.toServed(await this.#storage.delete(stored));
+    if (request.dryRun) return await this.#view.show(stored);
+    const removed = await this.#view.show(await this.#storage.delete(stored));
     await this.#deps.hooks?.afterDelete?.(removed.object, request);
     return removed;
   }
@@ -406,7 +405,7 @@ export class ResourceStore {
     return toStoredObject(object, this.definition);
   }
 
-  #toStored(object: AnyObject): AnyObject {
+  #toStored(object: AnyObject): AnyObject | Promise<AnyObject> {
     return this.#view.toStorage(this.#finish(object));
   }
 

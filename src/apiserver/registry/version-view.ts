@@ -2,6 +2,10 @@ import { type AnyObject, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { ServedItem } from '../pages.ts';
 
+/** Bytes of stored objects that are sent to be converted at once, unless one object alone has more. */
+const BATCH_BYTES = 1 << 20;
+const BATCH_OBJECTS = 100;
+
 /**
  * Shows stored objects in one version of their kind. Where that is the storage version, it hands through objects and
  * bytes; else it converts, once for each stored object.
@@ -9,6 +13,8 @@ import type { ServedItem } from '../pages.ts';
 export class VersionView {
   readonly #definition: ResourceDefinition;
   readonly #converted = new WeakMap<ServedItem, ServedItem>();
+  /** Objects that somebody else is asked about just now. */
+  readonly #asked = new WeakMap<ServedItem, Promise<void>>();
 
   constructor(definition: ResourceDefinition) {
     this.#definition = definition;
@@ -16,23 +22,68 @@ export class VersionView {
 
   /** Whether stored bytes can be served as they are. */
   get isIdentity(): boolean {
-    return this.#definition.convert === undefined;
+    const { convert, remote } = this.#definition;
+    return convert === undefined && remote === undefined;
+  }
+
+  /** Whether objects must be made ready before they are shown. */
+  get isRemote(): boolean {
+    return this.#definition.remote !== undefined;
+  }
+
+  /** Undefined where {@link toServed} can show all of them; else resolves when it can. @throws StatusError 500 */
+  prepare(items: readonly ServedItem[]): Promise<void> | undefined {
+    if (this.#definition.remote === undefined) return undefined;
+    const unknown = items.filter((item) => !this.#converted.has(item));
+    return unknown.length === 0 ? undefined : this.#prepare(unknown);
   }
 
   toServed(stored: ServedItem): ServedItem {
-    const { convert } = this.#definition;
-    if (convert === undefined) return stored;
+    if (this.isIdentity) return stored;
     const known = this.#converted.get(stored);
     if (known !== undefined) return known;
+    if (this.isRemote) throw new Error(`${this.#definition.plural} are shown before they are converted`);
     const served = new ConvertedItem(stored, (object) => this.#convert(object));
     this.#converted.set(stored, served);
     return served;
   }
 
+  /** {@link toServed}, once it can. */
+  show(stored: ServedItem): ServedItem | Promise<ServedItem> {
+    const preparing = this.prepare([stored]);
+    return preparing === undefined ? this.toServed(stored) : preparing.then(() => this.toServed(stored));
+  }
+
   /** The object as it is to be stored. May be the same object. */
-  toStorage(object: AnyObject): AnyObject {
-    const { convert } = this.#definition;
+  toStorage(object: AnyObject): AnyObject | Promise<AnyObject> {
+    const { convert, remote } = this.#definition;
+    if (remote !== undefined) return remote.toStorage(object);
     return convert === undefined ? object : convert.toStorage(object);
+  }
+
+  async #prepare(items: readonly ServedItem[]): Promise<void> {
+    const fresh = items.filter((item) => !this.#asked.has(item));
+    const running = new Set(items.flatMap((item) => this.#asked.get(item) ?? []));
+    // One after the other: whoever converts need not bear a whole collection at once.
+    let asking = Promise.resolve();
+    for (const batch of toBatches(fresh)) {
+      asking = asking.then(() => this.#ask(batch));
+      for (const item of batch) this.#asked.set(item, asking);
+    }
+    try {
+      await Promise.all([...running, asking]);
+    } finally {
+      for (const item of fresh) this.#asked.delete(item);
+    }
+  }
+
+  async #ask(batch: readonly ServedItem[]): Promise<void> {
+    const { remote } = this.#definition;
+    const objects = (await remote?.fromStorage(batch.map(({ object }) => object))) ?? [];
+    for (const [index, stored] of batch.entries()) {
+      const object = objects[index] ?? stored.object;
+      this.#converted.set(stored, new ConvertedItem(stored, () => object));
+    }
   }
 
   #convert(object: AnyObject): AnyObject {
@@ -40,6 +91,20 @@ export class VersionView {
     if (converted === object) return object;
     return { ...converted, apiVersion: toApiVersion(this.#definition), kind: this.#definition.kind };
   }
+}
+
+function toBatches(items: readonly ServedItem[]): readonly (readonly ServedItem[])[] {
+  const batches: ServedItem[][] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const last = batches.at(-1);
+    bytes += item.json.length;
+    if (last === undefined || last.length >= BATCH_OBJECTS || bytes > BATCH_BYTES) {
+      batches.push([item]);
+      bytes = item.json.length;
+    } else last.push(item);
+  }
+  return batches;
 }
 
 /** Converts when first asked. What conversion leaves as it is, keeps its bytes too. */

@@ -30,7 +30,7 @@ export function createHandler(
     if (!keepsSystemFields) wipeSystemFields(object);
     settleNamespace(object, call, scope);
     dropRepeatedOwners(object, call, { afterAdmission: false });
-    trackFields(scope, undefined, object, options.fieldManager);
+    await trackFields(scope, undefined, object, options.fieldManager);
     const facts = { operation: 'CREATE', dryRun: options.dryRun, previous: undefined } as const;
     const name = call.info.name || (object.metadata.name ?? '');
     await scope.deps.admission.mutate(toAttempt(call, scope, { ...facts, name, object }));

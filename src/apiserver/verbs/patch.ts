@@ -6,6 +6,7 @@ import { TypeMismatchError } from '../../machinery/schema/decode.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
 import { toObjectAnswer } from './create.ts';
 import { toObject, withDefaults } from './decode-body.ts';
+import { withVersions } from './kind-versions.ts';
 import { requireAcceptable } from './media.ts';
 import { checkName, dropRepeatedOwners, settleNamespace } from './new-object.ts';
 import { checkAppliedKind, type PatchBody, patchTypeOf, readPatch } from './patch-body.ts';
@@ -41,8 +42,8 @@ export function patchHandler(scope: VerbScope, target: UpdateTarget): Handler<Au
         patch ??= await readPatch(call, type, options.fieldValidation);
         const next =
           type === 'apply' || previous === undefined
-            ? applied(call, scope, patch, options, previous)
-            : patched(call, scope, patch, options, previous);
+            ? await applied(call, scope, patch, options, previous)
+            : await patched(call, scope, patch, options, previous);
         if (previous === undefined && next.metadata.uid) throw uidMismatch(scope, name, next.metadata.uid);
         settleNamespace(next, call, scope);
         checkName(next, name);
@@ -63,33 +64,35 @@ export function patchHandler(scope: VerbScope, target: UpdateTarget): Handler<Au
   };
 }
 
-function patched(
+async function patched(
   call: AuthenticatedCall,
   scope: VerbScope,
   patch: PatchBody,
   options: PatchWriteOptions,
   previous: AnyObject,
-): AnyObject {
+): Promise<AnyObject> {
   const next = patchObject(call, scope.bodyDefinition, patch, options.fieldValidation, previous);
-  trackFields(scope, previous, next, options.fieldManager);
+  await trackFields(scope, previous, next, options.fieldManager);
   return next;
 }
 
-function applied(
+async function applied(
   call: AuthenticatedCall,
   scope: VerbScope,
   patch: PatchBody,
   options: PatchWriteOptions,
   previous: AnyObject | undefined,
-): AnyObject {
+): Promise<AnyObject> {
   const { bodyDefinition } = scope;
   checkAppliedKind(patch.value, bodyDefinition);
-  const { object } = applyServerSide({
-    ...fieldManagement(scope, options.fieldManager),
-    live: previous,
-    applied: patch.value as AnyObject,
-    force: options.force,
-  });
+  const { object } = await withVersions(scope, (versions) =>
+    applyServerSide({
+      ...fieldManagement(scope, options.fieldManager, versions),
+      live: previous,
+      applied: patch.value as AnyObject,
+      force: options.force,
+    }),
+  );
   const next = withDefaults(fromApplied(object, patch.value as AnyObject, scope), bodyDefinition);
   if (options.fieldValidation === 'Warn') for (const fault of patch.faults) addWarning(call, fault);
   if (options.fieldValidation === 'Strict' && patch.faults.length > 0) {

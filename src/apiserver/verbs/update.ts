@@ -43,7 +43,7 @@ export function updateHandler(scope: VerbScope, target: UpdateTarget): Handler<A
       rules: target.rules,
       async transform(previous) {
         const next = cloneJson(body);
-        trackFields(scope, previous, next, options.fieldManager);
+        await trackFields(scope, previous, next, options.fieldManager);
         const operation = previous === undefined ? 'CREATE' : 'UPDATE';
         await admission.mutate(toAttempt(call, scope, { operation, name, dryRun, object: next, previous }));
         dropRepeatedOwners(next, call, { afterAdmission: true });

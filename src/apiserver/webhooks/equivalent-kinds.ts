@@ -44,12 +44,13 @@ export class EquivalentKinds {
   }
 
   /** @throws Error where the two are no versions of one kind */
-  convert(object: AnyObject, from: GroupVersionKind, to: GroupVersionKind): AnyObject {
+  async convert(object: AnyObject, from: GroupVersionKind, to: GroupVersionKind): Promise<AnyObject> {
     const target = this.definitionOf(to);
     const source = this.definitionOf(from);
     if (source === undefined || target === undefined || source.storagePrefix !== target.storagePrefix) {
       throw new Error(`${toApiVersion(from)}, Kind=${from.kind} cannot be converted to ${toApiVersion(to)}`);
     }
+    if (target.remote !== undefined) return await target.remote.convert(object, toApiVersion(to));
     const stored = source.convert === undefined ? object : source.convert.toStorage(object);
     const converted = target.convert === undefined ? stored : target.convert.fromStorage(stored);
     return { ...converted, apiVersion: toApiVersion(target), kind: target.kind };

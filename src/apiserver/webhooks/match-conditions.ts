@@ -33,7 +33,7 @@ export class MatchConditions implements ConditionJudge {
     const { compileConditions, judgeConditions } = await import('./run-conditions.ts');
     const compiled = this.#compiled.get(hook) ?? compileConditions(matchConditions);
     this.#compiled.set(hook, compiled);
-    const pair = versioned.shownIn(invocation.kind);
+    const pair = await versioned.shownIn(invocation.kind);
     const outcome = await judgeConditions(compiled, { invocation, attempt, pair, authorizer: this.#authorizer });
     if (outcome.result !== 'unknown') return outcome.result === 'match';
     if (failurePolicy === 'Ignore') return false;

@@ -10,7 +10,7 @@ import type { Verdict } from './admission-review.ts';
 import { callWebhook } from './call-webhook.ts';
 import type { Hook } from './configured-webhooks.ts';
 import { type Invocation, invocationOf } from './invocation.ts';
-import { VersionedObject } from './versioned-object.ts';
+import { VersionedObject, type VersionedPair } from './versioned-object.ts';
 import type { WebhookDeps } from './webhook-dispatchers.ts';
 import { CallingWebhookError, rejection, requestTimedOut } from './webhook-error.ts';
 
@@ -52,7 +52,7 @@ export class MutatingWebhooks {
       }
       if (hook.webhook.reinvocationPolicy === 'IfNeeded') rounds.called.add(hook.id);
     }
-    versioned.settle();
+    await versioned.settle();
     rounds.output = attempt.object === undefined ? undefined : cloneJson(attempt.object);
   }
 
@@ -74,11 +74,11 @@ export class MutatingWebhooks {
     const suffix = `round_${isRepeated ? 1 : 0}_index_${index}`;
     let mutated = false;
     try {
-      const pair = inVersion(versioned, invocation);
+      const pair = await inVersion(versioned, invocation);
       const options = { caller: this.#deps.caller, mutating: true };
       const verdict = await callWebhook(invocation, attempt, pair, options);
       if (!verdict.allowed) throw rejection(webhook, verdict.status);
-      mutated = patched(verdict, invocation, versioned);
+      mutated = await patched(verdict, invocation, versioned);
     } catch (error) {
       if (!(error instanceof CallingWebhookError)) throw error;
       if (failurePolicy !== 'Ignore') throw internalError(error);
@@ -93,13 +93,13 @@ export class MutatingWebhooks {
 }
 
 /** Puts what the patch of a verdict makes in the object's place. @returns whether that is another one. */
-function patched(verdict: Verdict, { kind, hook }: Invocation, versioned: VersionedObject): boolean {
+async function patched(verdict: Verdict, { kind, hook }: Invocation, versioned: VersionedObject): Promise<boolean> {
   const { patch, patchType } = verdict;
   const { name } = hook.webhook;
   if (patch === undefined) return false;
   const operations = readPatch(name, patch);
   if (operations.length === 0) return false;
-  const { object } = inVersion(versioned, { kind });
+  const { object } = await inVersion(versioned, { kind });
   if (object === undefined) {
     const why = `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`;
     throw internalError(new Error(why));
@@ -121,9 +121,9 @@ function recallAll({ called, recalled }: Rounds): void {
   called.clear();
 }
 
-function inVersion(versioned: VersionedObject, { kind }: Pick<Invocation, 'kind'>): ReturnType<VersionedObject['in']> {
+async function inVersion(versioned: VersionedObject, { kind }: Pick<Invocation, 'kind'>): Promise<VersionedPair> {
   try {
-    return versioned.shownIn(kind);
+    return await versioned.shownIn(kind);
   } catch (error) {
     throw internalError(error);
   }

@@ -27,7 +27,7 @@ export class ValidatingWebhooks {
       if (invocation === undefined) continue;
       const versioned = new VersionedObject(attempt, this.#deps.kinds);
       if (!(await this.#deps.conditions.hold(invocation, attempt, versioned))) continue;
-      wanted.push({ invocation, pair: inVersion(versioned, invocation) });
+      wanted.push({ invocation, pair: await inVersion(versioned, invocation) });
     }
     if (wanted.length === 0) return;
     if (attempt.signal.aborted) throw requestTimedOut();
@@ -55,9 +55,9 @@ export class ValidatingWebhooks {
   }
 }
 
-function inVersion(versioned: VersionedObject, { kind }: Invocation): VersionedPair {
+async function inVersion(versioned: VersionedObject, { kind }: Invocation): Promise<VersionedPair> {
   try {
-    return versioned.shownIn(kind);
+    return await versioned.shownIn(kind);
   } catch (error) {
     throw internalError(error);
   }

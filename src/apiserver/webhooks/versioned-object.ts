@@ -31,17 +31,17 @@ export class VersionedObject {
   }
 
   /** @throws Error where there is no such version */
-  in(kind: GroupVersionKind): VersionedPair {
+  async in(kind: GroupVersionKind): Promise<VersionedPair> {
     if (!isSameKind(kind, this.#kind)) {
-      if (this.#object !== undefined) this.#object = this.#kinds.convert(this.#object, this.#kind, kind);
+      if (this.#object !== undefined) this.#object = await this.#kinds.convert(this.#object, this.#kind, kind);
       this.#kind = kind;
     }
-    return { object: this.#object, previous: this.#previousIn(kind) };
+    return { object: this.#object, previous: await this.#previousIn(kind) };
   }
 
   /** The same with the fields that Go always writes, on which patches may count. */
-  shownIn(kind: GroupVersionKind): VersionedPair {
-    const { object, previous } = this.in(kind);
+  async shownIn(kind: GroupVersionKind): Promise<VersionedPair> {
+    const { object, previous } = await this.in(kind);
     const definition = this.definitionOf(kind);
     if (definition?.origin !== 'builtin') return { object, previous };
     const shown = (value: AnyObject | undefined): AnyObject | undefined => value && toWire(value, definition.schema);
@@ -58,19 +58,19 @@ export class VersionedObject {
   }
 
   /** Writes what has become of the object back into the attempt's own, in its version. */
-  settle(): void {
+  async settle(): Promise<void> {
     const { object: target, kind } = this.#attempt;
-    const { object } = this.in(kind);
+    const { object } = await this.in(kind);
     if (target === undefined || object === undefined || object === target) return;
     for (const key of Object.keys(target)) if (!Object.hasOwn(object, key)) delete target[key];
     Object.assign(target, object);
   }
 
-  #previousIn(kind: GroupVersionKind): AnyObject | undefined {
+  async #previousIn(kind: GroupVersionKind): Promise<AnyObject | undefined> {
     const { previous, kind: own } = this.#attempt;
     if (previous === undefined || isSameKind(kind, own)) return previous;
     const key = `${kind.group}/${kind.version}/${kind.kind}`;
-    const known = this.#previous.get(key) ?? this.#kinds.convert(previous, own, kind);
+    const known = this.#previous.get(key) ?? (await this.#kinds.convert(previous, own, kind));
     this.#previous.set(key, known);
     return known;
   }

@@ -63,6 +63,15 @@ export interface Strategy<T = KubeObject> {
   gracePeriodSeconds?(object: T, wished: number | undefined): number | undefined;
 }
 
+/** Conversion by somebody who has to be asked; throws StatusError 500 where that fails. */
+export interface RemoteConversion {
+  /** Shows stored objects in the served version, in their order. */
+  fromStorage(stored: readonly AnyObject[]): Promise<readonly AnyObject[]>;
+  toStorage(object: AnyObject): Promise<AnyObject>;
+  /** The object in any version, neither pruned nor with defaults. */
+  convert(object: AnyObject, apiVersion: string): Promise<AnyObject>;
+}
+
 /**
  * Everything that the server needs to serve one kind in one version. Built-in kinds and CRDs take one road: both become
  * such a record.
@@ -83,6 +92,8 @@ export interface ResourceDefinition<T extends KubeObject = AnyObject> extends Re
   /** The version that objects are stored in; they are converted on the way in and out where it is another one. */
   readonly storageVersion: string;
   readonly convert?: { fromStorage(stored: AnyObject): AnyObject; toStorage(object: AnyObject): AnyObject } | undefined;
+  /** In the place of {@link convert} where somebody else has to be asked. */
+  readonly remote?: RemoteConversion | undefined;
   readonly hasStatus: boolean;
   readonly scale?: ScalePaths | undefined;
   /** Further subresources of discovery (`log`, `exec`, `binding`, ...): name to kind and verbs. Handlers are the server's. */
