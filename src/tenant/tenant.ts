@@ -61,6 +61,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const isShared = engine === 'postgres';
   const { tlsFiles } = config;
   const store = await openBackend(config.datastoreEndpoint, { defaultPath, tlsFiles, clock, logger });
+  const before = isShared ? await store.currentRevision() : 0n;
   const { pki, files, secrets, rules } = await readIdentity(config, store, { engine, clock }).catch(async (error) => {
     await store.close();
     throw error;
@@ -79,7 +80,8 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   });
   const { advertised } = reach.current;
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
-  const rotating = new RotatingTokens({ config, backend, pki, tokens: secrets, logger });
+  const rotating = new RotatingTokens({ config, backend, pki, tokens: secrets, clock, logger });
+  const stopTokens = isShared ? rotating.follow(before) : () => {};
   const tokens: JoinTokens = {
     get agent() {
       return rotating.current.agent;
@@ -225,6 +227,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       },
       async close() {
         state.ready = false;
+        stopTokens();
         ending.abort();
         renewal.cancel();
         stopFollowing?.();
@@ -239,6 +242,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       },
     };
   } catch (error) {
+    stopTokens();
     tunnels.close();
     await started.leave?.();
     await started.replicas?.leave();
