@@ -1,7 +1,10 @@
 /** Days after the first: backups, restores and what else an operator of many tenants does, with the real kubectl. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { type S3Double, startS3Double } from '../src/testing/s3-double.ts';
+import { systemClock } from '../src/std/clock.ts';
+import { AgentDouble } from '../src/testing/agent-double/agent.ts';
+import { type S3Double, s3Credentials, startS3Double } from '../src/testing/s3-double.ts';
 import { clientFor } from './clients.ts';
 import { eventually } from './program.ts';
 import { startWarrenUp, type WarrenUp } from './warren-up.ts';
@@ -67,5 +70,78 @@ describe('backups of tenants', () => {
     });
     assert.deepEqual([await secret('demo-pki', 'server-ca.crt'), await secret('demo-token', 'token')], before);
     assert.equal(await inTenant('demo', ['get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}']), '1');
+  });
+
+  it('go to S3 by command, in the number that is kept, and put a tenant back that went on', async () => {
+    const { endpoint, objects } = state.s3 as S3Double;
+    const { accessKeyId, secretAccessKey } = s3Credentials;
+    const literals = [`AWS_ACCESS_KEY_ID=${accessKeyId}`, `AWS_SECRET_ACCESS_KEY=${secretAccessKey}`];
+    await host().kubectl(['create', 'secret', 'generic', 's3', ...literals.map((each) => `--from-literal=${each}`)]);
+    const where = ['--s3-endpoint', endpoint, '--s3-bucket', 'warren', '--s3-prefix', 'team', '--s3-secret', 's3'];
+    const create = (...more: string[]) => host().warren(['backup', 'create', 'demo', '--name', 'cloud', ...more]);
+    const made = await create(...where, '--keep-last', '2');
+    assert.match(made, /virtualclusterbackup\/cloud made default\/demo\/cloud\/\d+T\d+Z\.backup, [\d.]+ MB/);
+    const [, first = ''] = /made (\S+),/.exec(made) ?? [];
+    assert.deepEqual([...objects.keys()], [`team/${first}`]);
+    const checksum = createHash('sha256')
+      .update(objects.get(`team/${first}`) ?? '')
+      .digest('hex');
+    assert.equal(await field('vcb', 'cloud', '.status.lastBackup.checksum'), checksum);
+    await inTenant('demo', ['create', 'configmap', 'later', '--from-literal=a=1']);
+    await create();
+    await create();
+    assert.equal(objects.size, 2);
+    assert.equal(objects.has(`team/${first}`), false, 'the oldest is gone');
+    const list = await host().warren(['backup', 'list', 'demo']);
+    assert.equal(list.match(/default\/demo\/cloud\//g)?.length, 2);
+    await assert.rejects(host().warren(['backup', 'restore', 'demo', '--from', 'once']), /give --replace/);
+    assert.match(
+      await host().warren(['backup', 'restore', 'demo', '--from', 'once', '--replace']),
+      /is ready as it was in default\/demo\/once/,
+    );
+    await assert.rejects(inTenant('demo', ['get', 'configmap', 'later']), /not found/);
+    const options = ['backup', 'restore', 'demo', '--replace', '--from', 'cloud'];
+    assert.match(await host().warren(options), /is ready as it was in default\/demo\/cloud/);
+    assert.match(await inTenant('demo', ['get', 'configmap', 'later', '-o', 'name']), /configmap\/later/);
+  });
+
+  it('tell why one cannot be made', async () => {
+    await host().kubectl([
+      'create',
+      'secret',
+      'generic',
+      'wrong',
+      '--from-literal=AWS_ACCESS_KEY_ID=a',
+      '--from-literal=AWS_SECRET_ACCESS_KEY=b',
+    ]);
+    const where = ['--s3-endpoint', state.s3?.endpoint ?? '', '--s3-bucket', 'warren', '--s3-secret', 'wrong'];
+    const failing = host().warren(['backup', 'create', 'demo', '--name', 'wrong', ...where, '--timeout', '120']);
+    await assert.rejects(failing, /the storage of backups: SignatureDoesNotMatch/);
+    const told = await field('vc', 'demo', '.status.conditions[?(@.type=="BackupHealthy")].message');
+    assert.match(told, /^wrong: the storage of backups/);
+  });
+
+  it('let machines reconnect after a restore without joining again', async () => {
+    await host().warren(['create', 'far']);
+    const port = Number(/:(\d+)$/.exec(await field('vc', 'far', '.status.endpoint'))?.[1]);
+    const token = (await host().warren(['token', 'far'])).trim();
+    const url = await field('vc', 'far', '.status.endpoint');
+    const machine = { url, token, nodeName: 'edge-1', nodeIp: '192.0.2.7', clock: systemClock };
+    await using _agent = await AgentDouble.join({ ...machine, generation: 'current' });
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web' } };
+    const containers = [{ name: 'c', image: 'busybox' }];
+    await eventually(() =>
+      inTenant('far', ['apply', '-f', '-'], JSON.stringify({ ...pod, spec: { nodeName: 'edge-1', containers } })),
+    );
+    // Logs come through the tunnel.
+    const logs = () => eventually(() => inTenant('far', ['logs', 'web']), { timeoutMs: 60_000 });
+    const before = await logs();
+    await host().warren(['backup', 'create', 'far', '--size', '1Gi']);
+    await host().warren(['delete', 'far']);
+    const spec = { exposure: { nodePort: { port } }, restoreFrom: { backupName: 'far' } };
+    await apply({ apiVersion, kind: 'VirtualCluster', metadata: { name: 'far' }, spec });
+    await eventually(async () => assert.equal(await field('vc', 'far', '.status.phase'), 'Ready'));
+    assert.equal(await logs(), before);
+    assert.equal(await inTenant('far', ['get', 'pod', 'web', '-o', 'jsonpath={.status.phase}']), 'Running');
   });
 });

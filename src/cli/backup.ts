@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../std/clock.ts';
+import { addHostBackups } from './backup-host.ts';
 import { printLine } from './output.ts';
 import { readTenantPlace, type TenantPlaceOptions, telling, withTenantPlace } from './tenant-place.ts';
 import { UserError } from './user-error.ts';
@@ -10,12 +11,12 @@ import { UserError } from './user-error.ts';
 const KEPT = ['tls', 'token', 'node-token', 'agent-token'];
 
 export function addBackup(program: Command): void {
-  withTenantPlace(
-    program
-      .command('backup')
-      .argument('<file>', 'where to write it; must not exist')
-      .description('copy a tenant into one file, also while its server runs'),
-  ).action(backup);
+  const command = program
+    .command('backup')
+    .argument('<file>', 'where to write it; must not exist')
+    .description('copy a tenant into one file, also while its server runs; or let the operator back tenants up');
+  withTenantPlace(command).action(backup);
+  addHostBackups(command);
 }
 
 async function backup(file: string, options: TenantPlaceOptions): Promise<void> {

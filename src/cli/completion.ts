@@ -22,14 +22,17 @@ interface Words {
 /** Commands that take the name of a VirtualCluster complete it by asking the host. */
 function wordsOf(program: Command): Words {
   return {
-    commands: program.commands.map((command) => ({
-      name: command.name(),
-      description: command.description(),
-      options: command.options
-        .flatMap((option) => [option.short, option.long])
-        .filter((text): text is string => !!text),
-      takesName: command.registeredArguments[0]?.name() === 'name' && command.name() !== 'create',
-    })),
+    commands: program
+      .createHelp()
+      .visibleCommands(program)
+      .map((command) => ({
+        name: command.name(),
+        description: command.description(),
+        options: command.options
+          .flatMap((option) => [option.short, option.long])
+          .filter((text): text is string => !!text),
+        takesName: command.registeredArguments[0]?.name() === 'name' && command.name() !== 'create',
+      })),
   };
 }
 
