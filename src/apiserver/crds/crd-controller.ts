@@ -125,7 +125,7 @@ export class CrdController {
   /** Deletes all objects of a definition that is deleted, waits until they are gone, and lets the definition go. */
   async #cleanUp(crd: Crd, signal: AbortSignal): Promise<void> {
     if (!(crd.metadata.finalizers ?? []).includes(CLEANUP_FINALIZER)) return;
-    let current = await this.#setTerminating(crd, {
+    const current = await this.#setTerminating(crd, {
       type: 'Terminating',
       status: 'True',
       reason: 'InstanceDeletionInProgress',
@@ -138,26 +138,22 @@ export class CrdController {
         this.#deps.clock.after(RETRY_MS, () => this.#enqueue(crd.metadata.name ?? '', signal));
         return;
       }
-      current = await this.#setTerminating(current, {
-        type: 'Terminating',
-        status: 'False',
-        reason: 'InstanceDeletionCompleted',
-        message: 'removed all instances',
-      });
+      await this.#letGo(current, 'InstanceDeletionCompleted', 'removed all instances');
     } else {
-      const message = 'resource was never established';
-      current = await this.#setTerminating(current, {
-        type: 'Terminating',
-        status: 'False',
-        reason: 'NeverEstablished',
-        message,
-      });
+      await this.#letGo(current, 'NeverEstablished', 'resource was never established');
     }
-    const finalizers = (current.metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
-    await this.#deps.client.update(customresourcedefinitions as ResourceType<Crd>, {
-      ...current,
-      metadata: { ...current.metadata, finalizers },
-    });
+  }
+
+  /** The last write of a definition: by its status, whose rules a definition that breaks those of its spec passes too. */
+  async #letGo(crd: Crd, reason: string, message: string): Promise<void> {
+    const done: WantedCondition = { type: 'Terminating', status: 'False', reason, message };
+    const conditions = withCrdCondition(crd.status?.conditions ?? [], done, this.#deps.clock.nowMs());
+    const finalizers = (crd.metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
+    await this.#writeStatus({
+      ...crd,
+      metadata: { ...crd.metadata, finalizers },
+      status: { ...crd.status, conditions },
+    } as Crd);
   }
 
   async #deleteInstances(crd: Crd, signal: AbortSignal): Promise<number> {
