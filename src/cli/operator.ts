@@ -11,6 +11,7 @@ import { UserError } from './user-error.ts';
 interface Options extends HostOptions {
   readonly image?: string;
   readonly nodePorts: string;
+  readonly tenantHost?: string;
   readonly healthPort?: number;
   readonly metricsPort?: number;
   readonly leaderElect?: boolean;
@@ -22,6 +23,7 @@ export function addOperator(program: Command): void {
   withHostOptions(program.command('operator').description('run the operator against a host cluster'))
     .option('--image <name>', 'image of tenant servers (default: $WARREN_SERVER_IMAGE)')
     .option('--node-ports <first-last>', 'ports that tenants may get', '30000-32767')
+    .option('--tenant-host <host>', 'where the operator reaches the ports of tenants (default: the Service of each)')
     .option('--health-port <number>', 'port of /healthz and /readyz', toPort)
     .option('--metrics-port <number>', 'port of /metrics', toPort)
     .option('--leader-elect', 'work only while holding the lease, for several replicas')
@@ -87,7 +89,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
         events,
         keys: createKeySource(systemClock),
         tenants: createTenantAccess(
-          ({ cluster }) => `${cluster.metadata.name}-server.${cluster.metadata.namespace}.svc`,
+          ({ cluster: { metadata } }) => options.tenantHost ?? `${metadata.name}-server.${metadata.namespace}.svc`,
         ),
         settings: {
           image,
@@ -96,6 +98,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
           agentVersion: K3S_AGENT_VERSION,
           nodePorts: { first, last },
           namespace: environment.namespace,
+          tenantHost: options.tenantHost,
         },
         watchNamespaces: environment.watchNamespaces,
         metrics,
