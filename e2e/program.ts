@@ -16,9 +16,17 @@ export interface Program {
 /** Starts `warren ARGS` and waits until it has printed `until`. @throws Error where it ends before, or takes too long. */
 export async function startProgram(
   args: readonly string[],
-  { cwd, until }: { readonly cwd: string; readonly until: RegExp },
+  {
+    cwd,
+    until,
+    env,
+  }: { readonly cwd: string; readonly until: RegExp; readonly env?: Readonly<Record<string, string>> },
 ): Promise<Program> {
-  const child = spawn(process.execPath, [WARREN, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [WARREN, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {

@@ -22,8 +22,11 @@ export interface WarrenServer extends Program, AsyncDisposable {
   readonly helm: CommandLine;
   /** As `kubectl`, for runs whose code and standard error matter; never throws. */
   kubectlRun(args: readonly string[], options?: RunOptions): Promise<Run>;
-  /** A machine that joins under the name, whose containers do what `run` says; leaves when the server is disposed of. */
-  join(nodeName: string, run?: Command): Promise<AgentDouble>;
+  /**
+   * A machine that joins under the name, whose containers do what `run` says, and whose pods' ports are the local
+   * `podPort`; leaves when the server is disposed of.
+   */
+  join(nodeName: string, run?: Command, podPort?: number): Promise<AgentDouble>;
   /** Makes a namespace and gives kubectl bound to it, once pods can be made there. */
   inNamespace(name: string): Promise<CommandLine>;
 }
@@ -32,6 +35,7 @@ export interface WarrenServer extends Program, AsyncDisposable {
 export async function startWarrenServer(
   flags: readonly string[] = [],
   prepare: (data: string) => void = () => {},
+  serverEnv: Readonly<Record<string, string>> = {},
 ): Promise<WarrenServer> {
   const folder = mkdtempSync(join(tmpdir(), 'warren-e2e-'));
   const port = await freePort();
@@ -39,7 +43,7 @@ export async function startWarrenServer(
   prepare(data);
   const program = await startProgram(
     ['server', '--data-dir', data, '--bind-address', '127.0.0.1', '--https-listen-port', String(port), ...flags],
-    { cwd: folder, until: /ready at / },
+    { cwd: folder, until: /ready at /, env: serverEnv },
   );
   const url = `https://127.0.0.1:${port}`;
   const kubeconfig = join(data, 'server', 'cred', 'admin.kubeconfig');
@@ -65,7 +69,7 @@ export async function startWarrenServer(
         cwd: folder,
         env: { ...env, ...options.env },
       }),
-    async join(nodeName, run) {
+    async join(nodeName, run, podPort) {
       const token = readFileSync(join(data, 'server', 'token'), 'utf8').trim();
       const nodeIp = `192.0.2.${agents.length + 1}`;
       const agent = await AgentDouble.join({
@@ -76,6 +80,7 @@ export async function startWarrenServer(
         generation: 'current',
         clock: systemClock,
         run,
+        podPort,
       });
       agents.push(agent);
       return agent;

@@ -9,7 +9,7 @@ import { startWarrenServer, type WarrenServer } from '../warren-server.ts';
 import { type SimulatedNodes, startSimulatedNodes } from './simulated-nodes.ts';
 
 const NODES = 100;
-const WATCHED_MS = 20_000;
+const WATCHED_MS = 60_000;
 
 let server: WarrenServer;
 let machines: SimulatedNodes;
