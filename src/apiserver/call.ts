@@ -129,6 +129,8 @@ export interface WatchAnswer {
 /** What a table needs beside the objects. */
 export interface TableSource {
   readonly definition: ResourceDefinition;
+  /** Whether there is a table of it. Default true; else it has a form of metadata only. */
+  readonly tables?: boolean | undefined;
 }
 
 /** Answers that can go on the wire as they are. */

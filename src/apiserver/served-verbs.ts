@@ -82,7 +82,7 @@ export function createOnlyHandler(
   options: { keepsSystemFields?: boolean } = {},
 ): Handler<AuthenticatedCall> {
   return createHandler(
-    scope,
+    { ...scope, tables: false },
     async (object, request, call) => {
       const written = await creater.create(object, {
         ...request,

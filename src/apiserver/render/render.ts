@@ -1,4 +1,4 @@
-import type { Negotiated } from '../../machinery/codecs/negotiate.ts';
+import type { Negotiated, Offers } from '../../machinery/codecs/negotiate.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { Answer, BytesAnswer, Call, ListAnswer, ObjectAnswer, WatchAnswer, WireAnswer } from '../call.ts';
@@ -26,6 +26,7 @@ function renderObject(call: Call, { item, status, table, headers }: ObjectAnswer
   const form = formOf(call, {
     protobuf: table === undefined || table.definition.origin === 'builtin',
     transforms: table !== undefined,
+    tables: table?.tables,
   });
   const contentType = contentTypes[form.mediaType];
   if (table === undefined || form.as === undefined) {
@@ -67,7 +68,7 @@ function goType({ origin, group, kind }: ResourceDefinition, suffix = ''): strin
 }
 
 /** A fault is told in JSON where the client takes nothing that there is. */
-function formOf(call: Call, options: { protobuf: boolean; transforms: boolean }): Negotiated {
+function formOf(call: Call, options: Offers): Negotiated {
   const pretty = isPretty(call);
   try {
     const form = negotiateAnswer(call, options);

@@ -23,7 +23,7 @@ export function createHandler(
   { keepsSystemFields = false }: CreateOptions = {},
 ): Handler<AuthenticatedCall, ObjectAnswer> {
   return async (call) => {
-    requireAcceptable(call, scope.bodyDefinition);
+    requireAcceptable(call, scope.bodyDefinition, { tables: scope.tables });
     await call.body();
     const options = readCreateOptions(call);
     const object = await decodeBody(call, scope.bodyDefinition, options.fieldValidation);
@@ -60,6 +60,6 @@ export function toObjectAnswer(scope: VerbScope, status: number, written: Writte
     kind: 'object',
     status,
     item: written,
-    ...(isStatus ? {} : { table: { definition: scope.bodyDefinition } }),
+    ...(isStatus ? {} : { table: { definition: scope.bodyDefinition, tables: scope.tables } }),
   };
 }

@@ -1,4 +1,4 @@
-import { type Negotiated, negotiate } from '../../machinery/codecs/negotiate.ts';
+import { type Negotiated, negotiate, type Offers } from '../../machinery/codecs/negotiate.ts';
 import { StatusError } from '../../machinery/errors/status-error.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { Call } from '../call.ts';
@@ -10,7 +10,7 @@ const streams = ['application/json;stream=watch', 'application/vnd.kubernetes.pr
 export function requireAcceptable(
   call: Call,
   definition: ResourceDefinition,
-  options: { readonly streams?: boolean } = {},
+  options: { readonly streams?: boolean; readonly tables?: boolean | undefined } = {},
 ): void {
   if (call.direct !== undefined) return;
   negotiateAnswer(call, { protobuf: definition.origin === 'builtin', transforms: true, ...options });
@@ -21,10 +21,7 @@ export function requireAcceptable(
  * @param options.streams - Whether the path can be watched too, which the fault then tells. Default false.
  * @throws StatusError 406, in the words of upstream's router for built-in kinds, of its negotiation else
  */
-export function negotiateAnswer(
-  call: Call,
-  options: { readonly protobuf: boolean; readonly transforms: boolean; readonly streams?: boolean },
-): Negotiated {
+export function negotiateAnswer(call: Call, options: Offers & { readonly streams?: boolean }): Negotiated {
   const accept = call.header('accept');
   if (options.protobuf && !isRoutable(accept)) throw unroutable(call, options);
   const chosen = negotiate(accept, options);

@@ -22,6 +22,8 @@ export interface VerbScope {
   readonly bodyDefinition: ResourceDefinition;
   /** The kind of the body in all its versions. Default: it has one. */
   readonly siblings?: readonly ResourceDefinition[] | undefined;
+  /** Whether answers can be tables; upstream has none for what is not stored. Default true. */
+  readonly tables?: boolean | undefined;
   readonly deps: VerbDeps;
 }
 

@@ -6,7 +6,7 @@ const json = 'application/json';
 const protobuf = 'application/vnd.kubernetes.protobuf';
 const as = (kind: string, version = 'v1'): string => `as=${kind};g=meta.k8s.io;v=${version}`;
 
-type Case = readonly [accept: string | undefined, told: string | undefined, offers?: 'custom' | 'plain'];
+type Case = readonly [accept: string | undefined, told: string | undefined, offers?: 'custom' | 'plain' | 'untabled'];
 const cases: Record<string, Case> = {
   'takes JSON where nothing is said': [undefined, json],
   'takes JSON for anything': ['*/*', json],
@@ -28,6 +28,12 @@ const cases: Record<string, Case> = {
   'knows no shapes of other versions': [`${json};${as('Table', 'v2')}`, undefined],
   'takes half a shape for none': [`${json};v=v1`, undefined],
   'shapes only what has a shape': [`${json};${as('Table')}`, undefined, 'plain'],
+  'writes no tables of what is not stored': [`${json};${as('Table')}`, undefined, 'untabled'],
+  'writes metadata of what is not stored': [
+    `${json};${as('PartialObjectMetadata')}`,
+    `${json} PartialObjectMetadata v1`,
+    'untabled',
+  ],
   'streams watches': [`${protobuf};stream=watch`, `${protobuf} stream`],
   'streams nothing else': [`${json};stream=other`, undefined],
   'streams no YAML': [`application/yaml;stream=watch,${json}`, json],
@@ -38,6 +44,7 @@ const cases: Record<string, Case> = {
 
 const offers = {
   builtin: { protobuf: true, transforms: true },
+  untabled: { protobuf: true, transforms: true, tables: false },
   custom: { protobuf: false, transforms: true },
   plain: { protobuf: true, transforms: false },
 };

@@ -11,6 +11,15 @@ export interface Negotiated {
   readonly pretty: boolean;
 }
 
+/** The forms that a path has to offer beside JSON and YAML. */
+export interface Offers {
+  readonly protobuf: boolean;
+  /** Whether objects are turned into tables and metadata. */
+  readonly transforms: boolean;
+  /** Whether these include tables. Default true. */
+  readonly tables?: boolean | undefined;
+}
+
 const aliases: Readonly<Record<string, MediaType>> = {
   'application/json': 'application/json',
   'application/yaml': 'application/yaml',
@@ -27,10 +36,7 @@ const transforms = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMeta
  *
  * Source: apiserver `pkg/endpoints/handlers/negotiation/negotiate.go`.
  */
-export function negotiate(
-  accept: string | undefined,
-  offers: { readonly protobuf: boolean; readonly transforms: boolean },
-): Negotiated | undefined {
+export function negotiate(accept: string | undefined, offers: Offers): Negotiated | undefined {
   if (accept === undefined || accept.trim() === '') return plain('application/json');
   for (const { type, parameters } of acceptClauses(accept)) {
     const mediaType = aliases[type];
@@ -58,11 +64,7 @@ function isTransform(parameters: ReadonlyMap<string, string>): boolean {
  * Whether a clause can be served. Metadata comes in protobuf for custom kinds as well, and tables never do.
  * Source: apiserver `negotiation/negotiate.go` (acceptMediaTypeOptions), `handlers/rest.go` (AllowsMediaTypeTransform).
  */
-function isAllowed(
-  mediaType: MediaType,
-  parameters: ReadonlyMap<string, string>,
-  offers: { readonly protobuf: boolean; readonly transforms: boolean },
-): boolean {
+function isAllowed(mediaType: MediaType, parameters: ReadonlyMap<string, string>, offers: Offers): boolean {
   const stream = parameters.get('stream');
   if (stream && (stream !== 'watch' || mediaType === 'application/yaml')) return false;
   const serverVersion = parameters.get('sv');
@@ -72,7 +74,7 @@ function isAllowed(
   const version = parameters.get('v');
   if (!offers.transforms || as === undefined || !transforms.has(as)) return false;
   if (parameters.get('g') !== META_GROUP || (version !== 'v1' && version !== 'v1beta1')) return false;
-  return as !== 'Table' || mediaType !== PROTOBUF;
+  return as !== 'Table' || (mediaType !== PROTOBUF && offers.tables !== false);
 }
 
 /** The media ranges of an Accept header in the order in which upstream tries them. */
