@@ -15,6 +15,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { type AgentConfigOptions, toAgentConfig } from './agent-config.ts';
 import { type Caller, callerOfCertificate, identify, type JoinTokens } from './caller.ts';
+import { admitNode, NodeRefusedError } from './node-admission.ts';
 import { NodePasswordError, NodePasswords } from './node-password.ts';
 
 export interface SupervisorOptions {
@@ -30,6 +31,8 @@ export interface SupervisorOptions {
    * @param password - Empty: a new one is made.
    */
   rotateToken?(password: string): Promise<void>;
+  /** How many nodes the cluster may have; absent: any number. */
+  readonly maxNodes?: number | undefined;
   /** Names and addresses of the servers themselves, which no node may have. */
   readonly serverNames?: readonly string[] | undefined;
   ready(): boolean;
@@ -227,8 +230,10 @@ async function checkNode(
   if (client === undefined) throw new Refusal(503, 'runtime core not ready');
   if (caller.groups.includes(NODE_GROUP)) await checkIdentity(client, caller, nodeName);
   try {
+    await admitNode(client, { caller, nodeName, maxNodes: options.maxNodes });
     await passwords.ensure(client, nodeName, password);
   } catch (error) {
+    if (error instanceof NodeRefusedError) throw new Refusal(403, error.message);
     if (error instanceof NodePasswordError) {
       tellOfStranger(options, nodeName, request, error);
       throw new Refusal(403, error.message);

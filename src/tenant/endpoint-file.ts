@@ -10,6 +10,8 @@ export interface EndpointFile {
   readonly addresses: readonly string[];
   /** Further names and addresses of the serving certificate. */
   readonly names: readonly string[];
+  /** How many nodes the cluster may have; absent: any number. */
+  readonly maxNodes?: number | undefined;
 }
 
 const PERIOD_MS = 2_000;
@@ -25,11 +27,13 @@ export function readEndpointFile(path: string): EndpointFile {
 
 /** @throws Error that says what is wrong with it. */
 export function parseEndpointFile(text: string): EndpointFile {
-  const { addresses, names = [] } = JSON.parse(text) as { addresses?: unknown; names?: unknown };
+  const { addresses, names = [], maxNodes } = JSON.parse(text) as Record<string, unknown>;
   if (!isTexts(addresses) || addresses.length === 0 || !addresses.every((address) => isIP(address) !== 0))
     throw new Error('"addresses" must be a list of IP addresses');
   if (!isTexts(names)) throw new Error('"names" must be a list of names');
-  return { addresses, names };
+  if (maxNodes !== undefined && !(Number.isInteger(maxNodes) && Number(maxNodes) >= 0))
+    throw new Error('"maxNodes" must be a whole number from 0');
+  return { addresses, names, ...(maxNodes === undefined ? {} : { maxNodes: Number(maxNodes) }) };
 }
 
 /** Calls `onChange` with each new content; one that cannot be read is told, and the one before stays. */

@@ -14,6 +14,7 @@ import { isNotFound } from '../machinery/errors/status-error.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import type { Clock } from '../std/clock.ts';
 import { callerOfBasic, type JoinTokens } from '../supervisor/caller.ts';
+import { labelJoinedNodes } from '../supervisor/node-admission.ts';
 import { removeNodeLeftovers } from '../supervisor/node-leftovers.ts';
 import { releaseNodePasswords } from '../supervisor/node-passwords-controller.ts';
 import { admitOlderAgents, ensureAgentRbac } from '../supervisor/rbac.ts';
@@ -106,6 +107,9 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     get serverNames() {
       return reach.current.names;
     },
+    get maxNodes() {
+      return reach.current.maxNodes;
+    },
     ready: () => state.ready,
     get serverAddresses() {
       return reach.current.published.map((address) => toHostPort(address, config.port));
@@ -195,6 +199,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     const stopRights = admitOlderAgents(client, controlPlane.informers.for(nodes), logger);
     const { informers } = controlPlane;
     const stopPasswords = releaseNodePasswords({ client, informers, clock, logger });
+    const stopLabels = labelJoinedNodes({ client, informers, clock, logger });
     const stopLeftovers = removeNodeLeftovers({ client, informers, clock, logger });
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
@@ -232,6 +237,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         renewal.cancel();
         stopFollowing?.();
         stopPasswords();
+        stopLabels();
         stopLeftovers();
         stopRights();
         await started.leave?.();
@@ -294,6 +300,7 @@ function toReach(config: TenantConfig, endpoint: EndpointFile | undefined) {
   return {
     advertised,
     published: addresses.filter((address) => !isLoopback(address)),
+    maxNodes: endpoint?.maxNodes,
     names: servingNames(config, [...addresses, ...config.tlsSans, ...(endpoint?.names ?? [])]),
   };
 }
