@@ -67,7 +67,7 @@ function goType({ origin, group, kind }: ResourceDefinition, suffix = ''): strin
   return `*${group === '' ? 'core' : group.split('.')[0]}.${kind}${suffix}`;
 }
 
-/** A fault is told in JSON where the client takes nothing that there is. */
+/** A fault is told in indented JSON where the client takes nothing that there is. Source: `responsewriters/writers.go`. */
 function formOf(call: Call, options: Offers): Negotiated {
   const pretty = isPretty(call);
   try {
@@ -75,7 +75,7 @@ function formOf(call: Call, options: Offers): Negotiated {
     return { ...form, pretty: form.pretty || pretty };
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
-    return { mediaType: 'application/json', stream: false, pretty };
+    return { mediaType: 'application/json', stream: false, pretty: true };
   }
 }
 
