@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { Aggregation } from '../apiserver/aggregation/aggregation.ts';
 import { type ApiServer, createApiServer, serverUser } from '../apiserver/api-server.ts';
@@ -337,8 +338,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         {
           client: schedulerClient,
           informers,
-          events: events('default-scheduler', schedulerClient),
-          eventsFor: (profile) => events(profile, schedulerClient),
+          host: hostname(),
           configuration: options.schedulerConfiguration,
           clock,
           logger,

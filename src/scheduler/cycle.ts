@@ -39,13 +39,14 @@ export interface Decision {
  * Source: pkg/scheduler/schedule_one.go (schedulePod, findNodesThatFitPod).
  */
 export function decide(subject: PodInfo, snapshot: Snapshot, plugins: Plugins, options: CycleOptions): Decision {
-  const { nodes } = snapshot;
   const filters = new Filters(subject, snapshot, plugins.filters);
   const rejections = new Map<string, Rejection>();
-  const base = { filters, rejections, nodeCount: nodes.length };
+  const base = { filters, rejections, nodeCount: snapshot.nodes.length };
   if (filters.everywhere !== undefined)
     return { ...base, nodeName: undefined, rejectedBy: new Set([filters.everywhere.plugin]), examined: 0 };
 
+  const rejectedBy = new Set<string>();
+  const nodes = filters.isNarrow ? narrow(snapshot.nodes, filters, rejections, rejectedBy) : snapshot.nodes;
   const promised = subject.pod.status?.nominatedNodeName;
   const promisedNode = promised ? nodes.find(({ name }) => name === promised) : undefined;
   if (promisedNode !== undefined && judgeWithNominated(subject, promisedNode, filters, options) === undefined)
@@ -53,7 +54,6 @@ export function decide(subject: PodInfo, snapshot: Snapshot, plugins: Plugins, o
 
   const enough = countEnough(nodes.length, options.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
-  const rejectedBy = new Set<string>();
   let examined = 0;
   while (examined < nodes.length && feasible.length < enough) {
     const node = nodes[(options.startAt + examined++) % nodes.length] as NodeInfo;
@@ -65,9 +65,25 @@ export function decide(subject: PodInfo, snapshot: Snapshot, plugins: Plugins, o
     }
   }
   // Without a node, a new one is what helps, whichever filter would have judged it.
-  if (nodes.length === 0) for (const name of filters.names) rejectedBy.add(name);
+  if (snapshot.nodes.length === 0) for (const name of filters.names) rejectedBy.add(name);
   const nodeName = feasible.length === 0 ? undefined : choose(subject, feasible, snapshot, plugins.scores, options);
   return { ...base, nodeName, rejectedBy, examined };
+}
+
+/** The nodes that are worth a look; the others are rejected. */
+function narrow(
+  nodes: readonly NodeInfo[],
+  filters: Filters,
+  rejections: Map<string, Rejection>,
+  rejectedBy: Set<string>,
+): readonly NodeInfo[] {
+  return nodes.filter((node) => {
+    const rejection = filters.passOver(node);
+    if (rejection === undefined) return true;
+    rejections.set(node.name, rejection);
+    rejectedBy.add(rejection.plugin);
+    return false;
+  });
 }
 
 /**

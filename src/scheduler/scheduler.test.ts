@@ -119,8 +119,8 @@ describe('the scheduler on a real server', () => {
     assert.equal((await get('foreign')).spec.nodeName, undefined);
     await cluster.until('the event names the profile', async () =>
       (await cluster.admin.list(events)).items.some(
-        ({ reason, involvedObject, source }) =>
-          reason === 'Scheduled' && involvedObject.name === 'packed' && source?.component === 'packer',
+        ({ reason, involvedObject, reportingComponent }) =>
+          reason === 'Scheduled' && involvedObject.name === 'packed' && reportingComponent === 'packer',
       ),
     );
   });

@@ -1,5 +1,4 @@
 import type { Client } from '../client/client.ts';
-import { type EventRecorder, referenceTo } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 import type { Node, Pod } from '../generated/api/core/v1.ts';
@@ -29,6 +28,7 @@ import { evict } from './preemption/evict.ts';
 import { Nominator } from './preemption/nominator.ts';
 import { type Candidate, planPreemption } from './preemption/preemption.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { type SchedulingEvent, SchedulingEvents } from './scheduling-events.ts';
 import { type Trouble, tellUnschedulable } from './tell-unschedulable.ts';
 import { VolumeLister } from './volumes/volume-lister.ts';
 
@@ -38,9 +38,8 @@ const DEFAULT_PROFILE = 'default-scheduler';
 export interface SchedulerOptions {
   readonly client: Client;
   readonly informers: Informers;
-  readonly events: EventRecorder;
-  /** Recorders of further profiles, by name: events say which scheduler they come from. Default: `events` for all. */
-  readonly eventsFor?: ((profile: string) => EventRecorder) | undefined;
+  /** Name of the machine, as events tell it. Default: none. */
+  readonly host?: string | undefined;
   /** Default: one profile, `default-scheduler`, with upstream's plugins and weights. */
   readonly configuration?: SchedulerConfiguration | undefined;
   readonly clock: Clock;
@@ -71,7 +70,7 @@ class Scheduler {
   readonly #budgets: Informer<PodDisruptionBudget>;
   readonly #namespaceLabels: NamespaceLabels;
   readonly #profiles: SchedulerConfiguration;
-  readonly #recorders = new Map<string, EventRecorder>();
+  readonly #events: SchedulingEvents;
   #binds = 0;
   #startAt = 0;
   #signal: AbortSignal | undefined;
@@ -81,6 +80,7 @@ class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#profiles = options.configuration ?? defaultConfiguration;
+    this.#events = new SchedulingEvents({ ...options, host: options.host ?? '' });
     const { informers } = options;
     const wakesOn = new Map(filterPlugins.map(({ name, wakesOn: changes }) => [name, new Set(changes)]));
     this.#queue = new SchedulingQueue(options.clock, wakesOn);
@@ -170,11 +170,13 @@ class Scheduler {
     }
     if (this.#cache.isAssumed(uidOf(pod))) return;
     if (gatesOf(pod).length > 0 || !this.#devices.admits(pod)) return;
+    if (!this.#volumes.admits(pod, (each) => this.#onPod(each, undefined))) return;
     this.#nominator.set(pod, pod.status?.nominatedNodeName ?? '');
     this.#queue.set(pod);
   }
 
   #onPodGone(pod: Pod): void {
+    this.#volumes.forget(uidOf(pod));
     this.#devices.forget(uidOf(pod));
     this.#queue.remove(pod);
     this.#nominator.remove(uidOf(pod));
@@ -260,21 +262,21 @@ class Scheduler {
 
   async #bind(pod: Pod, node: Node, equipment: Equipment, signal: AbortSignal): Promise<void> {
     const { client, clock, logger } = this.#options;
-    const about = referenceTo(pods, pod);
     const nodeName = node.metadata.name ?? '';
-    const tell = (reason: string, message: string) => this.#eventsOf(pod).event(about, 'Normal', reason, message);
+    const tell = (reason: string, action: SchedulingEvent['action'], note: string): void =>
+      this.#event(pod, { type: 'Normal', reason, action, note });
     const outcome = await bindPod(pod, node, equipment, {
       client,
       clock,
       lister: this.#volumes,
       waitsForDevices: () =>
-        tell('BindingConditionsPending', `waiting for binding conditions for device on node ${nodeName}`),
+        tell('BindingConditionsPending', 'Scheduling', `waiting for binding conditions for device on node ${nodeName}`),
       signal,
     });
     for (const { volume } of equipment.volumes.bindings) this.#volumes.release(volume.metadata.name ?? '');
     if (outcome.step === 'bound') {
       this.#queue.remove(pod);
-      return tell('Scheduled', `Successfully assigned ${toKeyText(keyOf(pod))} to ${nodeName}`);
+      return tell('Scheduled', 'Binding', `Successfully assigned ${toKeyText(keyOf(pod))} to ${nodeName}`);
     }
     this.#cache.forget(uidOf(pod));
     if (outcome.step !== 'failed') return this.#queue.remove(pod);
@@ -292,6 +294,12 @@ class Scheduler {
     if (snapshot.nodes.length === 0) {
       this.#queue.turnedDown(pod, decision.rejectedBy);
       return this.#track(this.#tell(pod, { message: toFitMessage(decision) }));
+    }
+    const { everywhere } = decision.filters;
+    if (everywhere !== undefined && everywhere.plugin !== 'DynamicResources') {
+      // What is to be done about devices has not been prepared then, which ends the search for room, too.
+      this.#queue.turnedDown(pod, decision.rejectedBy);
+      return this.#track(this.#tell(pod, { message: toFitMessage(decision, 'not found') }));
     }
     const afterwards = devices?.postFilter() ?? { message: 'no new claims to deallocate' };
     const clearing = this.#devices.for(pod)?.clear(afterwards);
@@ -318,7 +326,6 @@ class Scheduler {
 
   async #evict(pod: Pod, candidate: Candidate): Promise<void> {
     const { client, clock, logger } = this.#options;
-    const events = this.#eventsOf(pod);
     let failed = false;
     try {
       // Pods of lower priority that were promised room there look for another place.
@@ -327,7 +334,7 @@ class Scheduler {
         await client.patch(pods, keyOf(inferior), NO_PROMISE, { type: 'merge', subresource: 'status' });
         this.#queue.wake(inferior);
       }
-      await evict(candidate, pod, { client, events, clock });
+      await evict(candidate, pod, { client, clock, tell: (victim, event) => this.#event(victim, event, pod) });
     } catch (error) {
       failed = true;
       logger.debug('a pod could not be preempted', { pod: toKeyText(keyOf(pod)), error });
@@ -337,7 +344,7 @@ class Scheduler {
 
   async #tell(pod: Pod, trouble: Trouble): Promise<void> {
     const { client, clock, logger } = this.#options;
-    const told = tellUnschedulable(pod, trouble, { client, clock, events: this.#eventsOf(pod) });
+    const told = tellUnschedulable(pod, trouble, { client, clock, tell: (event) => this.#event(pod, event) });
     await told.catch((error: unknown) => {
       if (!isNotFound(error)) logger.debug('a pod was not told why it waits', { pod: toKeyText(keyOf(pod)), error });
     });
@@ -348,13 +355,8 @@ class Scheduler {
     return this.#profiles.get(spec.schedulerName ?? DEFAULT_PROFILE);
   }
 
-  #eventsOf({ spec }: Pod): EventRecorder {
-    const { events, eventsFor } = this.#options;
-    const name = spec.schedulerName ?? DEFAULT_PROFILE;
-    if (eventsFor === undefined || name === DEFAULT_PROFILE) return events;
-    const recorder = this.#recorders.get(name) ?? eventsFor(name);
-    this.#recorders.set(name, recorder);
-    return recorder;
+  #event(pod: Pod, event: SchedulingEvent, by: Pod = pod): void {
+    this.#events.tell(pod, by.spec.schedulerName ?? DEFAULT_PROFILE, event);
   }
 
   #logFault(pod: Pod, error: unknown): void {
@@ -372,7 +374,6 @@ const NO_PROMISE = { status: { nominatedNodeName: null } };
 
 /** Whether a placed pod's change can matter to pods that wait: what it takes, and whom it keeps away or draws. */
 function changesOthers(next: Pod, previous: Pod): boolean {
-  if (isGoing(next) !== isGoing(previous)) return true;
   const relevant = ({ metadata, spec }: Pod): string =>
     JSON.stringify([
       metadata.labels,
@@ -384,6 +385,6 @@ function changesOthers(next: Pod, previous: Pod): boolean {
 /** Whether a node's change can matter to pods that wait; heartbeats do not. */
 function changesFit(next: Node, previous: Node): boolean {
   const relevant = ({ metadata, spec, status }: Node): string =>
-    JSON.stringify([metadata.labels, spec?.taints, spec?.unschedulable, status?.allocatable]);
+    JSON.stringify([metadata.labels, spec?.taints, spec?.unschedulable, status?.allocatable, status?.declaredFeatures]);
   return relevant(next) !== relevant(previous);
 }

@@ -1,5 +1,4 @@
 import { Client } from '../client/client.ts';
-import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import { runScheduler, SCHEDULER_USER } from '../scheduler/scheduler.ts';
@@ -23,9 +22,7 @@ export async function startScheduledCluster(configuration?: SchedulerConfigurati
   const admin = clientFor('admin', 'system:masters');
   const client = clientFor(SCHEDULER_USER);
   const informers = new Informers({ client: admin, ...base });
-  const events = createEventRecorder({ client, component: 'default-scheduler', ...base });
-  const eventsFor = (component: string) => createEventRecorder({ client, component, ...base });
-  const options = { ...base, client, informers, events, eventsFor, configuration, random: Math.random };
+  const options = { ...base, client, informers, host: 'machine', configuration, random: Math.random };
   const running = runScheduler(options, stop.signal);
   return {
     admin,

@@ -1,5 +1,11 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, PodSpec } from '../generated/api/core/v1.ts';
-import type { CSINode, StorageClass } from '../generated/api/storage/v1.ts';
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+} from '../generated/api/storage/v1.ts';
 import { NodeInfo } from '../scheduler/cache/node-info.ts';
 import { toPodInfo } from '../scheduler/cache/pod-info.ts';
 import type { Snapshot } from '../scheduler/framework/plugin.ts';
@@ -61,6 +67,9 @@ export interface VolumeWords {
   readonly volumes?: readonly PersistentVolume[];
   readonly classes?: readonly StorageClass[];
   readonly csiNodes?: readonly CSINode[];
+  readonly csiDrivers?: readonly CSIDriver[];
+  readonly capacities?: readonly CSIStorageCapacity[];
+  readonly attachments?: readonly VolumeAttachment[];
 }
 
 export function makeVolumeView({
@@ -68,6 +77,9 @@ export function makeVolumeView({
   volumes = [],
   classes = [],
   csiNodes = [],
+  csiDrivers = [],
+  capacities = [],
+  attachments = [],
 }: VolumeWords = {}): VolumeView {
   const named = <T extends { metadata: { name?: string | undefined } }>(
     all: readonly T[],
@@ -83,6 +95,9 @@ export function makeVolumeView({
     volumes: () => volumes,
     storageClass: (name) => named(classes, name),
     csiNode: (name) => named(csiNodes, name),
+    csiDriver: (name) => named(csiDrivers, name),
+    capacities: () => capacities,
+    attachments: (nodeName) => attachments.filter(({ spec }) => spec.nodeName === nodeName),
     isPromised: () => false,
   };
 }

@@ -83,14 +83,17 @@ export class DeviceCycle implements DeviceView {
     const { namespace = '' } = pod.metadata;
     const found = claimsOfPod(pod, (space, name) => ledger.claim(space, name));
     if ('fault' in found) return unresolvable(found.fault);
-    this.#claims = found.claims;
+    const { claims } = found;
+    let extended: ResourceClaim | undefined;
     if (this.#extendedNames().some((name) => this.standFor(name)))
-      this.#extended = extendedClaimOf(pod, ledger.claims(namespace), newUid);
-    if (this.#claims.length === 0 && this.#extended === undefined) return undefined;
-    for (const claim of this.#claims) {
+      extended = extendedClaimOf(pod, ledger.claims(namespace), newUid);
+    if (claims.length === 0 && extended === undefined) return undefined;
+    for (const claim of claims) {
       const refusal = claim.status?.allocation === undefined ? this.#refuse(claim) : undefined;
       if (refusal !== undefined) return refusal;
     }
+    this.#claims = claims;
+    this.#extended = extended;
     return {
       filter: (node) => {
         let judgement = this.#judgements.get(node.name);

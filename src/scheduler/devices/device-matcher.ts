@@ -11,6 +11,11 @@ export class SelectorError extends Error {
   override readonly name = 'SelectorError';
 }
 
+/** What cel-go says of values that are no booleans. */
+const conversions: Readonly<Record<string, string>> = {
+  int: "unsupported type conversion from 'int' to bool",
+  'kubernetes.Semver': "type conversion error from 'Semver' to 'bool'",
+};
 const MOST_COMPILED = 100;
 const NOTHING = new CelMap([]);
 
@@ -47,7 +52,7 @@ export class DeviceMatcher {
     if (result.error !== undefined) throw new SelectorError(`CEL runtime error: ${result.error.message}`);
     if (typeof result.value === 'boolean') return result.value;
     const type = typeNameOf(result.value ?? null);
-    const why = `unsupported native conversion from ${type} to 'bool'`;
+    const why = conversions[type] ?? `unsupported native conversion from ${type} to 'bool'`;
     throw new SelectorError(`CEL runtime error: CEL result of type ${type} could not be converted to bool: ${why}`);
   }
 

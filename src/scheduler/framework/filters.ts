@@ -1,6 +1,6 @@
 import type { NodeInfo } from '../cache/node-info.ts';
 import type { PodInfo } from '../cache/pod-info.ts';
-import type { FilterPlugin, PreparedFilter, Refusal, Snapshot } from './plugin.ts';
+import { type FilterPlugin, type PreparedFilter, type Refusal, type Snapshot, unresolvable } from './plugin.ts';
 
 /** A refusal with the plugin that gave it. */
 export interface Rejection {
@@ -40,6 +40,19 @@ export class Filters {
   /** Names of the plugins that have a say about the pod. */
   get names(): readonly string[] {
     return this.#prepared.map(({ plugin }) => plugin.name);
+  }
+
+  /** What nodes get that are not looked at, since some plugins know by name which may do; undefined for the others. */
+  passOver({ name }: NodeInfo): Rejection | undefined {
+    const strict = this.#prepared.filter(({ filter }) => filter.nodeNames !== undefined);
+    if (strict.every(({ filter }) => filter.nodeNames?.has(name))) return undefined;
+    const names = strict.map(({ plugin }) => plugin.name);
+    return { plugin: names[0] ?? '', refusal: unresolvable(`node(s) didn't satisfy plugin(s) [${names.join(' ')}]`) };
+  }
+
+  /** Whether some plugin knows by name which nodes may do. */
+  get isNarrow(): boolean {
+    return this.#prepared.some(({ filter }) => filter.nodeNames !== undefined);
   }
 
   /** The first rejection of a node of the snapshot; undefined where the pod fits. */

@@ -61,6 +61,8 @@ export type ClusterChange =
 
 /** Work that a plugin does once for a pod, before it looks at nodes. */
 export interface PreparedFilter {
+  /** The only nodes that may do, where they are known by name: the others are not looked at. */
+  readonly nodeNames?: ReadonlySet<string> | undefined;
   filter(node: NodeInfo): Judgement;
 }
 

@@ -2,7 +2,8 @@ import type { FilterPlugin, ScorePlugin } from '../framework/plugin.ts';
 import { dynamicResources, dynamicResourcesScore } from './dynamic-resources.ts';
 import { imageLocality } from './image-locality.ts';
 import { interPodAffinity, interPodAffinityScore } from './inter-pod-affinity.ts';
-import { nodeAffinity, nodeAffinityScore } from './node-affinity.ts';
+import { nodeAffinityFilter, nodeAffinityScore } from './node-affinity.ts';
+import { nodeDeclaredFeatures } from './node-declared-features.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
 import { balancedAllocation, leastAllocated, nodeResourcesFit } from './node-resources.ts';
@@ -19,7 +20,7 @@ export const filterPlugins: readonly FilterPlugin[] = [
   nodeUnschedulable,
   nodeName,
   taintToleration,
-  nodeAffinity,
+  nodeAffinityFilter(),
   nodePorts,
   nodeResourcesFit,
   volumeRestrictions,
@@ -29,12 +30,13 @@ export const filterPlugins: readonly FilterPlugin[] = [
   podTopologySpread,
   interPodAffinity,
   dynamicResources,
+  nodeDeclaredFeatures,
 ];
 
 /** Scores with upstream's weights. Source: pkg/scheduler/apis/config/v1/default_plugins.go. */
 export const scorePlugins: readonly ScorePlugin[] = [
   taintTolerationScore,
-  nodeAffinityScore,
+  nodeAffinityScore(),
   podTopologySpreadScore,
   interPodAffinityScore,
   dynamicResourcesScore,

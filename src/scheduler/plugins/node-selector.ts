@@ -42,3 +42,19 @@ function matchesRequirement(
 function isInteger(text: string | undefined): boolean {
   return text !== undefined && /^[+-]?\d+$/.test(text);
 }
+
+/** The nodes that a selector names, where every term names some; undefined where labels may choose others. */
+export function namedNodes({ nodeSelectorTerms }: NodeSelector): ReadonlySet<string> | undefined {
+  let named: Set<string> | undefined;
+  for (const { matchFields = [] } of nodeSelectorTerms ?? []) {
+    let ofTerm: Set<string> | undefined;
+    for (const { key, operator, values = [] } of matchFields) {
+      if (key !== 'metadata.name' || operator !== 'In') continue;
+      const names = new Set(values);
+      ofTerm = ofTerm?.intersection(names) ?? names;
+    }
+    if (ofTerm === undefined) return undefined;
+    named = named?.union(ofTerm) ?? ofTerm;
+  }
+  return named;
+}

@@ -6,7 +6,7 @@ import { claimsOf, type VolumeView } from '../volumes/volume-view.ts';
 /**
  * Keeps the CSI volumes on a node below the number that its driver says it can attach.
  *
- * Source: plugins/nodevolumelimits/csi.go. Volumes that are attached without a pod on the node are not counted.
+ * Source: plugins/nodevolumelimits/csi.go.
  */
 export const nodeVolumeLimits: FilterPlugin = {
   name: 'NodeVolumeLimits',
@@ -27,9 +27,12 @@ export const nodeVolumeLimits: FilterPlugin = {
         const attached = new Map<string, string>();
         for (const { pod: other } of node.pods())
           for (const [handle, driver] of csiVolumesOf(other, view)) attached.set(handle, driver);
+        const used = new Set(attached.keys());
+        // Volumes may stay attached for a while after their pods are gone, and count until then.
+        for (const [handle, driver] of attachedTo(node.name, view)) attached.set(handle, driver);
         for (const [driver, limit] of limits) {
           const there = [...attached.values()].filter((each) => each === driver).length;
-          const more = [...wanted].filter(([handle, each]) => each === driver && !attached.has(handle)).length;
+          const more = [...wanted].filter(([handle, each]) => each === driver && !used.has(handle)).length;
           if (more > 0 && there + more > limit) return unschedulable('node(s) exceed max volume count');
         }
         return fits;
@@ -37,6 +40,18 @@ export const nodeVolumeLimits: FilterPlugin = {
     };
   },
 };
+
+/** Driver by volume that is attached to a node. */
+function attachedTo(nodeName: string, view: VolumeView): Map<string, string> {
+  const drivers = new Map<string, string>();
+  for (const { spec } of view.attachments(nodeName)) {
+    const { persistentVolumeName, inlineVolumeSpec } = spec.source;
+    const csi =
+      persistentVolumeName === undefined ? inlineVolumeSpec?.csi : view.volume(persistentVolumeName)?.spec?.csi;
+    if (csi) drivers.set(`${csi.driver}/${csi.volumeHandle}`, csi.driver);
+  }
+  return drivers;
+}
 
 /** Driver by volume; a claim without a volume counts for the driver that will make one. */
 function csiVolumesOf(pod: Pod, view: VolumeView): Map<string, string> {

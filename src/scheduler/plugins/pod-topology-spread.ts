@@ -160,6 +160,8 @@ const hasAllKeys = ({ labels }: NodeInfo, constraints: readonly Constraint[]): b
 
 function countMatching(node: NodeInfo, selector: Requirements, { metadata: { namespace } }: Pod): number {
   let count = 0;
+  // As upstream, a selector that selects everything counts nothing.
+  if (selector.length === 0) return count;
   for (const { pod } of node.pods()) {
     if (pod.metadata.namespace !== namespace || isGoing(pod)) continue;
     if (matchesLabels(selector, pod.metadata.labels ?? {})) count++;

@@ -1,6 +1,7 @@
-import type { PersistentVolume } from '../../generated/api/core/v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/api/core/v1.ts';
+import { classOf } from '../../resources/core/persistent-volume/matching.ts';
 import { type FilterPlugin, fits, unresolvable } from '../framework/plugin.ts';
-import { lookUpClaims } from '../volumes/volume-view.ts';
+import { lookUpClaims, type VolumeView } from '../volumes/volume-view.ts';
 
 /** Labels that tie a volume to a place, with the name of today for those of old. */
 const TOPOLOGY: readonly (readonly [label: string, today: string])[] = [
@@ -19,7 +20,12 @@ export const volumeZone: FilterPlugin = {
     if (!pod.spec.volumes?.length) return undefined;
     const found = lookUpClaims(pod, view);
     if ('fault' in found) return undefined;
-    const places = found.claims.flatMap((claim) => placesOf(view.volume(claim.spec?.volumeName ?? '')));
+    const places: Place[] = [];
+    for (const claim of found.claims) {
+      const volume = volumeOf(claim, view);
+      if (typeof volume === 'string') return unresolvable(volume);
+      places.push(...placesOf(volume));
+    }
     if (places.length === 0) return undefined;
     return {
       filter({ labels }) {
@@ -32,8 +38,25 @@ export const volumeZone: FilterPlugin = {
   },
 };
 
+interface Place {
+  readonly label: string;
+  readonly today: string;
+  readonly values: ReadonlySet<string>;
+}
+
+/** The claim's volume, or what is wrong with it; undefined for claims that wait for their pod. */
+function volumeOf(claim: PersistentVolumeClaim, view: VolumeView): PersistentVolume | string | undefined {
+  const { volumeName } = claim.spec ?? {};
+  if (volumeName) return view.volume(volumeName) ?? `persistentvolume ${JSON.stringify(volumeName)} not found`;
+  const className = classOf(claim);
+  if (className === '') return 'PersistentVolumeClaim had no pv name and storageClass name';
+  const storageClass = view.storageClass(className);
+  if (storageClass === undefined) return `storageclass.storage.k8s.io ${JSON.stringify(className)} not found`;
+  return storageClass.volumeBindingMode === 'WaitForFirstConsumer' ? undefined : 'PersistentVolume had no name';
+}
+
 /** A value may list several zones. Source: cloud-provider `volume/helpers/zones.go` (LabelZonesToSet). */
-function placesOf(volume: PersistentVolume | undefined): { label: string; today: string; values: Set<string> }[] {
+function placesOf(volume: PersistentVolume | undefined): Place[] {
   return TOPOLOGY.flatMap(([label, today]) => {
     const text = volume?.metadata.labels?.[label];
     return text === undefined ? [] : [{ label, today, values: new Set(text.split('__')) }];

@@ -1,17 +1,17 @@
 import type { Client } from '../../client/client.ts';
-import { type EventRecorder, referenceTo } from '../../client/events.ts';
 import type { Pod, PodCondition } from '../../generated/api/core/v1.ts';
 import { pods } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
 import { keyOf } from '../../machinery/object/object.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
 import type { Clock } from '../../std/clock.ts';
-
+import type { SchedulingEvent } from '../scheduling-events.ts';
+import { toConditionPatch } from '../tell-unschedulable.ts';
 import type { Candidate } from './preemption.ts';
 
 export interface EvictOptions {
   readonly client: Client;
-  readonly events: EventRecorder;
+  tell(pod: Pod, event: SchedulingEvent): void;
   readonly clock: Clock;
 }
 
@@ -28,22 +28,23 @@ export async function evict({ nodeName, victims }: Candidate, preemptor: Pod, op
 }
 
 async function evictOne(victim: Pod, preemptor: Pod, nodeName: string, options: EvictOptions): Promise<void> {
-  const { client, events, clock } = options;
+  const { client, tell, clock } = options;
   const condition: PodCondition = {
     type: 'DisruptionTarget',
+    observedGeneration: victim.metadata.generation,
     status: 'True',
     reason: 'PreemptionByScheduler',
     message: `${preemptor.spec.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`,
     lastTransitionTime: toTimeText(clock.nowMs()),
   };
   try {
-    const patch = { status: { conditions: [condition] } };
+    const patch = { status: toConditionPatch(victim, condition) };
     await client.patch(pods, keyOf(victim), patch, { type: 'strategic', subresource: 'status' });
     await client.delete(pods, keyOf(victim), { preconditions: { uid: victim.metadata.uid } });
   } catch (error) {
     if (isNotFound(error)) return;
     throw error;
   }
-  const message = `Preempted by pod ${preemptor.metadata.uid} on node ${nodeName}`;
-  events.event(referenceTo(pods, victim), 'Normal', 'Preempted', message);
+  const note = `Preempted by pod ${preemptor.metadata.uid} on node ${nodeName}`;
+  tell(victim, { type: 'Normal', reason: 'Preempted', action: 'Preempting', note });
 }

@@ -1,11 +1,33 @@
 import type { Informer } from '../../client/informer.ts';
 import type { Informers } from '../../client/informers.ts';
-import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/api/core/v1.ts';
-import type { CSINode, StorageClass } from '../../generated/api/storage/v1.ts';
-import { csinodes, persistentvolumeclaims, persistentvolumes, storageclasses } from '../../generated/resource-types.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../generated/api/core/v1.ts';
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+} from '../../generated/api/storage/v1.ts';
+import {
+  csidrivers,
+  csinodes,
+  csistoragecapacities,
+  persistentvolumeclaims,
+  persistentvolumes,
+  storageclasses,
+  volumeattachments,
+} from '../../generated/resource-types.ts';
 import { orAborted } from '../../std/abort.ts';
 import type { Clock } from '../../std/clock.ts';
-import type { VolumeView } from './volume-view.ts';
+import { uidOf } from '../cache/pod-info.ts';
+import { claimsOf, type VolumeView } from './volume-view.ts';
+
+/** What only pods with claims need to be known: it is watched from the first of them on. */
+interface Rare {
+  readonly drivers: Informer<CSIDriver>;
+  readonly capacities: Informer<CSIStorageCapacity>;
+  readonly attachments: Informer<VolumeAttachment>;
+}
 
 /** The view on volumes that informers give, and the promises that are made while pods are bound. */
 export class VolumeLister implements VolumeView {
@@ -15,16 +37,18 @@ export class VolumeLister implements VolumeView {
   readonly #csiNodes: Informer<CSINode>;
   readonly #promised = new Set<string>();
   readonly #listeners = new Set<() => void>();
-  readonly #stops: readonly (() => void)[];
+  readonly #informers: Informers;
+  readonly #stops: (() => void)[];
+  readonly #early = new Map<string, Pod>();
+  #rare: Rare | undefined;
 
   constructor(informers: Informers) {
+    this.#informers = informers;
     this.#claims = informers.for(persistentvolumeclaims);
     this.#volumes = informers.for(persistentvolumes);
     this.#classes = informers.for(storageclasses);
     this.#csiNodes = informers.for(csinodes);
-    const tell = (): void => {
-      for (const call of [...this.#listeners]) call();
-    };
+    const tell = (): void => this.#tell();
     const handler = { added: tell, updated: tell };
     this.#stops = [
       this.#claims.addHandler(handler),
@@ -86,6 +110,56 @@ export class VolumeLister implements VolumeView {
 
   csiNode(name: string): CSINode | undefined {
     return this.#csiNodes.get(name);
+  }
+
+  csiDriver(name: string): CSIDriver | undefined {
+    return this.#rare?.drivers.get(name);
+  }
+
+  capacities(): readonly CSIStorageCapacity[] {
+    return this.#rare?.capacities.list() ?? [];
+  }
+
+  attachments(nodeName: string): readonly VolumeAttachment[] {
+    return (this.#rare?.attachments.list() ?? []).filter(({ spec }) => spec.nodeName === nodeName);
+  }
+
+  /** Whether all that matters to the pod is known; otherwise `again` is called with it once it is. */
+  admits(pod: Pod, again: (pod: Pod) => void): boolean {
+    if (!pod.spec.volumes?.length || claimsOf(pod).length === 0) return true;
+    const rare = this.#rare ?? this.#watchMore(again);
+    if (rare.drivers.hasSynced && rare.capacities.hasSynced && rare.attachments.hasSynced) return true;
+    this.#early.set(uidOf(pod), pod);
+    return false;
+  }
+
+  /** The pod is gone. */
+  forget(uid: string): void {
+    this.#early.delete(uid);
+  }
+
+  #watchMore(again: (pod: Pod) => void): Rare {
+    const informers = this.#informers;
+    const drivers = informers.for(csidrivers);
+    const capacities = informers.for(csistoragecapacities);
+    const attachments = informers.for(volumeattachments);
+    const tell = (): void => this.#tell();
+    this.#stops.push(
+      drivers.addHandler({ added: tell, updated: tell, deleted: tell }),
+      capacities.addHandler({ added: tell, updated: tell }),
+      attachments.addHandler({ deleted: tell }),
+    );
+    void Promise.all([drivers.synced, capacities.synced, attachments.synced]).then(() => {
+      const early = [...this.#early.values()];
+      this.#early.clear();
+      for (const pod of early) again(pod);
+    });
+    this.#rare = { drivers, capacities, attachments };
+    return this.#rare;
+  }
+
+  #tell(): void {
+    for (const call of [...this.#listeners]) call();
   }
 
   isPromised(volumeName: string): boolean {

@@ -1,5 +1,11 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../generated/api/core/v1.ts';
-import type { CSINode, StorageClass } from '../../generated/api/storage/v1.ts';
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+} from '../../generated/api/storage/v1.ts';
 
 /** Claims, volumes and classes as the scheduler sees them, with what it has decided and the API does not show yet. */
 export interface VolumeView {
@@ -8,6 +14,11 @@ export interface VolumeView {
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
   csiNode(name: string): CSINode | undefined;
+  csiDriver(name: string): CSIDriver | undefined;
+  /** How much storage drivers say they have, by class and topology. */
+  capacities(): readonly CSIStorageCapacity[];
+  /** Volumes that are attached to a node, or are about to be. */
+  attachments(nodeName: string): readonly VolumeAttachment[];
   /** Whether a volume is promised to a claim of a pod that is being bound. */
   isPromised(volumeName: string): boolean;
 }
