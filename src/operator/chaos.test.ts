@@ -82,6 +82,7 @@ describe('the operator in bad company', () => {
           tenants: {
             probe: async () => ({ ready: true, nodes: { total: 0, ready: 0 }, kubelets: {} }),
             rotateToken: async () => {},
+            clientOf: () => undefined,
           },
           settings: {
             image: 'warren:test',

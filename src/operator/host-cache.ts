@@ -1,7 +1,7 @@
 import type { Informer } from '../client/informer.ts';
 import type { InformerScope, Informers } from '../client/informers.ts';
 import type { Job } from '../generated/api/batch/v1.ts';
-import type { Node, Pod } from '../generated/api/core/v1.ts';
+import type { Node, Pod, Secret } from '../generated/api/core/v1.ts';
 import {
   deployments,
   jobs,
@@ -14,6 +14,7 @@ import {
   services,
 } from '../generated/resource-types.ts';
 import { type KubeObject, type ObjectKey, type ResourceType, toKeyText } from '../machinery/object/object.ts';
+import { type JoinToken, joinTokens } from './api/join-token.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import { type VirtualClusterBackup, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import type { HostCache } from './host.ts';
@@ -36,6 +37,9 @@ export const TENANT_LABEL = 'warren.dev/virtualcluster';
 export interface HostInformers {
   readonly clusters: readonly Informer<VirtualCluster>[];
   readonly backups: readonly Informer<VirtualClusterBackup>[];
+  readonly joinTokens: readonly Informer<JoinToken>[];
+  /** Secrets among those that are owned. */
+  readonly secrets: readonly Informer<Secret>[];
   readonly owned: readonly Informer<KubeObject>[];
   readonly jobs: readonly Informer<Job>[];
   readonly pods: readonly Informer<Pod>[];
@@ -54,10 +58,12 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
   const owned = [...byType.values()].flat();
   const clusters = all(virtualClusters);
   const backups = all(virtualClusterBackups);
+  const tokens = all(joinTokens);
   const jobInformers = all(jobs, { labelSelector });
   const podInformers = all(pods, { labelSelector });
   byType.set(virtualClusters.plural, clusters as unknown as Informer<KubeObject>[]);
   byType.set(virtualClusterBackups.plural, backups as unknown as Informer<KubeObject>[]);
+  byType.set(joinTokens.plural, tokens as unknown as Informer<KubeObject>[]);
   byType.set(jobs.plural, jobInformers as unknown as Informer<KubeObject>[]);
   const hostNodes = informers.for(nodes);
   const podsWith = (namespace: string | undefined, label: string, value: string | undefined): Pod[] =>
@@ -80,5 +86,16 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
         .flatMap((informer) => informer.list())
         .filter(({ metadata, spec }) => metadata.namespace === namespace && spec.virtualClusterName === name),
   };
-  return { clusters, backups, owned, jobs: jobInformers, pods: podInformers, nodes: hostNodes, cache };
+  const ownSecrets = (byType.get(secrets.plural) ?? []) as unknown as readonly Informer<Secret>[];
+  return {
+    clusters,
+    backups,
+    joinTokens: tokens,
+    secrets: ownSecrets,
+    owned,
+    jobs: jobInformers,
+    pods: podInformers,
+    nodes: hostNodes,
+    cache,
+  };
 }

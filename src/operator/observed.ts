@@ -22,6 +22,8 @@ export interface OperatorSettings {
   readonly namespace?: string | undefined;
   /** Where Jobs reach the port of a tenant. Default: the name of its Service. */
   readonly tenantHost?: string | undefined;
+  /** Whether no other program has the port, where tenants share the ports of one machine; undefined: they do not. */
+  readonly isPortFree?: ((port: number) => Promise<boolean>) | undefined;
   /** Ports that tenants may get. */
   readonly nodePorts: { readonly first: number; readonly last: number };
 }
@@ -61,6 +63,8 @@ export interface Observed {
   readonly lastGood?: GoodServer | undefined;
   /** The image that the operator would use, whose server did not turn ready. */
   readonly failedImage?: string | undefined;
+  /** Ports that the tenant must not get, since other programs have them. */
+  readonly takenPorts?: ReadonlySet<number> | undefined;
   /** Addresses of the names that the exposure yields. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
   /** Pods of the server. */

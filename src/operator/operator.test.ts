@@ -33,6 +33,7 @@ import { silentLogger } from '../telemetry/logger.ts';
 import { startMemoryServer, until } from '../testing/memory-server.ts';
 import { recordingTransport } from '../testing/recording-transport.ts';
 import { allCrds } from './api/crds.ts';
+import { type JoinToken, joinTokens } from './api/join-token.ts';
 import { ROTATE_TOKEN, type VirtualCluster, type VirtualClusterSpec, virtualClusters } from './api/virtual-cluster.ts';
 import { BACKUP_NOW, type VirtualClusterBackup, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import { createKeySource } from './key-source.ts';
@@ -41,7 +42,11 @@ import { runOperator } from './operator.ts';
 
 const roleFile = join(import.meta.dirname, '..', '..', 'config', 'rbac', 'cluster-role.yaml');
 /** Granted, though the story does not need it on a server without the admission plugin that asks for it. */
-const BESIDES = ['virtualclusters.warren.dev/finalizers update', 'virtualclusterbackups.warren.dev/finalizers update'];
+const BESIDES = [
+  'virtualclusters.warren.dev/finalizers update',
+  'virtualclusterbackups.warren.dev/finalizers update',
+  'jointokens.warren.dev/finalizers update',
+];
 const mergeStatus = { type: 'merge', subresource: 'status' } as const;
 
 /**
@@ -105,6 +110,8 @@ describe('the operator', () => {
         events: createEventRecorder({ client: operatorClient, component: 'warren-operator', ...base }),
         keys: createKeySource(systemClock),
         tenants: {
+          // The host stands for its tenants' own APIs, too.
+          clientOf: () => client,
           probe: async () => tenant,
           rotateToken: async (_observed, passwords) => void rotations.push(passwords),
         },
@@ -497,6 +504,56 @@ describe('the operator', () => {
     await until('the fault is told', async () => (await condition('back', 'Ready'))?.reason === 'RestoreFailed');
     assert.match((await condition('back', 'Ready'))?.message ?? '', /^no such key; delete Job back-restore to try/);
     assert.equal(await replicas(), 0);
+  });
+
+  it('makes a token good in its tenant, tells who came with it, and takes it back', async () => {
+    const inTenant = (id: string) => ({ namespace: 'kube-system', name: `bootstrap-token-${id}` });
+    const read = async () => await client.get(joinTokens, at('edge'));
+    const phase = async () => (await read()).status?.phase;
+    const nodeTaints = [{ key: 'edge', effect: 'NoSchedule' as const }];
+    const spec = { virtualClusterName: 'demo', ttl: '2h', maxUses: 2, nodeLabels: { place: 'attic' }, nodeTaints };
+    await client.create(joinTokens, { metadata: at('edge'), spec } as JoinToken);
+    await until('it is good', async () => (await phase()) === 'Active');
+    const { status, metadata } = await read();
+    const id = status?.tokenID ?? '';
+    const made = await client.get(secrets, inTenant(id));
+    assert.equal(text(made, 'auth-extra-groups'), 'system:bootstrappers:warren:join-token');
+    assert.equal(Date.parse(text(made, 'expiration')) - Date.parse(metadata.creationTimestamp ?? ''), 2 * 3600_000);
+    assert.deepEqual(JSON.parse(made.metadata.annotations?.['warren.dev/join-limits'] ?? ''), {
+      maxUses: 2,
+      labels: { place: 'attic' },
+      taints: nodeTaints,
+    });
+    const own = await client.get(secrets, at('edge-join-token'));
+    const { caCertHash } = (await get('demo')).status ?? {};
+    assert.equal(text(own, 'token'), `K10${caCertHash}::${id}.${text(made, 'token-secret')}`);
+    assert.match(text(own, 'join.sh'), new RegExp(`K3S_TOKEN='K10${caCertHash}::${id}\\.`));
+
+    const annotations = { 'warren.dev/used-by': '["a","b"]' };
+    await client.patch(secrets, inTenant(id), { metadata: { annotations } }, { type: 'merge' });
+    await client.patch(joinTokens, at('edge'), { metadata: { labels: { look: '1' } } }, { type: 'merge' });
+    await until('it is used up', async () => (await phase()) === 'Exhausted');
+    assert.deepEqual([(await read()).status?.usedBy, (await read()).status?.uses], [['a', 'b'], '2/2']);
+    await client.patch(joinTokens, at('edge'), { spec: { maxUses: 3 } }, { type: 'merge' });
+    await until('it is good again', async () => (await phase()) === 'Active');
+    await client.patch(joinTokens, at('edge'), { spec: { revoked: true } }, { type: 'merge' });
+    await until('it is revoked', async () => (await phase()) === 'Revoked');
+    await assert.rejects(client.get(secrets, inTenant(id)), isNotFound);
+    await client.patch(joinTokens, at('edge'), { spec: { revoked: false } }, { type: 'merge' });
+    await until('it is good once more', async () => (await phase()) === 'Active');
+    await client.delete(joinTokens, at('edge'));
+    await until('it is gone', async () => !(await exists(joinTokens, 'edge')));
+    await assert.rejects(client.get(secrets, inTenant(id)), isNotFound);
+  });
+
+  it('lets a token go whose tenant is not there', async () => {
+    await client.create(joinTokens, { metadata: at('lost'), spec: { virtualClusterName: 'none' } } as JoinToken);
+    await until('the tenant is missed', async () => {
+      const { status } = await client.get(joinTokens, at('lost'));
+      return status?.phase === 'Pending' && status.conditions?.[0]?.reason === 'VirtualClusterMissing';
+    });
+    await client.delete(joinTokens, at('lost'));
+    await until('it is gone', async () => !(await exists(joinTokens, 'lost')));
   });
 
   it('has the rights that it uses, and no others', () => {

@@ -17,6 +17,7 @@ import { runBackups } from './backups/controller.ts';
 import { BACKUP_LABEL, WORKS_FOR } from './backups/job.ts';
 import type { ReadLog } from './backups/job-result.ts';
 import { openHostInformers, TENANT_LABEL } from './host-cache.ts';
+import { runJoinTokens } from './join-tokens/controller.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { createNameResolver, type ResolveName } from './name-resolver.ts';
 import type { OperatorSettings } from './observed.ts';
@@ -81,6 +82,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   const counts = metrics?.controller;
   await Promise.all([
     runController({ name: 'virtualcluster', reconciler, sources, workers: 8, clock, logger, metrics: counts }, signal),
+    runJoinTokens({ client, keys, tenants, settings, clock, logger }, host, { events, metrics: counts }, signal),
     runBackups(
       { client, keys, referenced, readLog, settings, clock, logger },
       host,

@@ -32,6 +32,7 @@ import { steps } from './steps/index.ts';
 import { planService } from './steps/service.ts';
 import type { KeySource, Step, Unwanted, Wanted } from './steps/step.ts';
 import { judgeVersion } from './steps/version.ts';
+import { findTakenPorts } from './taken-ports.ts';
 
 /** How long after a change of the host the tenant's nodes are counted again. */
 const PROBE_PERIOD_MS = 5_000;
@@ -45,8 +46,13 @@ export interface EventSink {
   event(about: VirtualCluster, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
 
+/** What it takes to reach a tenant. */
+export type TenantHandle = Pick<Observed, 'cluster' | 'kubeconfigSecret' | 'service'>;
+
 /** What the operator does with a tenant's own API. */
 export interface TenantAccess {
+  /** Speaks as its administrator; undefined while it has no kubeconfig or no port. */
+  clientOf(tenant: TenantHandle): Client | undefined;
   /** Asks how it is; undefined where it does not answer. */
   probe(observed: Observed, signal: AbortSignal): Promise<TenantState | undefined>;
   /** Makes another password the one of its join token; harmless where it is already. @throws where it does not answer. */
@@ -184,7 +190,7 @@ export class VirtualClusterReconciler implements Reconciler {
     const deployment = cache.get(deployments, at(names.server));
     const held = holdBack(settings, spec.version, deployment);
     const { secretRef } = spec.datastore;
-    const seen: Omit<Observed, 'resolved'> = {
+    const seen: Omit<Observed, 'resolved' | 'takenPorts'> = {
       cluster,
       spec,
       ...held,

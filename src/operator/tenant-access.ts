@@ -4,8 +4,8 @@ import { parseKubeconfig } from '../client/kubeconfig.ts';
 import { nodes } from '../generated/resource-types.ts';
 import { StatusError } from '../machinery/errors/status-error.ts';
 import { isReady, portOf, toUrl } from './addresses.ts';
-import { type Observed, secretText } from './observed.ts';
-import type { TenantAccess } from './reconciler.ts';
+import { secretText } from './observed.ts';
+import type { TenantAccess, TenantHandle } from './reconciler.ts';
 
 /** A tenant that takes longer does not answer, as far as its status is concerned. */
 const TIMEOUT_MS = 3_000;
@@ -13,7 +13,7 @@ const TIMEOUT_MS = 3_000;
 const ROTATION_TIMEOUT_MS = 15_000;
 
 /** Where the operator itself reaches a tenant: not always where machines outside do. */
-export type TenantHost = (observed: Observed) => string;
+export type TenantHost = (tenant: Pick<TenantHandle, 'cluster'>) => string;
 
 interface Connection {
   readonly kubeconfig: string;
@@ -25,7 +25,7 @@ interface Connection {
 export function createTenantAccess(hostOf: TenantHost): TenantAccess {
   const connections = new Map<string, Connection>();
 
-  function connect(observed: Observed, kubeconfig: string, server: string): HttpTransport {
+  function connect(observed: TenantHandle, kubeconfig: string, server: string): HttpTransport {
     const uid = observed.cluster.metadata.uid ?? '';
     const known = connections.get(uid);
     if (known?.kubeconfig === kubeconfig && known.server === server) return known.transport;
@@ -43,12 +43,22 @@ export function createTenantAccess(hostOf: TenantHost): TenantAccess {
     return transport;
   }
 
+  function transportOf(tenant: TenantHandle): HttpTransport | undefined {
+    const kubeconfig = secretText(tenant.kubeconfigSecret, 'kubeconfig.yaml');
+    const port = portOf(tenant.service);
+    if (kubeconfig === undefined || port === undefined) return undefined;
+    return connect(tenant, kubeconfig, toUrl(hostOf(tenant), port));
+  }
+
   return {
+    clientOf(tenant) {
+      const transport = transportOf(tenant);
+      return transport === undefined ? undefined : new Client(transport);
+    },
+
     async probe(observed, signal) {
-      const kubeconfig = secretText(observed.kubeconfigSecret, 'kubeconfig.yaml');
-      const port = portOf(observed.service);
-      if (kubeconfig === undefined || port === undefined) return undefined;
-      const transport = connect(observed, kubeconfig, toUrl(hostOf(observed), port));
+      const transport = transportOf(observed);
+      if (transport === undefined) return undefined;
       const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
       try {
         await transport.request({ method: 'GET', path: '/readyz', signal: within });

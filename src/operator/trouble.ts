@@ -22,6 +22,12 @@ export function troubleOf(pods: readonly Pod[], deployment: Deployment | undefin
     const [server] = status?.containerStatuses ?? [];
     const last = server?.state?.terminated ?? server?.lastState?.terminated;
     const said = lastLine(last?.message);
+    const port = /port (\d+) on \S+ is taken by another program/.exec(said ?? '')?.[1];
+    if (port !== undefined && server?.ready !== true)
+      return {
+        reason: 'PortTaken',
+        message: `port ${port} of node ${spec.nodeName} is taken by another program: end it; or delete Service ${metadata.labels?.['warren.dev/virtualcluster']}-server and this pod, and the tenant gets another port, at which machines have to join again`,
+      };
     const waiting = server?.state?.waiting;
     if (waiting?.reason !== undefined && !usual.includes(waiting.reason)) {
       const why = [waiting.message, said].filter((text) => !!text).join(': ');

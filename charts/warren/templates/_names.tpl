@@ -41,17 +41,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "warren.rules" -}}
 - apiGroups: [warren.dev]
-  resources: [virtualclusters]
+  resources: [virtualclusters, jointokens]
   verbs: [get, list, watch, patch]
 - apiGroups: [warren.dev]
   resources: [virtualclusterbackups]
   verbs: [get, list, watch]
 - apiGroups: [warren.dev]
-  resources: [virtualclusters/status, virtualclusterbackups/status]
+  resources: [virtualclusters/status, virtualclusterbackups/status, jointokens/status]
   verbs: [patch]
 # To own objects where the host cluster checks who may block a deletion (OwnerReferencesPermissionEnforcement).
 - apiGroups: [warren.dev]
-  resources: [virtualclusters/finalizers, virtualclusterbackups/finalizers]
+  resources: [virtualclusters/finalizers, virtualclusterbackups/finalizers, jointokens/finalizers]
   verbs: [update]
 - apiGroups: [""]
   resources: [services, secrets, persistentvolumeclaims]

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { services } from '../../generated/resource-types.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { portOf } from '../addresses.ts';
-import { labelsOf, namesOf, type Observed, selectorOf } from '../observed.ts';
-import { type Step, type StepOutcome, want } from './step.ts';
+import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
+import { type Step, type StepOutcome, wait, want } from './step.ts';
 
 /**
  * The Service, whose port, targetPort and nodePort are one number: the server listens on it, and agents dial what the
@@ -17,11 +17,14 @@ export const serviceStep: Step = {
 
 /** The Service with the `attempt`-th port of the tenant's sequence, or with the port that it has. */
 export function planService(observed: Observed, attempt: number): StepOutcome {
-  const { cluster, spec, settings } = observed;
-  const port =
-    spec.exposure.port ??
-    portOf(observed.service) ??
-    candidatePort(cluster.metadata.uid ?? '', attempt, settings.nodePorts);
+  const { cluster, spec, takenPorts } = observed;
+  const port = choosePort(observed, attempt);
+  if (port === undefined) return wait('NoFreePort', 'no port was free: another one is tried');
+  if (takenPorts?.has(port))
+    return wait(
+      'PortTaken',
+      `spec.exposure.nodePort.port ${port} is taken by another program: end it, choose another port, or leave it empty`,
+    );
   const { type, annotations, allowedCIDRs, loadBalancerClass } = spec.exposure;
   const isRestricted = allowedCIDRs.length > 0 && type !== 'ClusterIP';
   const object: AnyObject = {
@@ -53,6 +56,37 @@ export function planService(observed: Observed, attempt: number): StepOutcome {
     },
   };
   return want({ type: services, object });
+}
+
+/** The `attempt`-th port that may do: a port that was chosen or is in use comes before those of the sequence. */
+function choosePort(observed: Observed, attempt: number): number | undefined {
+  const { spec, service, takenPorts } = observed;
+  if (spec.exposure.port !== undefined) return spec.exposure.port;
+  const present = portOf(service);
+  if (present !== undefined && !takenPorts?.has(present)) return present;
+  return portSequence(observed).filter((port) => !takenPorts?.has(port))[attempt];
+}
+
+/** Length of a tenant's sequence of ports. */
+const SEQUENCE = 64;
+
+/**
+ * Ports in the order in which a tenant without a Service tries them: the one that machines were told comes first, so that
+ * a Service that was deleted, or a tenant that was retained, comes back where they look for it.
+ */
+export function portSequence({
+  cluster,
+  spec,
+  settings,
+  tokenSecret,
+}: Pick<Observed, 'cluster' | 'spec' | 'settings' | 'tokenSecret'>): readonly number[] {
+  if (spec.exposure.port !== undefined) return [spec.exposure.port];
+  const { first, last } = settings.nodePorts;
+  const told = Number(/:(\d+)$/.exec(secretText(tokenSecret, 'url') ?? '')?.[1]);
+  const own = Array.from({ length: SEQUENCE }, (_, attempt) =>
+    candidatePort(cluster.metadata.uid ?? '', attempt, settings.nodePorts),
+  );
+  return [...new Set([...(told >= first && told <= last ? [told] : []), ...own])];
 }
 
 /** A port of the tenant's own sequence: the same tenant tries the same ports, different tenants start apart. */
