@@ -31,6 +31,8 @@ export interface KindRules<T> {
   readonly leaseSeconds?: number;
   /** See {@link ResourceDefinition.deprecation}. */
   readonly deprecation?: string;
+  /** See {@link ResourceDefinition.propagationWarning}. */
+  readonly propagationWarning?: string;
   /** See {@link ResourceDefinition.internalGroup}. */
   readonly internalGroup?: string;
   readonly strategy?: Strategy<T>;
@@ -96,6 +98,7 @@ export function defineResource<T extends KubeObject>(
     defaultPropagation: rules.defaultPropagation ?? 'Background',
     leaseSeconds: rules.leaseSeconds,
     deprecation: rules.deprecation,
+    propagationWarning: rules.propagationWarning,
     internalGroup: rules.internalGroup,
     strategy: withSpec(rules.strategy ?? {}, () => (record as ResourceDefinition).schema),
   };

@@ -18,7 +18,7 @@ import type { ResourceStorage, StoredItem } from './resource-storage.ts';
 import { toApiError } from './storage-faults.ts';
 import { mainRules, type UpdateRules } from './update-rules.ts';
 import { VersionView } from './version-view.ts';
-import { toStoredObject } from './wire-object.ts';
+import { toStoredObject, toWireObject } from './wire-object.ts';
 
 /** A store's answer; `json` is there when the object is stored and its bytes are known. */
 export type Written = Pick<ServedItem, 'object'> & { readonly json?: Buffer | undefined };
@@ -388,8 +388,9 @@ export class ResourceStore {
     if (plan.step === 'pending') return { written: served, deleted: false };
     await request.validate(served.object);
     if (plan.step === 'delete') return { written: await this.#remove(stored, request), deleted: true };
-    if (request.dryRun) return { written: { object: plan.next }, deleted: plan.thenDelete };
-    const marked = await this.#storage.update(stored, await this.#view.toStorage(plan.next));
+    const next = toWireObject(plan.next, this.definition);
+    if (request.dryRun) return { written: { object: next }, deleted: plan.thenDelete };
+    const marked = await this.#storage.update(stored, await this.#view.toStorage(next));
     if (!plan.thenDelete) return { written: await this.#view.show(marked), deleted: false };
     return { written: await this.#remove(marked, request), deleted: true };
   }

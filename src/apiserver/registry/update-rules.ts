@@ -1,7 +1,7 @@
 import type { FieldError } from '../../machinery/errors/field-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import { toWire } from '../../machinery/schema/to-wire.ts';
+import { isSameValue } from '../../machinery/schema/semantic-equality.ts';
 import { cloneJson } from './clone-json.ts';
 import { isSame } from './equality.ts';
 import { type MetadataRounds, metadataRoundsOf } from './metadata-rounds.ts';
@@ -83,21 +83,28 @@ const countsAnnotations = new Set(['apps/deployments']);
 /** The same for labels. Source: `pkg/registry/discovery/endpointslice`. */
 const countsLabels = new Set(['discovery.k8s.io/endpointslices']);
 
+/** Kinds that upstream compares by `reflect.DeepEqual`. Source: their strategies in `pkg/registry`. */
+const comparesExactly = new Set([
+  'networking.k8s.io/networkpolicies',
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingwebhookconfigurations',
+]);
+
 function haveSameSpec(next: AnyObject, previous: AnyObject, definition: ResourceDefinition): boolean {
-  if (!haveSameParts(next, previous, definition)) {
-    if (definition.origin === 'custom') return false;
-    // Fields of plain structs that hold Go's zero value mean the same as absent ones.
-    if (!haveSameParts(toWire(next, definition.schema), toWire(previous, definition.schema), definition)) return false;
+  const { schema, hasStatus, origin } = definition;
+  const tellsEmptyFromNone = comparesExactly.has(`${definition.group}/${definition.plural}`);
+  const fields = new Set([...Object.keys(next), ...Object.keys(previous)]);
+  for (const field of ['apiVersion', 'kind', 'metadata']) fields.delete(field);
+  if (hasStatus) fields.delete('status');
+  for (const field of fields) {
+    const type = origin === 'builtin' ? schema.fields.get(field)?.type : undefined;
+    const isKept =
+      type === undefined
+        ? isSame(next[field], previous[field])
+        : isSameValue(next[field], previous[field], type, { tellsEmptyFromNone });
+    if (!isKept) return false;
   }
   const key = `${definition.group}/${definition.plural}`;
   if (countsLabels.has(key) && !isSame(next.metadata.labels, previous.metadata.labels)) return false;
   return !countsAnnotations.has(key) || isSame(next.metadata.annotations, previous.metadata.annotations);
-}
-
-function haveSameParts(next: AnyObject, previous: AnyObject, { hasStatus }: ResourceDefinition): boolean {
-  const fields = new Set([...Object.keys(next), ...Object.keys(previous)]);
-  for (const field of ['apiVersion', 'kind', 'metadata']) fields.delete(field);
-  if (hasStatus) fields.delete('status');
-  for (const field of fields) if (!isSame(next[field], previous[field])) return false;
-  return true;
 }

@@ -3,9 +3,11 @@ import { unwrapUnknown } from '../../machinery/codecs/protobuf/envelope.ts';
 import { decodeProtobuf } from '../../machinery/codecs/protobuf/message-codec.ts';
 import { parseYaml } from '../../machinery/codecs/yaml/parse.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { AuthenticatedCall } from '../call.ts';
 import { unsupportedMediaType } from './decode-body.ts';
 import { type DeleteOptions, goKindOf, readDeleteBody, readDeleteQuery } from './delete-options.ts';
+import { addWarning } from './scope.ts';
 
 /** The options of a deletion: from the body where there is one, else from the query. @throws StatusError 400, 415, 422 */
 export async function decodeDeleteOptions(call: AuthenticatedCall): Promise<DeleteOptions> {
@@ -18,6 +20,16 @@ export async function decodeDeleteOptions(call: AuthenticatedCall): Promise<Dele
   const body = parse(given === '' ? 'application/json' : given, bytes);
   checkKind(body);
   return readDeleteBody(body);
+}
+
+/** Tells those who leave it open what becomes of dependents, where the kind has something to say of it. */
+export function warnOfPropagation(
+  call: AuthenticatedCall,
+  { propagationWarning }: ResourceDefinition,
+  { propagationPolicy, orphanDependents }: DeleteOptions,
+): void {
+  if (propagationWarning === undefined || propagationPolicy !== undefined || orphanDependents !== undefined) return;
+  addWarning(call, propagationWarning);
 }
 
 const NO_JSON = "couldn't get version/kind; json parse error: ";

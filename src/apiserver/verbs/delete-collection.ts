@@ -3,7 +3,7 @@ import type { AuthenticatedCall, Handler, ListAnswer } from '../call.ts';
 import type { ServedItem } from '../pages.ts';
 import type { Collection } from '../registry/collection.ts';
 import type { ResourceStore } from '../registry/store.ts';
-import { decodeDeleteOptions } from './decode-delete-options.ts';
+import { decodeDeleteOptions, warnOfPropagation } from './decode-delete-options.ts';
 import { toDeleteOptionsObject } from './delete-options.ts';
 import { toCollectionQuery } from './list.ts';
 import { readListOptions } from './list-options.ts';
@@ -24,6 +24,7 @@ export function deleteCollectionHandler(
     requireAcceptable(call, scope.bodyDefinition);
     const listOptions = readListOptions(call.query, { watch: false });
     const options = await decodeDeleteOptions(call);
+    warnOfPropagation(call, scope.definition, options);
     const query = toCollectionQuery(call, listOptions);
     const hasLimit = listOptions.limit > 0;
     const items: ServedItem[] = [];

@@ -2,7 +2,7 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
 import type { ResourceStore, Written } from '../registry/store.ts';
-import { decodeDeleteOptions } from './decode-delete-options.ts';
+import { decodeDeleteOptions, warnOfPropagation } from './decode-delete-options.ts';
 import { toDeleteOptionsObject } from './delete-options.ts';
 import { requireAcceptable } from './media.ts';
 import { addWarning, toAttempt, type VerbScope } from './scope.ts';
@@ -35,6 +35,7 @@ export function deleteHandler(scope: VerbScope, store: ResourceStore): Handler<A
   return async (call) => {
     requireAcceptable(call, scope.bodyDefinition);
     const options = await decodeDeleteOptions(call);
+    warnOfPropagation(call, scope.definition, options);
     const { name } = call.info;
     const { written, deleted } = await store.delete(keyOfCall(call, scope), {
       ...options,

@@ -117,6 +117,8 @@ export interface ResourceDefinition<T extends KubeObject = AnyObject> extends Re
   readonly internalGroup?: string | undefined;
   /** Sent as a `Warning` header with every answer of this kind and version, whatever the verb. */
   readonly deprecation?: string | undefined;
+  /** Sent as a `Warning` header with deletions that do not say what becomes of dependents. */
+  readonly propagationWarning?: string | undefined;
   readonly strategy: Strategy<T>;
 }
 

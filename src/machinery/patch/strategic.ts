@@ -85,6 +85,8 @@ function mergeOrdered(result: Fields, patch: Fields, type: TypeSchema | undefine
     const wanted = order as unknown[];
     const field = fieldOf(type, key);
     const mergeKey = field?.patchMergeKey;
+    const stray = mergeKey === undefined ? -1 : wanted.findIndex((entry) => !isFields(entry));
+    if (stray >= 0) throw internalPatchError(`value for key ${stray} is not a map`);
     checkOrder((patched ?? []) as unknown[], wanted, mergeKey);
     if (original === undefined && patched === undefined) continue;
     const merged = mergeUnordered(original as unknown[] | undefined, patched as unknown[] | undefined, field);
@@ -315,7 +317,8 @@ function afterPrefix(name: string, fault: string): string {
 }
 
 function unknownDirective(directive: unknown, entry: Fields): Error {
-  return internalPatchError(`unknown patch type: ${String(directive)} in map: ${toGo(entry)}`);
+  const shown = typeof directive === 'string' ? directive : `%!s(${goTypeOf(directive)}=${toGo(directive)})`;
+  return internalPatchError(`unknown patch type: ${shown} in map: ${toGo(entry)}`);
 }
 
 function goTypeOf(value: unknown): string {

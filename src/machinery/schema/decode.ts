@@ -328,6 +328,7 @@ function decodePort(value: unknown, path: string, context: Context): number {
 }
 
 function decodeBytes(value: unknown, shape: ScalarShape, path: string, context: Context): string {
+  if (Array.isArray(value)) return decodeByteList(value, path, context);
   if (typeof value !== 'string') throw mismatch(value, shape, path, context);
   const clean = value.replace(/[\r\n]/g, '');
   const bad = /[^A-Za-z0-9+/=]/.exec(clean);
@@ -336,6 +337,17 @@ function decodeBytes(value: unknown, shape: ScalarShape, path: string, context: 
     throw new TypeMismatchError(`illegal base64 data at input byte ${clean.length - (clean.length % 4)}`);
   }
   return clean;
+}
+
+/** Go takes a list of small numbers for bytes as well. */
+function decodeByteList(value: readonly unknown[], path: string, context: Context): string {
+  const bytes = value.map((item) => {
+    if (item === null) return 0;
+    if (Number.isInteger(item) && (item as number) >= 0 && (item as number) < 256) return item as number;
+    const shown = typeof item === 'number' ? `number ${item}` : jsonTypeOf(item);
+    throw new TypeMismatchError(`json: cannot unmarshal ${shown} into ${place(path, context)} of type uint8`);
+  });
+  return Buffer.from(bytes).toString('base64');
 }
 
 function decodeQuantity(value: unknown): string {
@@ -434,4 +446,6 @@ const goScalars: Readonly<Record<string, string>> = {
   double: 'float64',
   bytes: '[]uint8',
   quantity: 'resource.Quantity',
+  time: 'v1.Time',
+  'micro-time': 'v1.MicroTime',
 };

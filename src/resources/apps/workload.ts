@@ -4,7 +4,7 @@ import { matchesLabels, parseSelectorObject, toSelectorText } from '../../machin
 import type { FieldFaults } from '../checks/field-faults.ts';
 import { toSelectorView } from '../checks/go-view.ts';
 import { checkLabelSelector, isEmptySelector, isUsableSelector } from '../checks/labels.ts';
-import { isSame } from '../checks/same.ts';
+import { isSameStruct } from '../checks/same.ts';
 import type { Cells } from '../columns.ts';
 import { checkPodTemplate } from '../core/pod-spec/pod-template.ts';
 
@@ -63,7 +63,7 @@ export function checkSameSelector(
   previous: LabelSelector | undefined,
   faults: FieldFaults,
 ): void {
-  if (!isSame(next, previous))
+  if (!isSameStruct(next, previous, 'meta/v1.LabelSelector'))
     faults.invalid('spec.selector', next ? toSelectorView(next) : null, 'field is immutable');
 }
 

@@ -20,5 +20,6 @@ export function checkAtMost100Percent(value: number | string | undefined, path: 
 /** The number in front of a percent sign, or the number itself; 0 for any other text. */
 export function numberOf(value: number | string | undefined): number {
   if (typeof value !== 'string') return value ?? 0;
+  if (!/^\d+%$/.test(value)) return 0;
   return Number.parseInt(value, 10) || 0;
 }

@@ -1,6 +1,5 @@
-import type { AnyObject } from '../../machinery/object/object.ts';
 import { builtinShape } from '../../machinery/schema/builtin.ts';
-import { toWire } from '../../machinery/schema/decode.ts';
+import { isSameValue } from '../../machinery/schema/semantic-equality.ts';
 import { parseQuantity } from '../../machinery/values/quantity.ts';
 
 /**
@@ -33,6 +32,13 @@ function isEmpty(value: unknown): boolean {
   return true;
 }
 
+/** Whether two maps of texts are equal, entry by entry; nothing is an empty map. */
+export function haveSameEntries(a: unknown, b: unknown): boolean {
+  const left = Object.entries((a ?? {}) as object);
+  const right = (b ?? {}) as Readonly<Record<string, unknown>>;
+  return left.length === Object.keys(right).length && left.every(([name, value]) => right[name] === value);
+}
+
 /** Whether two lists of amounts are equal in value, whatever their notation. */
 export function haveSameAmounts(
   a: Readonly<Record<string, string>> | undefined,
@@ -47,12 +53,11 @@ export function haveSameAmounts(
 }
 
 /**
- * The same for a whole struct of the generated table: plain fields that hold Go's zero value count as absent, pointers do
- * not.
+ * The same for a value of the generated table, as exactly as Go has it: plain fields that hold the zero value count as
+ * absent, pointers do not.
  */
 export function isSameStruct(a: unknown, b: unknown, typeName: string): boolean {
-  if (isSame(a, b)) return true;
-  if (!a || !b) return false;
-  const shape = builtinShape(typeName);
-  return isSame(toWire(a as AnyObject, shape), toWire(b as AnyObject, shape));
+  if (a === b) return true;
+  if (!a || !b) return !a && !b;
+  return isSameValue(a, b, builtinShape(typeName));
 }

@@ -109,6 +109,9 @@ interface ReservationOptions {
   repaired(): Promise<void>;
 }
 
+/** Source: `pkg/registry/core/service/portallocator/operation.go` (AllocateNext). */
+const GUESSES_AFTER = 32_768;
+
 /** The ports that one write wants. */
 export class PortReservation {
   readonly #options: ReservationOptions;
@@ -125,7 +128,14 @@ export class PortReservation {
 
   /** Takes a given port. @throws PortRefusal. Source: `pkg/registry/core/service/portallocator`. */
   async take(port: number): Promise<void> {
-    const { first, last } = this.#options.range;
+    const { range, dryRun } = this.#options;
+    const { first, last } = range;
+    // Upstream leaves the range out of account where nothing is kept.
+    if (dryRun && (port < first || port > last)) {
+      if (this.#own.has(port)) throw new PortRefusal('provided port is already allocated');
+      this.#own.add(port);
+      return;
+    }
     if (port < first || port > last) {
       throw new PortRefusal(`provided port is not in the valid range. The range of valid ports is ${first}-${last}`);
     }
@@ -138,6 +148,7 @@ export class PortReservation {
   /** Takes any free port; the lower part, which people choose by hand, comes last. */
   async takeNext(): Promise<number> {
     const { first, last } = this.#options.range;
+    if (this.#options.dryRun) return this.#guess();
     const size = last - first + 1;
     const lower = size < 16 ? 0 : Math.min(Math.max(16, Math.floor(size / 32)), 128);
     return await this.#change((bits) => {
@@ -145,6 +156,13 @@ export class PortReservation {
       if (port === undefined) throw new PortRefusal('range is full');
       return port;
     });
+  }
+
+  /** A port that stands for one that would be found: behind those that the write has already. */
+  #guess(): number {
+    const port = Math.max(GUESSES_AFTER, ...this.#own) + 1;
+    this.#own.add(port);
+    return port;
   }
 
   /** Runs a choice on the record, and keeps the port that it returns there. */

@@ -184,8 +184,9 @@ function check(applied: AnyObject, shape: ObjectShape): void {
 
 /** `namespace/name; group/version, Kind=kind`, as upstream's faults name a configuration. */
 export function describeApplied(applied: AnyObject): string {
-  const { name = '', namespace = '' } = applied.metadata ?? {};
-  return `${namespace}/${name}; ${describeKind(applied)}`;
+  const { name, namespace }: { name?: unknown; namespace?: unknown } = applied.metadata ?? {};
+  const shown = [namespace, name].map((part) => (typeof part === 'string' ? part : ''));
+  return `${shown.join('/')}; ${describeKind(applied)}`;
 }
 
 /** `group/version, Kind=kind`, as Go prints it. */

@@ -86,7 +86,8 @@ function checkScalar(value: unknown, type: ScalarType, path: Path, faults: strin
     case 'int32':
     case 'int64':
     case 'double':
-      if (typeof value !== 'number') fail(path, `expected numeric (int or float), got ${goTypeOf(value)}`, faults);
+      if (typeof value !== 'number' && typeof value !== 'bigint')
+        fail(path, `expected numeric (int or float), got ${goTypeOf(value)}`, faults);
       return;
     case 'int-or-string':
     case 'quantity':

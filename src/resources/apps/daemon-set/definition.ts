@@ -1,5 +1,7 @@
 import type { DaemonSet } from '../../../generated/api/apps/v1.ts';
 import { daemonsets } from '../../../generated/resource-types.ts';
+import { quoteGo } from '../../../machinery/errors/field-error.ts';
+import { badRequest } from '../../../machinery/errors/status-error.ts';
 import { isSameStruct } from '../../checks/same.ts';
 import { labelsText } from '../../columns.ts';
 import { defaultPodTemplate } from '../../core/pod-spec/defaults.ts';
@@ -28,6 +30,15 @@ function applyDefaults(daemonSet: DaemonSet): void {
   }
   spec.revisionHistoryLimit ??= 10;
   if (daemonSet.metadata.annotations?.[GENERATION] === undefined) setGeneration(daemonSet, 0);
+  else checkGeneration(daemonSet.metadata.annotations[GENERATION]);
+}
+
+/** Upstream keeps the annotation as a number, and fails where it is none. @throws StatusError 400 */
+function checkGeneration(text: string): void {
+  const isNumber = /^[+-]?\d+$/.test(text);
+  if (isNumber && BigInt.asIntN(64, BigInt(text.replace('+', ''))) === BigInt(text.replace('+', ''))) return;
+  const why = `strconv.ParseInt: parsing ${quoteGo(text)}: ${isNumber ? 'value out of range' : 'invalid syntax'}`;
+  throw badRequest(`DaemonSet in version "v1" cannot be handled as a DaemonSet: ${why}`);
 }
 
 function generationOf({ metadata }: DaemonSet): number {

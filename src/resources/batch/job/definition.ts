@@ -74,6 +74,8 @@ function durationText({ status }: Job, nowMs: number): string {
 export const jobResource = defineResource(jobs, {
   generation: 'spec',
   defaultPropagation: 'Orphan',
+  propagationWarning:
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   selectableFields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
   cells: {
     Status: stateText,

@@ -70,11 +70,12 @@ function checkConditions(
 }
 
 function checkExitCodes(
-  { operator, containerName, values = [] }: PodFailurePolicyOnExitCodesRequirement,
+  { operator, containerName, values: given }: PodFailurePolicyOnExitCodesRequirement,
   spec: JobSpec,
   path: string,
   faults: FieldFaults,
 ): void {
+  const values = given ?? [];
   if (!operator) faults.required(`${path}.operator`, validValues(OPERATORS));
   else faults.optionalOneOf(`${path}.operator`, operator, OPERATORS);
   const { containers = [], initContainers = [] } = spec.template.spec ?? {};
@@ -84,7 +85,7 @@ function checkExitCodes(
     faults.invalid(`${path}.containerName`, containerName, why);
   }
   const at = `${path}.values`;
-  if (values.length === 0) faults.invalid(at, values, 'at least one value is required');
+  if (values.length === 0) faults.invalid(at, given ?? null, 'at least one value is required');
   else if (values.length > MAX_EXIT_CODES) faults.tooMany(at, values.length, MAX_EXIT_CODES);
   const seen = new Set<number>();
   values.forEach((value, index) => {

@@ -2,7 +2,7 @@ import type { ConfigMap } from '../../../generated/api/core/v1.ts';
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { configKeyFaults } from '../../../machinery/values/names.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
-import { isSame } from '../../checks/same.ts';
+import { haveSameEntries } from '../../checks/same.ts';
 
 /** Bytes that one ConfigMap or Secret may hold. */
 export const MAX_DATA_BYTES = 1024 * 1024;
@@ -47,5 +47,5 @@ export function checkImmutable(
   const why = 'field is immutable when `immutable` is set';
   if (!next.immutable) faults.forbidden('immutable', why);
   for (const field of fields)
-    if (!isSame(Reflect.get(next, field), Reflect.get(previous, field))) faults.forbidden(field, why);
+    if (!haveSameEntries(Reflect.get(next, field), Reflect.get(previous, field))) faults.forbidden(field, why);
 }

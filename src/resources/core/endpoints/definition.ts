@@ -5,7 +5,7 @@ import { portNumberFaults } from '../../../machinery/values/names.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { checkEndpointIp, checkIp, ipWarnings } from '../../checks/ip-addresses.ts';
 import { checkDnsLabel, checkQualifiedName, objectNameFaults } from '../../checks/names.ts';
-import { isSame } from '../../checks/same.ts';
+import { isSameStruct } from '../../checks/same.ts';
 import { fewOf } from '../../columns.ts';
 import { defineResource } from '../../define.ts';
 
@@ -89,7 +89,8 @@ export const endpointsResource = defineResource(endpoints, {
     },
     validateCreate: validate,
     // What stood there before the rules were stricter may stay.
-    validateUpdate: (next, previous) => (isSame(next.subsets, previous.subsets) ? [] : validate(next)),
+    validateUpdate: (next, previous) =>
+      isSameStruct({ subsets: next.subsets }, { subsets: previous.subsets }, 'core/v1.Endpoints') ? [] : validate(next),
     warningsOnCreate: warn,
     warningsOnUpdate: warn,
   },

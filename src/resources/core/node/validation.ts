@@ -3,7 +3,7 @@ import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { configKeyFaults, dns1123LabelFaults } from '../../../machinery/values/names.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
-import { areDualStack, checkCidr } from '../../checks/ip-addresses.ts';
+import { areDualStack, checkCidr, parseRange } from '../../checks/ip-addresses.ts';
 import { objectNameFaults } from '../../checks/names.ts';
 import { checkAmount } from '../../checks/resource-names.ts';
 import { checkNodeAnnotations } from './annotations.ts';
@@ -43,12 +43,13 @@ function check({ metadata, spec = {}, status }: Node, faults: FieldFaults): void
     checkCidr(`spec.podCIDRs[${index}]`, cidr, faults);
   });
   if (podCIDRs.length < 2) return;
-  const dual = areDualStack(podCIDRs);
-  if (dual === undefined) {
-    const why = 'invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR address';
-    faults.internal('spec.podCIDRs', why);
+  const index = podCIDRs.findIndex((cidr) => parseRange(cidr) === undefined);
+  if (index >= 0) {
+    const why = `invalid CIDR[${index}]: <nil> (invalid CIDR address: ${podCIDRs[index]})`;
+    const head = 'invalid PodCIDRs. failed to check with dual stack with error:';
+    faults.internal('spec.podCIDRs', `${head}${why}`);
   }
-  if (!dual || podCIDRs.length > 2)
+  if (index >= 0 || !areDualStack(podCIDRs) || podCIDRs.length > 2)
     faults.invalid('spec.podCIDRs', podCIDRs, 'may specify no more than one CIDR for each IP family');
 }
 

@@ -5,7 +5,7 @@ import { FieldFaults } from '../../checks/field-faults.ts';
 import { goDifference, toGoView } from '../../checks/go-view.ts';
 import { checkCsiDriverName, checkDnsLabel, checkDnsSubdomain, objectNameFaults } from '../../checks/names.ts';
 import { checkBasicAmount, checkPositiveAmount } from '../../checks/resource-names.ts';
-import { isSame, isSameStruct } from '../../checks/same.ts';
+import { isSameStruct } from '../../checks/same.ts';
 import { checkAccessModes, VOLUME_MODES } from '../persistent-volume-claim/claim-spec.ts';
 import { checkNodeSelector } from '../pod-spec/affinity.ts';
 import { checkPersistentIscsi } from '../pod-spec/iscsi.ts';
@@ -169,12 +169,13 @@ export function checkVolumeSpec(
 
 const isRoot = (path: string): boolean => /^\/+(\.\/*|\.\.\/*)*$/.test(path);
 
-function checkCapacity({ capacity = {} }: PersistentVolumeSpec, path: string, faults: FieldFaults): void {
+function checkCapacity(spec: PersistentVolumeSpec, path: string, faults: FieldFaults): void {
+  const { capacity: shown = null } = spec;
+  const capacity = shown ?? {};
   const names = Object.keys(capacity);
   const at = `${path}.capacity`;
   if (names.length === 0) faults.required(at);
-  if (capacity['storage'] === undefined || names.length > 1)
-    faults.notSupported(at, names.length === 0 ? null : capacity, ['storage']);
+  if (capacity['storage'] === undefined || names.length > 1) faults.notSupported(at, shown, ['storage']);
   for (const name of names) {
     checkBasicAmount(capacity[name] ?? '0', `${at}[${name}]`, faults);
     checkPositiveAmount(capacity[name] ?? '0', `${at}[${name}]`, faults);
@@ -264,7 +265,10 @@ export function validateVolumeUpdate(next: PersistentVolume, previous: Persisten
   }
   if (next.spec.volumeMode !== previous.spec.volumeMode)
     faults.invalid('volumeMode', next.spec.volumeMode ?? null, 'field is immutable');
-  if (previous.spec.nodeAffinity && !isSame(next.spec.nodeAffinity, withGaLabels(previous, next)))
+  if (
+    previous.spec.nodeAffinity &&
+    !isSameStruct(next.spec.nodeAffinity, withGaLabels(previous, next), 'core/v1.VolumeNodeAffinity')
+  )
     faults.invalid(
       'nodeAffinity',
       next.spec.nodeAffinity ? toGoView(next.spec.nodeAffinity, 'core/v1.VolumeNodeAffinity') : null,

@@ -160,7 +160,7 @@ function checkHostPorts(containers: readonly Container[], path: string, faults: 
 
 function checkResizePolicy({ resizePolicy }: Container, spec: PodSpec, path: string, faults: FieldFaults): void {
   const seen = new Set<string>();
-  resizePolicy?.forEach(({ resourceName, restartPolicy }, index) => {
+  resizePolicy?.forEach(({ resourceName = '', restartPolicy = '' }, index) => {
     if (seen.has(resourceName)) faults.duplicate(`${path}[${index}]`, resourceName);
     seen.add(resourceName);
     faults.oneOf(path, resourceName, ['cpu', 'memory']);

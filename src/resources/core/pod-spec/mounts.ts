@@ -17,9 +17,9 @@ export function checkMounts(container: Container, volumes: Volumes, path: string
     if (mountPath === '') faults.required(`${at}.mountPath`);
     if (seen.has(mountPath)) faults.invalid(`${at}.mountPath`, mountPath, 'must be unique');
     seen.add(mountPath);
-    if (volumeDevices.some((device) => device.name === name))
+    if (volumeDevices.some((device) => (device.name ?? '') === name))
       faults.invalid(`${at}.name`, name, 'must not already exist in volumeDevices');
-    if (volumeDevices.some(({ devicePath }) => devicePath === mountPath))
+    if (volumeDevices.some(({ devicePath = '' }) => devicePath === mountPath))
       faults.invalid(`${at}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices');
     // Upstream leaves the index out of the paths from here on.
     if (subPath) checkDescendingPath(subPath, `${path}.subPath`, faults);

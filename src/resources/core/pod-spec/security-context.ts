@@ -65,7 +65,7 @@ export function checkPodSecurity(spec: PodSpec, path: string, faults: FieldFault
   checkWindowsOptions(context.windowsOptions, `${path}.windowsOptions`, faults);
   checkAppArmor(context.appArmorProfile, `${path}.appArmorProfile`, faults);
   faults.optionalOneOf(`${path}.supplementalGroupsPolicy`, context.supplementalGroupsPolicy, ['Merge', 'Strict']);
-  faults.optionalOneOf(`${path}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['MountOption', 'Recursive']);
+  faults.optionalOneOf(`${path}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['Recursive']);
 }
 
 const SEGMENT = '[a-z0-9]([-_a-z0-9]*[a-z0-9])?';

@@ -2,7 +2,7 @@ import type { Container, ContainerStatus, Pod, PodSpec, PodStatus } from '../../
 import type { FieldError } from '../../../machinery/errors/field-error.ts';
 import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
-import { areDualStack, checkIp } from '../../checks/ip-addresses.ts';
+import { areDualStack, checkIp, familyOf } from '../../checks/ip-addresses.ts';
 import { checkDnsLabel, checkQualifiedName, objectNameFaults } from '../../checks/names.ts';
 import { checkAllocatedResources } from './allocated-resources.ts';
 import { checkAnnotationUpdates } from './update-validation.ts';
@@ -171,7 +171,10 @@ function checkFamilies(
 ): void {
   if (ips.length < 2) return;
   const dual = areDualStack(ips.map(({ ip }) => ip ?? ''));
-  if (dual === undefined) faults.internal(path, 'failed to check for dual stack with error:invalid IP');
+  if (dual === undefined) {
+    const index = ips.findIndex(({ ip }) => familyOf(ip ?? '') === undefined);
+    faults.internal(path, `failed to check for dual stack with error:invalid IP[${index}]: ${ips[index]?.ip ?? ''}`);
+  }
   if (!dual || ips.length > 2) {
     const shown = ips.map((item) => toGoView(item, typeName));
     faults.invalid(path, shown, 'may specify no more than one IP for each IP family');

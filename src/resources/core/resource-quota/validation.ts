@@ -90,7 +90,7 @@ function checkSelector(spec: ResourceQuotaSpec, faults: FieldFaults): void {
   if (!scopeSelector) return;
   const path = 'spec.scopeSelector.matchExpressions';
   const scopes: string[] = [];
-  for (const { scopeName, operator, values = [] } of scopeSelector.matchExpressions ?? []) {
+  for (const { scopeName = '', operator = '', values = [] } of scopeSelector.matchExpressions ?? []) {
     if (!SCOPES.has(scopeName)) faults.invalid(`${path}.scopeName`, scopeName, 'unsupported scope');
     for (const name of Object.keys(spec.hard ?? {}).sort())
       if (isStandardQuotaResource(name) && !applies(scopeName, name)) {

@@ -60,15 +60,24 @@ function dropTypeDependent(next: Service, previous: Service): void {
   if (spec.type !== 'LoadBalancer') next.status = { ...next.status, loadBalancer: {} };
 }
 
+/** Upstream never shows it of such services. Source: pkg/registry/core/service/storage (defaultOnReadInternalTrafficPolicy). */
+function dropForeignPolicy({ spec }: Service): void {
+  const { type, internalTrafficPolicy } = spec;
+  if (type !== 'ExternalName') return;
+  if (internalTrafficPolicy === 'Cluster' || internalTrafficPolicy === 'Local') spec.internalTrafficPolicy = undefined;
+}
+
 export const serviceStrategy: Strategy<Service> = {
   applyDefaults,
   prepareForCreate(service) {
     service.status = undefined;
+    dropForeignPolicy(service);
   },
   validateCreate: (service) => validateService(service, undefined),
   prepareForUpdate(next, previous) {
     next.status = previous.status;
     dropTypeDependent(next, previous);
+    dropForeignPolicy(next);
   },
   validateUpdate: validateServiceUpdate,
   prepareForStatusUpdate(next, previous) {

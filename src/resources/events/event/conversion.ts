@@ -12,8 +12,8 @@ export function fromCoreEvent(stored: CoreEvent): Event {
   const { metadata, involvedObject, message, source, firstTimestamp, lastTimestamp, count, ...rest } = stored;
   const { eventTime, series, action, reason, related, type } = rest;
   return compact({
-    apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
+    apiVersion: 'events.k8s.io/v1',
     metadata,
     eventTime: eventTime ?? null,
     series,
@@ -35,8 +35,8 @@ export function fromCoreEvent(stored: CoreEvent): Event {
 export function toCoreEvent(event: Event): CoreEvent {
   const { metadata, eventTime, series, action, reason, related, type, regarding, note } = event;
   return compact({
-    apiVersion: 'v1',
     kind: 'Event',
+    apiVersion: 'v1',
     metadata,
     involvedObject: regarding ?? {},
     reason,

@@ -5,7 +5,6 @@ import { FieldFaults } from '../../checks/field-faults.ts';
 import { toGoView } from '../../checks/go-view.ts';
 import { checkLabels } from '../../checks/labels.ts';
 import { checkDnsLabel } from '../../checks/names.ts';
-import { roundAmounts } from '../../checks/round-amounts.ts';
 import { checkContainerResources } from '../../core/pod-spec/resources.ts';
 import { checkTolerations } from '../../core/pod-spec/tolerations.ts';
 import { deprecatedLabels } from '../../core/pod-spec/warnings.ts';
@@ -52,7 +51,6 @@ export const runtimeClassResource = defineResource(runtimeclasses, {
   allowUnconditionalUpdate: false,
   cells: { Handler: ({ handler }) => handler ?? '' },
   strategy: {
-    applyDefaults: ({ overhead }) => roundAmounts(overhead?.podFixed),
     validateCreate: validate,
     validateUpdate,
     warningsOnCreate: labelWarnings,
