@@ -102,6 +102,36 @@ export interface IssueOptions {
   readonly days?: number | undefined;
   /** Key to certify. Left out, a new one is made. */
   readonly publicKey?: KeyObject | undefined;
+  /**
+   * What the key may be used for, as certificate requests spell it, and with it the basic constraints of a leaf, as
+   * kube-controller-manager signs. Default: signatures and encipherment without constraints, as k3s signs.
+   */
+  readonly keyUsages?: readonly string[] | undefined;
+}
+
+/** Bits of the extension by the usages of certificate requests. Source: `k8s.io/api/certificates/v1` (KeyUsage). */
+const usageBits: Readonly<Record<string, number>> = {
+  signing: 0,
+  'digital signature': 0,
+  'content commitment': 1,
+  'key encipherment': 2,
+  'data encipherment': 3,
+  'key agreement': 4,
+  'cert sign': 5,
+  'crl sign': 6,
+  'encipher only': 7,
+  'decipher only': 8,
+};
+
+function usageExtensions(usages: readonly string[] | undefined): Der[] {
+  if (usages === undefined) return [extension(OIDS.keyUsage, true, bits(Buffer.from([0b1010_0000]), 5))];
+  const wanted = usages.flatMap((usage) => usageBits[usage] ?? []);
+  const last = Math.max(0, ...wanted);
+  const octetsOfBits = Buffer.alloc((last >> 3) + 1);
+  for (const bit of wanted) octetsOfBits[bit >> 3] = (octetsOfBits[bit >> 3] ?? 0) | (0x80 >> (bit & 7));
+  const constraints = extension(OIDS.basicConstraints, true, sequence());
+  if (wanted.length === 0) return [constraints];
+  return [extension(OIDS.keyUsage, true, bits(octetsOfBits, 7 - (last & 7))), constraints];
 }
 
 export interface Issued {
@@ -128,7 +158,7 @@ export function issueCertificate(authority: Authority, subject: Subject, options
   const serial = randomBytes(8);
   serial.writeUInt8(serial.readUInt8(0) & 0x7f, 0);
   const extensions = [
-    extension(OIDS.keyUsage, true, bits(Buffer.from([0b1010_0000]), 5)),
+    ...usageExtensions(options.keyUsages),
     extension(OIDS.extendedKeyUsage, false, sequence(...subject.usages.map((usage) => oid(OIDS[`${usage}Auth`])))),
   ];
   if (signerFields.keyId !== undefined) {

@@ -26,6 +26,15 @@ describe('certificates', () => {
     assert.equal(leaf.ca, false);
   });
 
+  it('carry the usages of a request, and say that they are leaves', () => {
+    const subject = { commonName: 'x', organizations: [], usages: ['client' as const] };
+    const keyUsages = ['digital signature', 'key agreement', 'client auth'];
+    const { raw } = new X509Certificate(issueCertificate(authority, subject, { nowMs, keyUsages }).certPem);
+    // Key usage, critical: bits 0 and 4; basic constraints, critical: nothing, so no authority.
+    assert.ok(raw.includes(Buffer.from('0603551d0f0101ff040403020388', 'hex')));
+    assert.ok(raw.includes(Buffer.from('0603551d130101ff04023000', 'hex')));
+  });
+
   it('end with their authority at the latest', () => {
     const subject = { commonName: 'x', organizations: [], usages: ['client' as const] };
     const leaf = new X509Certificate(issueCertificate(authority, subject, { nowMs, days: 99_999 }).certPem);

@@ -93,7 +93,7 @@ class CertificateSigner implements Reconciler {
       ...(usages.includes('server auth') ? (['server'] as const) : []),
     ];
     const subject = { commonName, organizations, usages: purposes, names: [...dnsNames, ...ipAddresses] };
-    const options = { nowMs: this.#clock.nowMs(), days: ttlSeconds / 86_400, publicKey };
+    const options = { nowMs: this.#clock.nowMs(), days: ttlSeconds / 86_400, publicKey, keyUsages: usages };
     return issueCertificate(authority, subject, options).certPem;
   }
 

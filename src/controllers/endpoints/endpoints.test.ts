@@ -72,8 +72,8 @@ describe('planSlices', () => {
     // Written as one change of the slice that is there.
     const recycled = recycleSlices(filled, frameOf(service));
     assert.deepEqual(
-      recycled.update.map(({ metadata, ports }) => [metadata.name, metadata.generateName, ports?.length]),
-      [['s', undefined, 1]],
+      recycled.update.map(({ metadata, ports }) => [metadata.name, ports?.length]),
+      [['s', 1]],
     );
     assert.deepEqual([recycled.create, recycled.remove], [[], []]);
   });

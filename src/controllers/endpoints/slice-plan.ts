@@ -186,8 +186,7 @@ export function recycleSlices(plan: SlicePlan, frame: SliceFrame): SlicePlan {
       continue;
     }
     create.pop();
-    const { generateName: _, ...metadata } = next.metadata;
-    update.push({ ...next, metadata: { ...metadata, name: old.metadata.name } });
+    update.push({ ...next, metadata: { ...next.metadata, name: old.metadata.name } });
   }
   return { ...plan, create, update, remove };
 }

@@ -244,6 +244,8 @@ class Round {
         if (!(error instanceof MetricError)) throw error;
         this.#event('Warning', error.reason, error.message);
         failures.push(error);
+        // Its place is kept, as upstream's zero value.
+        metrics.push({ type: '' });
       }
     }
     const [failure] = failures;
@@ -276,7 +278,7 @@ class Round {
         const wanted = parseLabelSelector(text);
         return items.some((pod) => matchesLabels(wanted, pod.metadata.labels ?? {}));
       })
-      .map(([key]) => `{${key.slice(key.indexOf('/') + 1)} ${namespace}}`);
+      .map(([key]) => key);
     if (rivals.length <= 1) return { pods: items };
     const message = `pods by selector ${selector} are controlled by multiple HPAs: [${rivals.join(' ')}]`;
     return { reason: 'AmbiguousSelector', message };

@@ -176,9 +176,12 @@ describe('readMetric', () => {
       external: { metric: { name: 'absent' }, target: target('Value', { value: '1' }) },
     };
     await assert.rejects(read(spec), (error: MetricError) => {
-      const text = `failed to get external metric absent: unable to get external metric default/absent/nil: unable to fetch metrics from external metrics API: the server could not find the requested resource (get absent.external.metrics.k8s.io)`;
+      const text = `unable to get external metric default/absent/nil: unable to fetch metrics from external metrics API: the server could not find the requested resource (get absent.external.metrics.k8s.io)`;
       assert.deepEqual([error.reason, error.message], ['FailedGetExternalMetric', text]);
-      assert.equal(error.summary, `failed to get absent external metric value: ${text}`);
+      assert.equal(
+        error.summary,
+        `failed to get absent external metric value: failed to get external metric absent: ${text}`,
+      );
       return true;
     });
   });

@@ -3,7 +3,7 @@ import { discoverResources } from '../../client/discovery.ts';
 import type { CrossVersionObjectReference } from '../../generated/api/autoscaling/v2.ts';
 import type { APIGroup, LabelSelector } from '../../generated/api/meta/v1.ts';
 import type { PodMetricsList } from '../../generated/api/metrics/v1beta1.ts';
-import { isNotFound } from '../../machinery/errors/status-error.ts';
+import { codeOf, isNotFound } from '../../machinery/errors/status-error.ts';
 import { parseApiVersion } from '../../machinery/object/object.ts';
 import { parseQuantity } from '../../machinery/values/quantity.ts';
 import { toSelectorText } from '../selector.ts';
@@ -47,11 +47,12 @@ export function createMetricSources(client: Client): MetricSources {
       return (await client.transport.request({ method: 'GET', path, query })) as T;
     } catch (error) {
       // Nobody serves the group: what client libraries say of an answer that is no status.
-      const text = isNotFound(error)
-        ? `the server could not find the requested resource (get ${what})`
-        : error instanceof Error
-          ? error.message
-          : String(error);
+      const text =
+        isNotFound(error) || codeOf(error) === 404
+          ? `the server could not find the requested resource (get ${what})`
+          : error instanceof Error
+            ? error.message
+            : String(error);
       throw new Error(text, { cause: error });
     }
   }

@@ -30,10 +30,21 @@ export class MetricError extends Error {
   /** What is said of it where all metrics are summed up. */
   readonly summary: string;
 
-  constructor(reason: string, message: string, what: string, options?: ErrorOptions) {
+  constructor(reason: string, message: string, summary: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;
-    this.summary = `failed to get ${what} metric value: ${message}`;
+    this.summary = summary;
+  }
+}
+
+/** A fault that the summary introduces by more words than the condition does. */
+class IntroducedError extends Error {
+  override readonly name = 'IntroducedError';
+  readonly lead: string;
+
+  constructor(lead: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.lead = lead;
   }
 }
 
@@ -60,7 +71,9 @@ export async function readMetric(spec: MetricSpec, context: MetricContext): Prom
     return await read();
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
-    throw new MetricError(`FailedGet${spec.type}Metric`, text, name, { cause });
+    const lead = cause instanceof IntroducedError ? `${cause.lead}: ` : '';
+    const summary = `failed to get ${name} metric value: ${lead}${text}`;
+    throw new MetricError(`FailedGet${spec.type}Metric`, text, summary, { cause });
   }
 }
 
@@ -173,8 +186,10 @@ async function readObject(
     throw new Error('invalid object metric source: neither a value target nor an average value target was set');
   }
   const usage = await sources.ofObject(namespace, metric, describedObject).catch((cause: Error) => {
-    const text = `unable to get metric ${metric.name}: ${cause.message} on ${kind} ${namespace}/${name}`;
-    throw new Error(perPod ? `failed to get ${metric.name} object metric: ${text}` : text, { cause });
+    // The order is upstream's, whose words and values do not go together.
+    const text = `unable to get metric ${metric.name}: ${kind} on ${namespace} ${name}/${cause.message}`;
+    if (!perPod) throw new Error(text, { cause });
+    throw new IntroducedError(`failed to get ${metric.name} object metric`, text, { cause });
   });
   const base = { describedObject, metric: toIdentifier(metric) };
   const { replicas, current } = judgeTotal(usage, target, perPod, context);
@@ -198,7 +213,7 @@ async function readExternal(metric: Metric, target: MetricTarget, context: Metri
     const lead = perPod
       ? `failed to get ${metric.name} external metric`
       : `failed to get external metric ${metric.name}`;
-    throw new Error(`${lead}: ${text}`, { cause });
+    throw new IntroducedError(lead, text, { cause });
   });
   const { replicas, current } = judgeTotal(usage, target, perPod, context);
   return {

@@ -1,9 +1,9 @@
 import type { Client } from '../../client/client.ts';
 import { type EventRecorder, referenceTo } from '../../client/events.ts';
 import type { Informer } from '../../client/informer.ts';
-import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/api/core/v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../generated/api/core/v1.ts';
 import type { StorageClass } from '../../generated/api/storage/v1.ts';
-import { persistentvolumeclaims, persistentvolumes, storageclasses } from '../../generated/resource-types.ts';
+import { persistentvolumeclaims, persistentvolumes, pods, storageclasses } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
 import { keyOf, toKeyText } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
@@ -23,9 +23,10 @@ import {
 } from '../../resources/core/persistent-volume/matching.ts';
 import type { Clock } from '../../std/clock.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
+import { isPodEnded } from '../pods/pod-state.ts';
 import { toStableText } from '../safe-hash.ts';
 import { toTime } from '../timestamps.ts';
-import { planVolume } from './plan.ts';
+import { findMismatch, planVolume } from './plan.ts';
 
 interface Deps {
   readonly client: Client;
@@ -33,8 +34,20 @@ interface Deps {
   readonly claims: Informer<PersistentVolumeClaim>;
   readonly volumes: Informer<PersistentVolume>;
   readonly classes: Informer<StorageClass>;
+  readonly pods: Informer<Pod>;
   readonly clock: Clock;
 }
+
+/** What took over from provisioners that were built in. Source: `k8s.io/csi-translation-lib/plugins`. */
+const migratedProvisioners: Readonly<Record<string, string>> = {
+  'kubernetes.io/aws-ebs': 'ebs.csi.aws.com',
+  'kubernetes.io/azure-disk': 'disk.csi.azure.com',
+  'kubernetes.io/azure-file': 'file.csi.azure.com',
+  'kubernetes.io/cinder': 'cinder.csi.openstack.org',
+  'kubernetes.io/gce-pd': 'pd.csi.storage.gke.io',
+  'kubernetes.io/portworx-volume': 'pxd.portworx.com',
+  'kubernetes.io/vsphere-volume': 'csi.vsphere.vmware.com',
+};
 
 /** Binds claims to volumes. Volumes are made and removed by provisioners beside us. */
 class ClaimBinder implements Reconciler {
@@ -61,8 +74,7 @@ class ClaimBinder implements Reconciler {
     if (volume !== undefined) return await this.#bind(claim, volume);
     if (await this.#assignDefaultClass(claim)) return;
     if (delayed) {
-      const message = 'waiting for first consumer to be created before binding';
-      this.#event(claim, 'Normal', 'WaitForFirstConsumer', message);
+      this.#tellOfWait(claim);
     } else if (storageClass !== undefined) await this.#askProvisioner(claim, storageClass);
     else if (classOf(claim) !== '') {
       const message = `storageclass.storage.k8s.io "${classOf(claim)}" not found`;
@@ -72,6 +84,29 @@ class ClaimBinder implements Reconciler {
       this.#event(claim, 'Normal', 'FailedBinding', message);
     }
     await this.#writeClaimStatus(claim, { ...claim.status, phase: 'Pending' });
+  }
+
+  /** A pod's scheduling decides where the volume is to be. */
+  #tellOfWait(claim: PersistentVolumeClaim): void {
+    const { namespace, name } = claim.metadata;
+    const names = this.#deps.pods
+      .list(namespace)
+      .filter((pod) => !pod.spec?.nodeName && !isPodEnded(pod))
+      .filter(({ metadata, spec }) =>
+        spec?.volumes?.some(
+          (volume) =>
+            volume.persistentVolumeClaim?.claimName === name ||
+            (volume.ephemeral !== undefined && `${metadata.name}-${volume.name}` === name),
+        ),
+      )
+      .map((pod) => pod.metadata.name);
+    if (names.length === 0) {
+      const message = 'waiting for first consumer to be created before binding';
+      this.#event(claim, 'Normal', 'WaitForFirstConsumer', message);
+    } else {
+      const message = `waiting for ${names.length === 1 ? 'pod' : 'pods'} ${names.join(',')} to be scheduled`;
+      this.#event(claim, 'Normal', 'WaitForPodScheduled', message);
+    }
   }
 
   /** A claim that names no class gets the default one, also when that came later. */
@@ -85,9 +120,9 @@ class ClaimBinder implements Reconciler {
   }
 
   async #askProvisioner(claim: PersistentVolumeClaim, storageClass: StorageClass): Promise<void> {
-    const { provisioner } = storageClass;
-    if (provisioner === 'kubernetes.io/no-provisioner') {
-      const message = 'no volume plugin matched name: kubernetes.io/no-provisioner';
+    const provisioner = migratedProvisioners[storageClass.provisioner] ?? storageClass.provisioner;
+    if (provisioner.startsWith('kubernetes.io/')) {
+      const message = `no volume plugin matched name: ${provisioner}`;
       if (claim.metadata.annotations?.[SELECTED_NODE] === undefined)
         this.#event(claim, 'Warning', 'ProvisioningFailed', message);
       return;
@@ -106,13 +141,13 @@ class ClaimBinder implements Reconciler {
 
   async #bindNamed(claim: PersistentVolumeClaim, name: string): Promise<void> {
     const volume = this.#deps.volumes.get(name);
-    if (volume !== undefined && (volume.spec?.claimRef === undefined || isReservedFor(volume, claim))) {
-      return await this.#bind(claim, volume);
-    }
-    if (volume !== undefined) {
-      const { namespace, name: owner } = volume.spec?.claimRef ?? {};
-      const message = `volume "${name}" already bound to a different claim.`;
-      this.#event(claim, 'Warning', 'FailedBinding', `${message.slice(0, -1)} ${namespace}/${owner}`.trim());
+    if (volume !== undefined && isReservedFor(volume, claim)) return await this.#bind(claim, volume);
+    if (volume !== undefined && volume.spec?.claimRef === undefined) {
+      const fault = findMismatch(volume, claim);
+      if (fault === undefined) return await this.#bind(claim, volume);
+      this.#event(claim, 'Warning', 'VolumeMismatch', `Cannot bind to requested volume "${name}": ${fault}`);
+    } else if (volume !== undefined) {
+      this.#event(claim, 'Warning', 'FailedBinding', `volume "${name}" already bound to a different claim.`);
     }
     await this.#writeClaimStatus(claim, { ...claim.status, phase: 'Pending' });
   }
@@ -123,7 +158,8 @@ class ClaimBinder implements Reconciler {
     const lose = async (reason: string, message: string): Promise<void> => {
       if (claim.status?.phase === 'Lost') return;
       this.#event(claim, 'Warning', reason, message);
-      await this.#writeClaimStatus(claim, { ...claim.status, phase: 'Lost' });
+      const { accessModes: _, capacity: __, ...status } = claim.status ?? {};
+      await this.#writeClaimStatus(claim, { ...status, phase: 'Lost' });
     };
     if (!volumeName) {
       return await lose('ClaimLost', 'Bound claim has lost reference to PersistentVolume. Data on the volume is lost!');
@@ -272,7 +308,7 @@ export async function runVolumeBinder(deps: ControllerDeps, signal: AbortSignal)
   const volumes = informers.for(persistentvolumes);
   const classes = informers.for(storageclasses);
   const recorder = deps.events('persistentvolume-controller', client);
-  const all: Deps = { client, recorder, claims, volumes, classes, clock };
+  const all: Deps = { client, recorder, claims, volumes, classes, pods: informers.for(pods), clock };
   const asked = manualSource();
   const waiting = (className: string | undefined): string[] =>
     claims

@@ -5,7 +5,7 @@ import { persistentvolumeclaims, persistentvolumes, pods, storageclasses } from 
 import { findVolume } from '../../resources/core/persistent-volume/matching.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
 import { wishesMore } from './expansion.ts';
-import { planVolume } from './plan.ts';
+import { findMismatch, planVolume } from './plan.ts';
 import { classesOf, planProtection } from './protection.ts';
 
 function volume(name: string, storage: string, more: Partial<PersistentVolume['spec']> = {}): PersistentVolume {
@@ -40,6 +40,32 @@ describe('findVolume', () => {
     assert.equal(find(claim('1Gi'), [volume('fits', '1Gi')], true), undefined);
     assert.equal(find(claim('1Gi'), [reserved], true), 'mine');
   });
+});
+
+describe('findMismatch', () => {
+  const cases: Record<string, [PersistentVolume, PersistentVolumeClaim, string | undefined]> = {
+    'takes one that is large enough': [volume('v', '2Gi'), claim('1Gi'), undefined],
+    'refuses one that is too small': [volume('v', '1Gi'), claim('2Gi'), 'requested PV is too small'],
+    'refuses another class': [
+      volume('v', '1Gi', { storageClassName: 'fast' }),
+      claim('1Gi'),
+      'storageClassName does not match',
+    ],
+    'refuses another mode': [volume('v', '1Gi', { volumeMode: 'Block' }), claim('1Gi'), 'incompatible volumeMode'],
+    'refuses one that cannot be shared': [
+      volume('v', '1Gi'),
+      claim('1Gi', { accessModes: ['ReadWriteMany'] }),
+      'incompatible accessMode',
+    ],
+    'refuses other attributes': [
+      volume('v', '1Gi', { volumeAttributesClassName: 'gold' }),
+      claim('1Gi'),
+      'volumeAttributesClassName does not match',
+    ],
+  };
+  for (const [name, [offered, wanted, fault]] of Object.entries(cases)) {
+    it(name, () => assert.equal(findMismatch(offered, wanted), fault));
+  }
 });
 
 describe('planVolume', () => {
