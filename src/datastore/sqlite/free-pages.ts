@@ -36,3 +36,8 @@ export function shrinkStep(db: DatabaseSync): boolean {
   db.exec(`PRAGMA incremental_vacuum(${pages})`);
   return pages === STEP_PAGES;
 }
+
+/** Bytes of the file, with what is free in it. */
+export function sizeBytes(db: DatabaseSync): number {
+  return pragma(db, 'page_count') * pragma(db, 'page_size');
+}

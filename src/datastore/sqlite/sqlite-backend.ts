@@ -21,11 +21,11 @@ import { StorageError } from '../storage-error.ts';
 import { Subscribers } from '../subscribers.ts';
 import { append, type Write } from './append.ts';
 import { compactedRevision, compactStep, sweepStep } from './compact-step.ts';
-import { shrinkStep } from './free-pages.ts';
+import { shrinkStep, sizeBytes } from './free-pages.ts';
 import { openDatabase, rollBack } from './open-database.ts';
-import { isBusy, toStorageError } from './sqlite-error.ts';
+import { closedError, isBusy, isSyncFault, toStorageError } from './sqlite-error.ts';
 import type { Statements } from './statements.ts';
-import { WalSync } from './wal-sync.ts';
+import { WriteAheadLog } from './write-ahead-log.ts';
 
 /** Another process that shares the file is noticed this often. Source: kine's poll loop. */
 const POLL_MS = 1_000;
@@ -54,7 +54,7 @@ interface PendingWrite extends Write {
 interface OpenFiles {
   readonly db: DatabaseSync;
   readonly statements: Statements;
-  readonly wal: WalSync;
+  readonly wal: WriteAheadLog;
 }
 
 interface Committed {
@@ -79,7 +79,7 @@ export async function openSqliteBackend(options: SqliteOptions): Promise<Backend
   }
   try {
     const { db, statements } = openDatabase(options.path);
-    const wal = new WalSync(options.path);
+    const wal = new WriteAheadLog(db, options.path);
     // What a killed process had handed to the system but not synced is shown from here on.
     await wal.sync();
     return new SqliteBackend(options, { db, statements, wal });
@@ -104,7 +104,7 @@ class SqliteBackend implements Backend {
   readonly #logger: Logger;
   readonly #subscribers = new Subscribers();
   readonly #statements: Statements;
-  readonly #wal: WalSync;
+  readonly #wal: WriteAheadLog;
   readonly #poll: Timer;
   #pending: PendingWrite[] = [];
   #writing: Promise<void> | undefined;
@@ -189,8 +189,8 @@ class SqliteBackend implements Backend {
   async subscribe(after: Revision, subscriber: Subscriber): Promise<Subscription> {
     return this.#guard(() => {
       this.#catchUp();
-      const compacted = this.#compacted();
-      if (after < BigInt(compacted)) throw new StorageError('compacted', '', BigInt(compacted));
+      const compacted = BigInt(this.#compacted());
+      if (after < compacted) throw new StorageError('compacted', '', compacted);
       // Nothing can be written between the read and the subscription: both happen in this one turn.
       const past = this.#eventsAfter(Number(after), this.#current);
       const subscription = this.#subscribers.add(subscriber);
@@ -219,23 +219,21 @@ class SqliteBackend implements Backend {
       this.#swept = await this.#unhurried(() => sweepStep(this.#statements, range));
     }
     while (!isOver() && (await this.#unhurried(() => shrinkStep(this.#db))));
-    if (rowsRemoved > 0n && !isOver()) this.#guard(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'));
+    if (rowsRemoved > 0n && !isOver()) await this.#fold();
     return { revision: BigInt(reached), rowsRemoved };
   }
 
   /** A step that takes a few milliseconds; requests go first afterwards. */
   async #unhurried<T>(step: () => T): Promise<T> {
+    await this.#wal.untilWritable();
     const result = this.#guard(step);
+    if (this.#wal.isLong) await this.#fold();
     await new Promise((resolve) => setImmediate(resolve));
     return result;
   }
 
   async sizeBytes(): Promise<number> {
-    return this.#guard(() => {
-      const pages = Number(this.#db.prepare('PRAGMA page_count').get()?.['page_count'] ?? 0);
-      const size = Number(this.#db.prepare('PRAGMA page_size').get()?.['page_size'] ?? 0);
-      return pages * size;
-    });
+    return this.#guard(() => sizeBytes(this.#db));
   }
 
   close(): Promise<void> {
@@ -250,6 +248,7 @@ class SqliteBackend implements Backend {
   async #close(): Promise<void> {
     this.#poll.cancel();
     await this.#writing;
+    await this.#wal.untilWritable();
     this.#closed = true;
     try {
       this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -283,12 +282,15 @@ class SqliteBackend implements Backend {
     let committed: Committed;
     try {
       committed = await this.#commit(group);
-      await this.#wal.sync().catch((cause) => this.#lose(cause));
+      await this.#wal.sync().catch((cause) => {
+        throw this.#lose(cause);
+      });
     } catch (error) {
       const failure = toStorageError(error, this.#path);
       for (const write of group) write.reject(failure);
       return;
     }
+    if (this.#wal.isLong) void this.#fold();
     this.#current = Math.max(this.#current, committed.newest);
     this.#subscribers.deliver(committed.events);
     group.forEach((write, index) => {
@@ -302,6 +304,7 @@ class SqliteBackend implements Backend {
   async #commit(group: readonly PendingWrite[]): Promise<Committed> {
     const deadlineMs = this.#clock.nowMs() + BUSY_LIMIT_MS;
     for (;;) {
+      await this.#wal.untilWritable();
       try {
         return this.#transact(group);
       } catch (error) {
@@ -327,17 +330,25 @@ class SqliteBackend implements Backend {
     }
   }
 
+  /** A log that cannot be folded now, for want of space, grows until it can. Never rejects. */
+  async #fold(): Promise<void> {
+    await this.#wal.fold().catch((error) => {
+      if (isSyncFault(error)) this.#lose(error);
+      else this.#logger.warn('the log is not folded into the database', { error: toStorageError(error, this.#path) });
+    });
+  }
+
   /**
    * A disk that failed to sync may have dropped the pages, and a second try would wrongly succeed: only reading the
    * file anew shows what is there.
    */
-  #lose(cause: unknown): never {
+  #lose(cause: unknown): StorageError {
     const message = `${this.#path}: the disk failed to keep what was written (${(cause as Error).message}); check it, then restart this server`;
     this.#lost = new StorageError('unavailable', this.#path, BigInt(this.#current), { cause, message });
     this.#logger.error('the datastore stops', { error: this.#lost });
     for (const write of this.#pending.splice(0)) write.reject(this.#lost);
     this.#subscribers.fail(this.#lost);
-    throw this.#lost;
+    return this.#lost;
   }
 
   /** Takes in what another process wrote to the same file. */
@@ -373,8 +384,8 @@ class SqliteBackend implements Backend {
   #checked(revision: Revision | undefined, key: string): number {
     if (revision === undefined) return this.#current;
     if (revision > BigInt(this.#current)) throw new StorageError('future', key, BigInt(this.#current));
-    const compacted = this.#compacted();
-    if (revision < BigInt(compacted)) throw new StorageError('compacted', key, BigInt(compacted));
+    const compacted = BigInt(this.#compacted());
+    if (revision < compacted) throw new StorageError('compacted', key, compacted);
     return Number(revision);
   }
 
@@ -387,8 +398,4 @@ class SqliteBackend implements Backend {
       throw toStorageError(error, this.#path);
     }
   }
-}
-
-function closedError(key: string): StorageError {
-  return new StorageError('unavailable', key, 0n, { message: 'the datastore is closed' });
 }

@@ -30,6 +30,16 @@ export function isBusy(error: unknown): boolean {
   return code === 5 || code === 6;
 }
 
+/** Whether the system failed to bring on the disk what it had taken: what is there is unknown from then on. */
+export function isSyncFault(error: unknown): boolean {
+  const call = typeof error === 'object' && error !== null ? Reflect.get(error, 'syscall') : undefined;
+  return call === 'fsync' || call === 'fdatasync';
+}
+
+export function closedError(key: string): StorageError {
+  return new StorageError('unavailable', key, 0n, { message: 'the datastore is closed' });
+}
+
 function primaryCode(error: unknown): number | undefined {
   const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'errcode') : undefined;
   return typeof code === 'number' ? code & 0xff : undefined;
