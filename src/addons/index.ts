@@ -29,7 +29,10 @@ export async function runAddons(deps: AddonDeps, options: AddonsOptions, signal:
       return (given, until) => runHelm(given, helm, until);
     },
     'cloud-controller': async () => (await import('./cloud/node-controller.ts')).runCloudNodes,
-    servicelb: async () => (await import('./cloud/service-lb-controller.ts')).runServiceLoadBalancer,
+    servicelb: async () => {
+      const { runServiceLoadBalancer } = await import('./cloud/service-lb-controller.ts');
+      return (given, until) => runServiceLoadBalancer(given, settings.registry, until);
+    },
   };
   await Promise.all(
     Object.entries(all)

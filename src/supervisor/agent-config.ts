@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import type { EgressMode } from '../tunnel/egress-mode.ts';
 
 export interface AgentConfigOptions {
   readonly port: number;
@@ -9,6 +10,9 @@ export interface AgentConfigOptions {
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   readonly flannelBackend: string;
+  readonly egressMode: EgressMode;
+  /** Where agents find the image of pods' sandboxes; empty: at its own place. */
+  readonly systemDefaultRegistry: string;
   readonly advertiseAddress: string;
   readonly sans: readonly string[];
   readonly disabled: readonly string[];
@@ -54,12 +58,12 @@ export function toAgentConfig(options: AgentConfigOptions): Record<string, unkno
     FlannelBackend: options.flannelBackend,
     FlannelIPv6Masq: false,
     FlannelExternalIP: false,
-    // Newer agents then let the server reach pods and services through their tunnel; older ones do not know the key.
-    EgressSelectorMode: 'cluster',
+    // What newer agents let the server reach through their tunnel; older ones do not know the key.
+    EgressSelectorMode: options.egressMode,
     // Without a cloud controller kubelets set their own addresses, and no taint waits for one.
     DisableCCM: options.disabled.includes('cloud-controller'),
-    DisableNPC: false,
-    DisableKubeProxy: false,
+    DisableNPC: options.disabled.includes('network-policy'),
+    DisableKubeProxy: options.disabled.includes('kube-proxy'),
     DisableHelmController: true,
     DisableServiceLB: options.disabled.includes('servicelb'),
     DisableAPIServer: false,
@@ -72,7 +76,7 @@ export function toAgentConfig(options: AgentConfigOptions): Record<string, unkno
     EncryptSecrets: false,
     EmbeddedRegistry: false,
     SupervisorMetrics: false,
-    SystemDefaultRegistry: '',
+    SystemDefaultRegistry: options.systemDefaultRegistry,
     IPSECPSK: '',
     NoScheduler: false,
     NoCoreDNS: options.disabled.includes('coredns'),

@@ -111,6 +111,8 @@ before(async () => {
       nodePorts: { first: 30000, last: 32767 },
       clusterDns: ['10.43.0.10'],
       clusterDomain: 'cluster.local',
+      egressMode: 'pod',
+      systemDefaultRegistry: 'registry.example.com/all',
       flannelBackend: 'vxlan',
       advertiseAddress: '10.200.0.1',
       sans: ['10.200.0.1'],

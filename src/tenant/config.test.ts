@@ -61,6 +61,20 @@ const read: Record<string, Row> = {
       proxyEnv: { HTTPS_PROXY: 'http://proxy', no_proxy: '10.0.0.0/8' },
     },
   ],
+  'takes what agents let the server reach, and where images come from': [
+    ['--egress-selector-mode', 'pod', '--system-default-registry', 'registry.example.com:5000/all/'],
+    {},
+    {
+      egressMode: 'pod',
+      systemDefaultRegistry: 'registry.example.com:5000/all',
+      helmJobImage: 'registry.example.com:5000/all/rancher/klipper-helm:v0.10.0-build20260513',
+    },
+  ],
+  'lets machines do without proxy and policies': [
+    ['--disable-kube-proxy', '--disable-network-policy'],
+    {},
+    { disabled: ['kube-proxy', 'network-policy'], egressMode: 'cluster' },
+  ],
   'reads modes as octal': [['--write-kubeconfig-mode', '0644'], {}, { kubeconfigMode: 0o644 }],
 };
 
@@ -80,6 +94,8 @@ const refused: Record<string, [args: readonly string[], message: RegExp]> = {
     ['--token-file', '/nowhere/token'],
     /--token-file \/nowhere\/token cannot be read/,
   ],
+  'an unknown egress mode': [['--egress-selector-mode', 'all'], /takes agent, cluster, pod, disabled/],
+  'a registry with a scheme': [['--system-default-registry', 'https://r'], /takes host\[:port\]\[\/path\]/],
   'an unknown level': [['--log-level', 'loud'], /--log-level takes debug, info, warn, error/],
 };
 

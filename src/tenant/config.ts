@@ -7,6 +7,7 @@ import type { TlsFiles } from '../datastore/postgres/settings.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { formatIp, parseCidr } from '../std/cidr.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
+import { EGRESS_MODES, type EgressMode } from '../tunnel/egress-mode.ts';
 
 /** A flag or a setting that cannot be used: one line, with what to do. */
 export class ConfigError extends Error {
@@ -54,6 +55,10 @@ export interface TenantConfig {
   readonly flannelBackend: string;
   /** A KubeSchedulerConfiguration, in YAML or JSON. */
   readonly schedulerConfigFile?: string;
+  /** What agents let the server reach through their tunnels. */
+  readonly egressMode: EgressMode;
+  /** Registry from which images of add-ons and pods' sandboxes come, as `host/path`; empty: their own. */
+  readonly systemDefaultRegistry: string;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
 }
@@ -93,6 +98,10 @@ const flags = {
   'kube-scheduler-arg': { type: 'string', multiple: true },
   'log-level': { type: 'string' },
   'log-format': { type: 'string' },
+  'egress-selector-mode': { type: 'string' },
+  'system-default-registry': { type: 'string' },
+  'disable-kube-proxy': { type: 'boolean' },
+  'disable-network-policy': { type: 'boolean' },
   /** Accepted for k3s's sake: the server never hosts a node. */
   'disable-agent': { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options'];
@@ -137,6 +146,7 @@ export function readTenantConfig(
   return {
     dataDir: resolve(values['data-dir'] ?? '/var/lib/warren'),
     bindAddress,
+  const registry = toRegistry(values['system-default-registry'] ?? env['K3S_SYSTEM_DEFAULT_REGISTRY'] ?? '');
     port: toPort(values['https-listen-port'] ?? '6443', '--https-listen-port'),
     advertiseAddresses: advertised.length > 0 ? [...new Set(advertised)] : [ownAddress()],
     tlsSans: list('tls-san'),
@@ -172,7 +182,9 @@ export function readTenantConfig(
       ...(values['disable-helm-controller'] ? ['helm-controller'] : []),
     ],
     localStoragePath: values['default-local-storage-path'] ?? '/var/lib/rancher/k3s/storage',
-    helmJobImage: values['helm-job-image'] ?? DEFAULT_HELM_IMAGE,
+      ...(values['disable-kube-proxy'] ? ['kube-proxy'] : []),
+      ...(values['disable-network-policy'] ? ['network-policy'] : []),
+    helmJobImage: values['helm-job-image'] ?? (registry === '' ? '' : `${registry}/`) + DEFAULT_HELM_IMAGE,
     proxyEnv: Object.fromEntries(proxyNames.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     pkiDir: values['pki-dir'],
     flannelBackend: values['flannel-backend'] ?? 'vxlan',
@@ -180,6 +192,8 @@ export function readTenantConfig(
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
     logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
   };
+    egressMode: oneOf(values['egress-selector-mode'] ?? 'cluster', EGRESS_MODES, '--egress-selector-mode'),
+    systemDefaultRegistry: registry,
 }
 
 /** Where other servers find this one: by default at the address that it listens on. */
@@ -275,6 +289,13 @@ function oneOf<T extends string>(text: string, allowed: readonly T[], flag: stri
   const found = allowed.find((value) => value === text);
   if (found === undefined) throw new ConfigError(`${flag} takes ${allowed.join(', ')}, not "${text}"`);
   return found;
+/** A registry's host, with a path below it perhaps, without a scheme. */
+function toRegistry(text: string): string {
+  const registry = text.replace(/\/+$/, '');
+  if (registry === '' || /^[a-zA-Z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)*$/.test(registry)) return registry;
+  throw new ConfigError(`--system-default-registry takes host[:port][/path], and "${text}" is none`);
+}
+
 }
 
 /** A range in its canonical form, without bits of a host. */

@@ -8,8 +8,8 @@ import type { Lister } from '../client/informer.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
 import type { Backend } from '../datastore/backend.ts';
 import { type Endpoint, openBackend, parseEndpoint } from '../datastore/endpoint.ts';
-import type { Node } from '../generated/api/core/v1.ts';
-import { nodes } from '../generated/resource-types.ts';
+import type { Node, Pod } from '../generated/api/core/v1.ts';
+import { nodes, pods } from '../generated/resource-types.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import type { Clock } from '../std/clock.ts';
@@ -27,7 +27,7 @@ import { readEncryptionRules } from './encryption.ts';
 import { type EndpointFile, followEndpointFile, readEndpointFile } from './endpoint-file.ts';
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
-import { reachOf } from './node-reach.ts';
+import { type EgressOptions, reachOf } from './node-reach.ts';
 import type { Replicas } from './replicas.ts';
 import { readSchedulerConfiguration } from './scheduler-configuration.ts';
 import { shareIdentity } from './shared-identity.ts';
@@ -72,12 +72,19 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     rules.length === 0 ? store : (await import('../datastore/encryption/encrypted-backend.ts')).encrypted(store, rules);
   const reach = { current: toReach(config, endpoint) };
   const serving = loadServing(config, pki, reach.current.names, nowMs);
-  const state: { client?: Client; events?: EventRecorder; nodes?: Lister<Node>; ready: boolean } = { ready: false };
+  const state: { client?: Client; events?: EventRecorder; nodes?: Lister<Node>; pods?: Lister<Pod>; ready: boolean } = {
+    ready: false,
+  };
   const ending = new AbortController();
   const tunnels = new TunnelServer({
+  const egress: EgressOptions = {
+    mode: config.egressMode,
+    clusterCidrs: config.clusterCidrs,
+    pods: () => state.pods?.list() ?? [],
+  };
     clock,
     logger,
-    reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName), config.clusterCidrs),
+    reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName), egress),
   });
   const { advertised } = reach.current;
   const [first = '30000', last = '32767'] = config.nodePorts.split('-');
@@ -123,6 +130,8 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       clusterDomain: config.clusterDomain,
       flannelBackend: config.flannelBackend,
       get advertiseAddress() {
+      egressMode: config.egressMode,
+      systemDefaultRegistry: config.systemDefaultRegistry,
         return reach.current.advertised;
       },
       get sans() {
@@ -171,7 +180,12 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         const options = {
           disabled: config.disabled,
           manifestsFolder: pathsOf(config).manifests,
-          settings: { clusterDns: clusterDns[0] ?? '', clusterDomain, localStoragePath },
+          settings: {
+            clusterDns: clusterDns[0] ?? '',
+            clusterDomain,
+            localStoragePath,
+            registry: config.systemDefaultRegistry,
+          },
           helm: { image: config.helmJobImage, apiHost: advertised, apiPort: config.port, proxyEnv },
         };
         await runAddons({ client: addonClient, informers, clock, logger }, options, signal);
@@ -198,6 +212,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     state.ready = true;
     const stopRights = admitOlderAgents(client, controlPlane.informers.for(nodes), logger);
     const { informers } = controlPlane;
+    if (config.egressMode === 'pod') state.pods = controlPlane.informers.for(pods);
     const stopPasswords = releaseNodePasswords({ client, informers, clock, logger });
     const stopLabels = labelJoinedNodes({ client, informers, clock, logger });
     const stopLeftovers = removeNodeLeftovers({ client, informers, clock, logger });

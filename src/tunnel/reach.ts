@@ -12,10 +12,12 @@ export interface NodeReach {
   readonly addresses: readonly string[];
   /** Port of its kubelet. Agents allow one other than 10250 once they have read it from their Node. */
   readonly kubeletPort?: number | undefined;
-  /** Networks whose addresses its agent dials: the cluster's, in k3s's egress mode `cluster`. Default: none. */
+  /** Networks whose addresses its agent dials: the cluster's, in k3s's egress mode `cluster`, and its own pods in the mode `pod`. Default: none. */
   readonly networks?: readonly string[] | undefined;
   /** Whether its agent dials all ports of the node's own addresses: pods on the host's network. */
   readonly servesCluster: boolean;
+  /** Ports of the node's own addresses that it dials then. Default: all. */
+  readonly ownPorts?: readonly number[] | undefined;
 }
 
 /** An address that no tunnel leads to; the message says why. */
@@ -53,6 +55,9 @@ export function planDial(nodeName: string, reach: NodeReach | undefined, host: s
   }
   if (!isGlobal(address)) throw new UnreachableError(`${where}: loopback, link-local and multicast are not allowed`);
   if (!servesCluster) throw new UnreachableError(`${where}: its agent allows its kubelet's port ${kubeletPort} only`);
+  if (isOwn && reach?.ownPorts !== undefined && !reach.ownPorts.includes(port)) {
+    throw new UnreachableError(`${where}: no pod on the node's own network has such a port`);
+  }
   if (!isOwn && !listOf(networks).check(address, familyOf(address))) {
     throw new UnreachableError(`${where}: it is neither the node's own nor on the networks of the cluster's pods`);
   }

@@ -1,5 +1,5 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { type BundledManifest, type BundledSettings, systemTolerations } from './settings.ts';
+import { type BundledManifest, type BundledSettings, imageAt, systemTolerations } from './settings.ts';
 
 /** The image that k3s ships; mirrors know it by this name. */
 const IMAGE = 'rancher/mirrored-coredns-coredns:1.10.1';
@@ -32,11 +32,11 @@ function corefile(clusterDomain: string): string {
 }
 
 /** Cluster DNS; the names of nodes come into its ConfigMap by themselves. */
-export function coreDnsManifests({ clusterDns, clusterDomain }: BundledSettings): readonly BundledManifest[] {
-  return [{ path: 'coredns.yaml', objects: objects(clusterDns, clusterDomain) }];
+export function coreDnsManifests(settings: BundledSettings): readonly BundledManifest[] {
+  return [{ path: 'coredns.yaml', objects: objects(settings) }];
 }
 
-function objects(clusterDns: string, clusterDomain: string): readonly AnyObject[] {
+function objects({ clusterDns, clusterDomain, registry }: BundledSettings): readonly AnyObject[] {
   const rbac = 'rbac.authorization.k8s.io';
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('coredns') },
@@ -68,7 +68,7 @@ function objects(clusterDns: string, clusterDomain: string): readonly AnyObject[
       metadata: metadata('cluster-dns'),
       data: { clusterDNS: clusterDns, clusterDomain },
     },
-    deployment(),
+    deployment(registry),
     {
       apiVersion: 'v1',
       kind: 'Service',
@@ -86,7 +86,7 @@ function objects(clusterDns: string, clusterDomain: string): readonly AnyObject[
   ];
 }
 
-function deployment(): AnyObject {
+function deployment(registry: string | undefined): AnyObject {
   const probe = (path: string, port: number) => ({ httpGet: { path, port, scheme: 'HTTP' } });
   return {
     apiVersion: 'apps/v1',
@@ -114,7 +114,7 @@ function deployment(): AnyObject {
           containers: [
             {
               name: 'coredns',
-              image: IMAGE,
+              image: imageAt(registry, IMAGE),
               imagePullPolicy: 'IfNotPresent',
               args: ['-conf', '/etc/coredns/Corefile'],
               resources: { limits: { memory: '170Mi' }, requests: { cpu: '100m', memory: '70Mi' } },

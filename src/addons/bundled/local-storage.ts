@@ -1,5 +1,5 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { type BundledManifest, type BundledSettings, systemTolerations } from './settings.ts';
+import { type BundledManifest, type BundledSettings, imageAt, systemTolerations } from './settings.ts';
 
 /** Source: k3s `scripts/airgap/image-list.txt`. */
 const IMAGE = 'rancher/local-path-provisioner:v0.0.36';
@@ -18,19 +18,19 @@ const TEARDOWN = `#!/bin/sh
 set -eu
 rm -rf "\${VOL_DIR}"
 `;
-const HELPER_POD = `apiVersion: v1
+const helperPod = (registry: string | undefined): string => `apiVersion: v1
 kind: Pod
 metadata:
   name: helper-pod
 spec:
   containers:
     - name: helper-pod
-      image: ${HELPER_IMAGE}
+      image: ${imageAt(registry, HELPER_IMAGE)}
       imagePullPolicy: IfNotPresent
 `;
 
 /** Volumes on the machines' own disks: the class `local-path`, which claims get by default, and its provisioner. */
-export function localStorageManifests({ localStoragePath }: BundledSettings): readonly BundledManifest[] {
+export function localStorageManifests({ localStoragePath, registry }: BundledSettings): readonly BundledManifest[] {
   const config = { nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [localStoragePath] }] };
   const objects: AnyObject[] = [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: ACCOUNT, namespace: NAMESPACE } },
@@ -56,7 +56,7 @@ export function localStorageManifests({ localStoragePath }: BundledSettings): re
       roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'local-path-provisioner-role' },
       subjects: [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: NAMESPACE }],
     },
-    deployment(),
+    deployment(registry),
     {
       apiVersion: 'storage.k8s.io/v1',
       kind: 'StorageClass',
@@ -76,14 +76,14 @@ export function localStorageManifests({ localStoragePath }: BundledSettings): re
         'config.json': `${JSON.stringify(config, null, 2)}\n`,
         setup: SETUP,
         teardown: TEARDOWN,
-        'helperPod.yaml': HELPER_POD,
+        'helperPod.yaml': helperPod(registry),
       },
     },
   ];
   return [{ path: 'local-storage.yaml', objects }];
 }
 
-function deployment(): AnyObject {
+function deployment(registry: string | undefined): AnyObject {
   const labels = { app: PROVISIONER };
   return {
     apiVersion: 'apps/v1',
@@ -102,7 +102,7 @@ function deployment(): AnyObject {
           containers: [
             {
               name: PROVISIONER,
-              image: IMAGE,
+              image: imageAt(registry, IMAGE),
               imagePullPolicy: 'IfNotPresent',
               command: ['local-path-provisioner', 'start', '--config', '/etc/config/config.json'],
               env: [{ name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }],

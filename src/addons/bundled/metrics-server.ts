@@ -1,5 +1,5 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { type BundledManifest, systemTolerations } from './settings.ts';
+import { type BundledManifest, type BundledSettings, imageAt, systemTolerations } from './settings.ts';
 
 /** Source: k3s `scripts/airgap/image-list.txt`. */
 const IMAGE = 'rancher/mirrored-metrics-server:v0.8.1';
@@ -10,7 +10,7 @@ const labels = { 'k8s-app': NAME };
 const PORT = 10250;
 
 /** Figures of nodes and pods for `kubectl top` and autoscalers, one object a file, under the names of k3s. */
-export function metricsServerManifests(): readonly BundledManifest[] {
+export function metricsServerManifests({ registry }: BundledSettings): readonly BundledManifest[] {
   const file = (name: string, ...objects: AnyObject[]): BundledManifest => ({ path: `${NAME}/${name}.yaml`, objects });
   return [
     file('aggregated-metrics-reader', {
@@ -52,7 +52,7 @@ export function metricsServerManifests(): readonly BundledManifest[] {
     file(
       'metrics-server-deployment',
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: NAME, namespace: NAMESPACE } },
-      deployment(),
+      deployment(registry),
     ),
     file('metrics-server-service', {
       apiVersion: 'v1',
@@ -98,7 +98,7 @@ function binding(
   };
 }
 
-function deployment(): AnyObject {
+function deployment(registry: string | undefined): AnyObject {
   const probe = (path: string) => ({
     httpGet: { path, port: 'https', scheme: 'HTTPS' },
     periodSeconds: 2,
@@ -121,7 +121,7 @@ function deployment(): AnyObject {
           containers: [
             {
               name: NAME,
-              image: IMAGE,
+              image: imageAt(registry, IMAGE),
               imagePullPolicy: 'IfNotPresent',
               args: [
                 '--cert-dir=/tmp',

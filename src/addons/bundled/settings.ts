@@ -7,6 +7,13 @@ export interface BundledSettings {
   readonly clusterDomain: string;
   /** Where volumes of the class `local-path` lie on the machines. */
   readonly localStoragePath: string;
+  /** Registry from which all images come, as `host/path`. Default: each from its own. */
+  readonly registry?: string | undefined;
+}
+
+/** An image at the registry that is set for the cluster. Source: k3s `--system-default-registry`. */
+export function imageAt(registry: string | undefined, image: string): string {
+  return registry ? `${registry}/${image}` : image;
 }
 
 /** A manifest that comes with the server. */

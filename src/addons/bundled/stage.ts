@@ -14,9 +14,9 @@ export function bundledManifests(settings: BundledSettings): readonly BundledMan
   return [
     ...coreDnsManifests(settings),
     ...localStorageManifests(settings),
-    ...metricsServerManifests(),
+    ...metricsServerManifests(settings),
     ...runtimeManifests(),
-    ...traefikManifests(),
+    ...traefikManifests(settings),
   ];
 }
 

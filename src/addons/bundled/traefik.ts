@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { type BundledManifest, systemTolerations } from './settings.ts';
+import { type BundledManifest, type BundledSettings, systemTolerations } from './settings.ts';
 
 /** The chart that k3s carries inside; here the Job fetches it where it is published. */
 const REPO = 'https://traefik.github.io/charts';
@@ -15,12 +15,17 @@ const values = {
 };
 
 /** The ingress controller, as a chart that the Helm controller installs. Source: k3s `manifests/traefik.yaml`. */
-export function traefikManifests(): readonly BundledManifest[] {
+export function traefikManifests({ registry }: BundledSettings): readonly BundledManifest[] {
   const chart = {
     apiVersion: 'helm.cattle.io/v1',
     kind: 'HelmChart',
     metadata: { name: 'traefik', namespace: 'kube-system' },
-    spec: { repo: REPO, chart: 'traefik', version: CHART_VERSION, valuesContent: stringify(values) },
+    spec: {
+      repo: REPO,
+      chart: 'traefik',
+      version: CHART_VERSION,
+      valuesContent: stringify(registry ? { ...values, image: { registry, ...values.image } } : values),
+    },
   };
   return [{ path: 'traefik.yaml', objects: [chart] }];
 }

@@ -41,9 +41,11 @@ class ServiceLoadBalancer implements Reconciler {
   readonly #client: Client;
   readonly #events: EventRecorder;
   readonly #listers: Listers;
+  readonly #registry: string | undefined;
   #hasAccount = false;
 
-  constructor(client: Client, events: EventRecorder, listers: Listers) {
+  constructor(client: Client, events: EventRecorder, listers: Listers, registry: string | undefined) {
+    this.#registry = registry;
     this.#client = client;
     this.#events = events;
     this.#listers = listers;
@@ -70,7 +72,7 @@ class ServiceLoadBalancer implements Reconciler {
   async #serve(service: Service, hasFinalizer: boolean): Promise<void> {
     if (!hasFinalizer) await this.#setFinalizers(service, [...(service.metadata.finalizers ?? []), FINALIZER]);
     await this.#ensureAccount();
-    const daemonSet = toDaemonSet(service, traitsOf(this.#listers.nodes.list()));
+    const daemonSet = toDaemonSet(service, traitsOf(this.#listers.nodes.list()), this.#registry);
     const options = { type: 'apply', force: true, fieldManager: FIELD_MANAGER } as const;
     const applied = await this.#client.patch(daemonsets, keyOf(daemonSet), daemonSet, options);
     if (applied.metadata.generation === 1 && applied.status?.observedGeneration === undefined && !hasFinalizer)
@@ -157,7 +159,12 @@ function serviceOf({ metadata: { labels = {} } }: Pod | EndpointSlice): string[]
   return name === undefined ? [] : [toKeyText({ namespace: labels[NAMESPACE_LABEL], name })];
 }
 
-export function runServiceLoadBalancer(deps: AddonDeps, signal: AbortSignal): Promise<void> {
+/** @param registry - Where the image of its pods comes from. Default: its own registry. */
+export function runServiceLoadBalancer(
+  deps: AddonDeps,
+  registry: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const { client, informers, clock, logger } = deps;
   const listers: Listers = {
     services: informers.for(services),
@@ -192,6 +199,6 @@ export function runServiceLoadBalancer(deps: AddonDeps, signal: AbortSignal): Pr
       relevantText(object) === relevantText(previous) ? [] : served(),
     ),
   ];
-  const reconciler = new ServiceLoadBalancer(client, events, listers);
+  const reconciler = new ServiceLoadBalancer(client, events, listers, registry);
   return runController({ name: 'service-lb', reconciler, sources, clock, logger }, signal);
 }

@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { DaemonSet } from '../../generated/api/apps/v1.ts';
 import type { Container, EnvVar, Node, Pod, Service, ServicePort } from '../../generated/api/core/v1.ts';
 import type { EndpointSlice } from '../../generated/api/discovery/v1.ts';
+import { imageAt } from '../bundled/settings.ts';
 
 /** Source of all names, labels and texts: k3s `pkg/cloudprovider/servicelb.go`. */
 export const NAMESPACE = 'kube-system';
@@ -54,8 +55,11 @@ export function traitsOf(machines: readonly Node[]): MachineTraits {
   };
 }
 
-/** The DaemonSet whose pods take a service's ports on their machines. */
-export function toDaemonSet(service: Service, traits: MachineTraits): DaemonSet {
+/**
+ * The DaemonSet whose pods take a service's ports on their machines.
+ * @param registry - Where its image comes from. Default: its own registry.
+ */
+export function toDaemonSet(service: Service, traits: MachineTraits, registry?: string): DaemonSet {
   const { name = '', namespace = '', labels = {}, annotations = {} } = service.metadata;
   const { ipFamilies = [], ports = [] } = service.spec ?? {};
   const own = daemonSetName(service);
@@ -90,7 +94,7 @@ export function toDaemonSet(service: Service, traits: MachineTraits): DaemonSet 
             { key: 'CriticalAddonsOnly', operator: 'Exists' },
           ],
           ...(traits.areLabelled ? { nodeSelector } : {}),
-          containers: ports.map((port) => toContainer(service, port, traits)),
+          containers: ports.map((port) => toContainer(service, port, traits, registry)),
         },
       },
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
@@ -98,7 +102,12 @@ export function toDaemonSet(service: Service, traits: MachineTraits): DaemonSet 
   } as DaemonSet;
 }
 
-function toContainer(service: Service, port: ServicePort, { knowHostIPs }: MachineTraits): Container {
+function toContainer(
+  service: Service,
+  port: ServicePort,
+  { knowHostIPs }: MachineTraits,
+  registry?: string,
+): Container {
   const fieldPath = knowHostIPs ? 'status.hostIPs' : 'status.hostIP';
   const protocol = port.protocol ?? 'TCP';
   const name = `lb-${protocol.toLowerCase()}-${port.port}`;
@@ -113,7 +122,7 @@ function toContainer(service: Service, port: ServicePort, { knowHostIPs }: Machi
       ];
   return {
     name,
-    image: IMAGE,
+    image: imageAt(registry, IMAGE),
     imagePullPolicy: 'IfNotPresent',
     ports: [{ name, containerPort: port.port, hostPort: port.port, protocol }],
     env: [
