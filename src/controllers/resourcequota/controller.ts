@@ -150,15 +150,20 @@ type FreeingUpdate = (next: KubeObject, previous: KubeObject, nowMs: number) => 
 const freeingUpdates: Readonly<Record<string, FreeingUpdate | undefined>> = {
   '/pods': (next, previous, nowMs) =>
     changesTermination(next, previous) ||
-    toStableText(resourcesInPlace(next)) !== toStableText(resourcesInPlace(previous)) ||
+    hasResourcesChanged(next as Pod, previous as Pod) ||
     (takesResources(previous as Pod, nowMs) && !takesResources(next as Pod, nowMs)),
   '/services': (next, previous) => edgeType(next as Service) !== edgeType(previous as Service),
   '/persistentvolumeclaims': changesClaimUsage,
 };
 
-function resourcesInPlace(object: KubeObject): unknown {
-  const { containerStatuses = [], initContainerStatuses = [] } = (object as Pod).status ?? {};
-  return [...containerStatuses, ...initContainerStatuses].map(({ name, resources }) => [name, resources ?? null]);
+/** Whether containers were resized in place. One that only starts frees nothing. */
+function hasResourcesChanged(next: Pod, previous: Pod): boolean {
+  const before = [...(previous.status?.containerStatuses ?? []), ...(previous.status?.initContainerStatuses ?? [])];
+  const after = [...(next.status?.containerStatuses ?? []), ...(next.status?.initContainerStatuses ?? [])];
+  return before.some(({ name, resources }) => {
+    const found = after.find((each) => each.name === name);
+    return found !== undefined && toStableText(found.resources ?? null) !== toStableText(resources ?? null);
+  });
 }
 
 function edgeType({ spec }: Service): string {

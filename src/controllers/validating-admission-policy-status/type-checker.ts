@@ -3,7 +3,7 @@ import { discoverResources } from '../../client/discovery.ts';
 import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../generated/api/admissionregistration/v1.ts';
 import type { APIResourceList } from '../../generated/api/meta/v1.ts';
 import type { CelType } from '../../machinery/cel/cel-type.ts';
-import { isNotFound } from '../../machinery/errors/status-error.ts';
+import { codeOf, isNotFound } from '../../machinery/errors/status-error.ts';
 import { type GroupVersionKind, parseApiVersion } from '../../machinery/object/object.ts';
 import { PolicyCompiler } from '../../resources/admissionregistration/policy-compiler.ts';
 import { kindsToCheck, kindText, type ResourceName } from './kinds-to-check.ts';
@@ -71,7 +71,8 @@ export class TypeChecker {
     try {
       return (await this.#client.transport.request({ method: 'GET', path })) as T;
     } catch (error) {
-      if (isNotFound(error)) return undefined;
+      // Groups and paths that nobody serves are answered without a status.
+      if (isNotFound(error) || codeOf(error) === 404) return undefined;
       throw error;
     }
   }
