@@ -144,6 +144,26 @@ describe('PostgreSQL', { skip }, () => {
       assert.equal(await backend.count('/registry/x/', { startAfter: '/registry/x/a' }), 2);
     });
 
+    it('makes room for new rows where it removed old ones, without waiting for the daemon', async () => {
+      await using backend = await open('vacuum');
+      const value = Buffer.alloc(1_000, 'x');
+      let revisions = await Promise.all(
+        Array.from({ length: 100 }, (_, index) => backend.create(`/registry/leases/${index}`, value)),
+      );
+      const sizes: number[] = [];
+      for (let pass = 0; pass < 3; pass++) {
+        for (let round = 0; round < 30; round++) {
+          revisions = await Promise.all(
+            revisions.map((revision, index) => backend.update(`/registry/leases/${index}`, value, revision)),
+          );
+        }
+        await backend.compact(await backend.currentRevision(), { keepRevisions: 0 });
+        sizes.push(await backend.sizeBytes());
+      }
+      const [first = 0, , last = 0] = sizes;
+      assert.ok(last < first * 1.3, `sizes after each pass: ${sizes}`);
+    });
+
     it('is compacted as kine would do it, so that kine can go on', async () => {
       const database = newDatabase();
       await using backend = await open(database);

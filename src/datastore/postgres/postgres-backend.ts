@@ -26,6 +26,7 @@ import { ensureDatabase, type OpenedTable, openTable } from './open-schema.ts';
 import { toStorageError } from './postgres-error.ts';
 import type { PostgresSettings } from './settings.ts';
 import { type Statements, statementsFor } from './statements.ts';
+import { Vacuum } from './vacuum.ts';
 import { type Write, Writer } from './writer.ts';
 
 /** Writes that one transaction takes at most. */
@@ -97,6 +98,7 @@ class PostgresBackend implements Backend {
   readonly #subscribers = new Subscribers();
   readonly #follower: Follower;
   readonly #listener: Listener;
+  readonly #vacuum: Vacuum;
   readonly #writer: Writer;
   #pending: PendingWrite[] = [];
   #writing: Promise<void> | undefined;
@@ -113,6 +115,7 @@ class PostgresBackend implements Backend {
     this.#where = connections.where;
     this.#clock = clock;
     this.#connections = connections;
+    this.#vacuum = new Vacuum(connections, logger);
     this.#statements = statements;
     this.#follower = new Follower({ ...opened, subscribers: this.#subscribers, clock, logger });
     this.#writer = new Writer({ settings, table, statements, clock });
@@ -215,6 +218,7 @@ class PostgresBackend implements Backend {
       reached = range.to;
       deletedFrom = reached;
     }
+    await this.#vacuum.removed(rowsRemoved);
     return { revision: BigInt(reached), rowsRemoved: BigInt(rowsRemoved) };
   }
 
