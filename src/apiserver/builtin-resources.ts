@@ -137,11 +137,17 @@ function admitted(
   { definition, deps }: StoredParts,
 ): Readonly<Record<string, SubresourceHandlers>> {
   return Object.fromEntries(
-    Object.entries(connected).map(([subresource, handler]) => [
-      subresource,
-      { '*': withConnectAdmission(handler, { definition, subresource }, deps.admission) },
-    ]),
+    Object.entries(connected).map(([subresource, handler]) => {
+      const admitting = withConnectAdmission(handler, { definition, subresource }, deps.admission);
+      return [subresource, Object.fromEntries(connectMethods(subresource).map((method) => [method, admitting]))];
+    }),
   );
+}
+
+/** Source: `ConnectMethods` in `pkg/registry/core/pod/rest`; logs are read, as any resource. */
+function connectMethods(subresource: string): readonly string[] {
+  if (subresource === 'proxy') return ['*'];
+  return subresource === 'log' ? ['GET'] : ['GET', 'POST'];
 }
 
 function hooksOf(path: string, deps: BuiltinDeps): ResourceExtras['hooks'] {

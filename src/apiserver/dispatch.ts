@@ -43,7 +43,7 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
     // Below a group that is built in, what is unknown is a resource that is not there.
     const [, prefix, group = ''] = call.path.split('/');
     const isKnown = prefix === 'api' || (prefix === 'apis' && group !== '' && deps.resources.isBuiltinGroup(group));
-    if (isKnown) throw noSuchResource();
+    if (isKnown || belowDocument.test(call.path)) throw noSuchResource();
     return pageNotFound;
   };
 }
@@ -66,6 +66,9 @@ function isReadOnly(path: string, resources: ResourceTable): boolean {
   return group === undefined ? readOnlyPaths.test(path) : resources.isBuiltinGroup(group);
 }
 
+/** Upstream's router owns what is below these, and knows nothing there. */
+const belowDocument = /^\/(version|openid\/v1\/jwks|\.well-known\/openid-configuration)\//;
+
 async function dispatchResource(call: AuthenticatedCall, resources: ResourceTable): Promise<Answer> {
   const { info } = call;
   const resource = resources.find(info.group, info.version, info.resource);
@@ -77,6 +80,8 @@ async function dispatchResource(call: AuthenticatedCall, resources: ResourceTabl
   const inNamespace = info.namespace !== '';
   // The one resource whose own path looks namespaced.
   const isNamespaces = info.group === '' && info.resource === 'namespaces';
+  const wantsNamespace = resource.definition.namespaced && !inNamespace;
+  if (custom && wantsNamespace && (info.name !== '' || call.method === 'POST')) return pageNotFound;
   if (inNamespace && !resource.definition.namespaced && !isNamespaces) {
     if (custom) return pageNotFound;
     throw noSuchResource();
@@ -96,6 +101,7 @@ function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler
   const named = info.parts.length > 1;
   const wholeCluster = definition.namespaced && info.namespace === '';
   if (named && (wholeCluster || !hasNamedVerbs(resource))) throw noSuchResource();
+  if (wholeCluster && verbs.list === undefined) throw noSuchResource();
   // Upstream's router knows HEAD for no built-in resource.
   const isHead = method === 'HEAD' && definition.origin === 'builtin';
   const found = named ? namedHandler(method, verbs) : collectionHandler(method, verbs, { wholeCluster });
@@ -140,7 +146,7 @@ function collectionHandler(
     case 'HEAD':
       return verbs.list;
     case 'POST':
-      return options.wholeCluster && verbs.list !== undefined ? undefined : verbs.create;
+      return options.wholeCluster ? undefined : verbs.create;
     case 'DELETE':
       return options.wholeCluster ? undefined : verbs.deleteCollection;
     default:

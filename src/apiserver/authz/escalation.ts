@@ -1,5 +1,5 @@
 import type { ClusterRole, PolicyRule, Role, RoleRef } from '../../generated/api/rbac/v1.ts';
-import { forbidden, isNotFound, notFound } from '../../machinery/errors/status-error.ts';
+import { badRequest, forbidden, isNotFound, notFound } from '../../machinery/errors/status-error.ts';
 import type { KubeObject } from '../../machinery/object/object.ts';
 import type { AuthorizationAttributes, Authorizer, User } from '../call.ts';
 import { isInGroup } from '../call.ts';
@@ -63,6 +63,7 @@ function referencedRules(write: RbacWrite, roleRef: RoleRef, rbac: RbacAuthorize
     return rbac.rulesOf(roleRef, write.namespace);
   } catch (error) {
     if (!isNotFound(error)) throw error;
+    if (!roleRef.name) throw badRequest('Name parameter required.');
     throw notFound({ group, resource: write.resource }, roleRef.name, { cause: error });
   }
 }

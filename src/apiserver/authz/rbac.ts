@@ -75,7 +75,7 @@ export class RbacAuthorizer implements Authorizer {
       if (role === undefined) throw notFound({ group, resource: 'role' }, name);
       return role.rules ?? [];
     }
-    if (kind !== 'ClusterRole') throw new Error(`unsupported role reference kind: ${JSON.stringify(kind)}`);
+    if (kind !== 'ClusterRole') throw new Error(`unsupported role reference kind: ${JSON.stringify(kind ?? '')}`);
     const role = this.#reader.clusterRole(name);
     if (role === undefined) throw notFound({ group, resource: 'clusterrole' }, name);
     return role.rules ?? [];

@@ -35,7 +35,7 @@ export function createHealthPaths(options: HealthOptions): (call: AuthenticatedC
     const checks = sets[title];
     if (checks === undefined) return undefined;
     const name = rest.join('/');
-    if (name !== '') return answerOne(call, checks, name);
+    if (name !== '' || rest.length > 0) return answerOne(call, checks, name);
     return answerAll(call, checks, { title, onFailure });
   };
 }

@@ -59,7 +59,8 @@ export function serviceProxyHandler({ reader, kubelets }: ProxyDeps): Handler<Au
       const key = { namespace, name: wanted.name };
       const portName = await portNameOf(reader, key, wanted.port);
       const found = await reader.get(endpoints as ResourceType<Endpoints & KubeObject>, key);
-      if (found === undefined) throw await missing(reader, key);
+      // Whatever is missing on the way is told of as what the path names.
+      if (found === undefined) throw notFound({ group: '', resource: 'services' }, wanted.name);
       if ((found.subsets ?? []).length === 0) {
         throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(wanted.name)}`);
       }
@@ -85,12 +86,6 @@ async function portNameOf(
   const declared = service.spec?.ports?.find((each) => each.port === Number(port));
   if (declared !== undefined) return declared.name ?? '';
   throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(key.name)}`);
-}
-
-async function missing(reader: ObjectReader, key: { namespace: string; name: string }): Promise<Error> {
-  const service = await reader.get(services as ResourceType<Service & KubeObject>, key);
-  const resource = service === undefined ? 'services' : 'endpoints';
-  return notFound({ group: '', resource }, key.name);
 }
 
 interface Candidate {

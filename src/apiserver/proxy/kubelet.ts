@@ -45,10 +45,10 @@ export class KubeletConnector {
     this.#options = options;
   }
 
-  /** @throws StatusError 404 where there is no such node. */
-  async locate(name: string): Promise<KubeletLocation> {
+  /** @throws StatusError 404 where there is no such node, told of as the resource that the request is for. */
+  async locate(name: string, resource = 'nodes'): Promise<KubeletLocation> {
     const node = await this.#options.reader.get(nodes as ResourceType<Node & KubeObject>, { name });
-    if (node === undefined) throw notFound({ group: '', resource: 'nodes' }, name);
+    if (node === undefined) throw notFound({ group: '', resource }, name);
     const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port;
     const features = (node.status as { declaredFeatures?: readonly string[] } | undefined)?.declaredFeatures ?? [];
     return { node: name, host: preferredAddress(node), port: port && port > 0 ? port : DEFAULT_PORT, features };

@@ -1,11 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import {
-  type FieldError,
-  fieldForbidden,
-  fieldInvalid,
-  fieldNotSupported,
-} from '../../machinery/errors/field-error.ts';
+import { type FieldError, fieldForbidden, fieldInvalid } from '../../machinery/errors/field-error.ts';
 import { badRequest, invalid, StatusError } from '../../machinery/errors/status-error.ts';
+import { GoTimeError, parseGoTime } from '../../machinery/values/go-time.ts';
 import type { Answer, AuthenticatedCall, Handler, StreamAnswer } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { backendError, type KubeletConnector, readText, refusalOf, sendRequest } from './kubelet.ts';
@@ -21,12 +17,11 @@ interface LogOptions {
   readonly flags: readonly string[];
   readonly numbers: ReadonlyMap<string, number>;
   readonly sinceTime?: string | undefined;
-  readonly stream: string;
+  readonly stream: string | undefined;
 }
 
 const flagNames = ['follow', 'previous', 'timestamps'];
 const numberNames = ['sinceSeconds', 'tailLines', 'limitBytes'];
-const streams = ['All', 'Stderr', 'Stdout'];
 
 /** Reads or follows the log of a container. Source: `pkg/registry/core/pod/rest/log.go`. */
 export function podLogHandler({ reader, kubelets }: LogDeps): Handler<AuthenticatedCall> {
@@ -38,7 +33,7 @@ export function podLogHandler({ reader, kubelets }: LogDeps): Handler<Authentica
     const container = chooseContainer(pod, options.container);
     const node = pod.spec?.nodeName;
     if (!node) return { kind: 'bytes', status: 204, contentType: '', body: Buffer.alloc(0) };
-    const location = await kubelets.locate(node);
+    const location = await kubelets.locate(node, 'pods');
     const socket = await kubelets.connect(location, call.signal);
     const { namespace, name } = call.info;
     const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join('/')}?${toQuery(options)}`;
@@ -94,9 +89,21 @@ function readOptions(query: URLSearchParams): LogOptions {
     container: query.get('container') ?? '',
     flags: flagNames.filter((name) => readFlag(query, name)),
     numbers,
-    sinceTime: query.get('sinceTime') || undefined,
-    stream: query.get('stream') || 'All',
+    sinceTime: readTime(query.get('sinceTime')),
+    stream: query.get('stream') ?? undefined,
   };
+}
+
+/** @throws StatusError 400 with Go's text for what is no time. */
+function readTime(text: string | null): string | undefined {
+  if (text === null || text === '') return undefined;
+  try {
+    parseGoTime(text, 'time');
+  } catch (error) {
+    if (error instanceof GoTimeError) throw badRequest(error.message);
+    throw error;
+  }
+  return text;
 }
 
 /** Source: `pkg/apis/core/validation/validation.go` (ValidatePodLogOptions). */
@@ -116,19 +123,15 @@ function validate({ numbers, sinceTime, stream }: LogOptions): readonly FieldErr
   } else if (sinceSeconds !== undefined && sinceSeconds < 1) {
     faults.push(fieldInvalid('sinceSeconds', sinceSeconds, 'must be greater than 0'));
   }
-  if (!streams.includes(stream)) faults.push(fieldNotSupported('stream', stream, streams));
-  if (stream !== 'All' && tailLines !== undefined) {
-    faults.push(fieldForbidden('[]', '`tailLines` and specific `stream` are mutually exclusive for now'));
-  }
+  // Streams apart are an alpha feature, off by default.
+  if (stream !== undefined) faults.push(fieldForbidden('stream', 'may not be specified'));
   return faults;
 }
 
-function toQuery({ flags, numbers, sinceTime, stream }: LogOptions): string {
+function toQuery({ flags, numbers, sinceTime }: LogOptions): string {
   const query = new URLSearchParams();
   for (const name of flags) query.set(name, 'true');
   for (const [name, value] of numbers) query.set(name, String(value));
   if (sinceTime !== undefined) query.set('sinceTime', sinceTime);
-  // Kubelets before 1.32 do not know the parameter, and refuse none that they do not know.
-  if (stream !== 'All') query.set('stream', stream);
   return query.toString();
 }

@@ -38,7 +38,7 @@ export function remoteCommandHandler(kind: 'exec' | 'attach', deps: StreamDeps):
     const { query, info } = call;
     const pod = await readPod(deps.reader, call);
     const container = chooseContainer(pod, query.get('container') ?? '');
-    const location = await deps.kubelets.locate(nodeOf(pod));
+    const location = await deps.kubelets.locate(nodeOf(pod), 'pods');
     const wanted = readStreams(query);
     const path = `/${kind}/${[info.namespace, info.name, container].map(encodeURIComponent).join('/')}?${toQuery(kind, wanted, query)}`;
     const raw = demandUpgrade(call);
@@ -53,9 +53,10 @@ export function portForwardHandler(deps: StreamDeps): Handler<AuthenticatedCall>
   return async (call) => {
     await demandCreate(call, deps.authorizer);
     const { query, info } = call;
-    const pod = await readPod(deps.reader, call);
-    const location = await deps.kubelets.locate(nodeOf(pod));
     const ports = query.getAll('ports').flatMap((value) => value.split(','));
+    for (const port of ports) demandPort(port);
+    const pod = await readPod(deps.reader, call);
+    const location = await deps.kubelets.locate(nodeOf(pod), 'pods');
     const search = ports.length === 0 ? '' : `?${new URLSearchParams({ port: ports.join(',') })}`;
     const path = `/portForward/${[info.namespace, info.name].map(encodeURIComponent).join('/')}${search}`;
     const raw = demandUpgrade(call);
@@ -199,4 +200,11 @@ async function refusedUpgrade(outcome: UpgradeOutcome): Promise<StatusError> {
 
 function plainError(message: string): StatusError {
   return new StatusError({ code: 500, reason: '', message });
+}
+
+/** Source: apimachinery `meta/v1/conversion.go` (Convert_Slice_string_To_Slice_int32). */
+function demandPort(text: string): void {
+  const fault = !/^\d+$/.test(text) ? 'invalid syntax' : Number(text) > 0xffff ? 'value out of range' : undefined;
+  if (fault === undefined) return;
+  throw badRequest(`cannot convert to []int32: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${fault}`);
 }

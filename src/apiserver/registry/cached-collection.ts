@@ -125,7 +125,9 @@ export class CachedCollection implements Collection {
     if (query.resourceVersion !== '' && query.resourceVersion !== '0') {
       throw badRequest('specifying resource version is not allowed when using continue');
     }
-    const options = { selector, limit, startAfter: prefix + token.start.replace(/\0$/, '') };
+    // Any state will do, and all that is left of it.
+    const most = query.resourceVersion === '0' ? undefined : limit;
+    const options = { selector, limit: most, startAfter: prefix + token.start.replace(/\0$/, '') };
     if (token.revision < 0n || token.revision === this.#deps.freshness.revision) {
       return await this.#toPage(prefix, await this.#deps.cache.list({ prefix, ...options }));
     }

@@ -22,7 +22,7 @@ export function tooLargeResourceVersion(wanted: bigint, current: bigint): Status
   return new StatusError({
     code: 504,
     reason: 'Timeout',
-    message: `Too large resource version: ${wanted}, current: ${current}`,
+    message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
     details: {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
       retryAfterSeconds: 1,

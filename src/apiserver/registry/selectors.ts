@@ -24,6 +24,7 @@ export function parseSelectors(
   for (const requirement of fields) requireSelectable(requirement, definition);
   if (labels.length === 0 && fields.length === 0) return undefined;
   return {
+    isSingle: fields.some(({ field, equal }) => field === 'metadata.name' && equal),
     matches: (objectLabels, objectFields) => matchesLabels(labels, objectLabels) && matchesFields(fields, objectFields),
   };
 }

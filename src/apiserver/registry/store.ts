@@ -257,6 +257,7 @@ export class ResourceStore {
     else meta.generation = old.generation;
     rules.prepare(next, previous);
     const after = next.metadata;
+    delete after.selfLink;
     if (!after.uid && old.uid !== undefined) after.uid = old.uid;
     if (old.creationTimestamp !== undefined) after.creationTimestamp = old.creationTimestamp;
     if (old.deletionTimestamp !== undefined) after.deletionTimestamp = old.deletionTimestamp;

@@ -12,6 +12,8 @@ export interface SelectorIndex {
 
 /** Judges by labels and selectable fields, without the object. */
 export interface Selector {
+  /** Set where it asks for one object by its name, so that nothing can follow it. */
+  readonly isSingle?: boolean | undefined;
   matches(labels: Readonly<Record<string, string>>, fields: Readonly<Record<string, string>>): boolean;
 }
 

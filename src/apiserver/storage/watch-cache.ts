@@ -8,7 +8,7 @@ import type { CacheList, CacheListOptions, CacheWatchOptions } from './cache-opt
 import { ChangeLog } from './change-log.ts';
 import { type EncodedObject, toBytes, toBytesOf } from './object-bytes.ts';
 import { SortedKeys } from './sorted-keys.ts';
-import { type IndexOf, type Selector, StoredObject } from './stored-object.ts';
+import { type IndexOf, StoredObject } from './stored-object.ts';
 
 /** Objects that a fill reads before requests get their turn. */
 const FILL_PAGE = 1_000;
@@ -147,7 +147,8 @@ export class WatchCache {
       if (selector === undefined || selector.matches(stored.labels, stored.fields)) items.push(stored);
     }
     const revision = this.#options.revision();
-    if (!this.#hasMore(at, range.end, selector)) return { items, revision };
+    // As upstream: keys that follow are reason enough to go on, whether their objects match or not.
+    if (at >= range.end || selector?.isSingle === true) return { items, revision };
     const continueAfter = items.at(-1)?.key;
     return { items, revision, continueAfter, ...(selector === undefined ? { remaining: range.end - at } : {}) };
   }
@@ -162,7 +163,8 @@ export class WatchCache {
     const remembered = revision >= this.#changes.floor && revision <= this.#options.revision();
     const all = remembered ? this.#statesAt(revision, prefix, startAfter) : await this.#readStates(revision, options);
     const matching = selector === undefined ? all : all.filter((item) => selector.matches(item.labels, item.fields));
-    if (limit === undefined || matching.length <= limit) return { items: matching, revision };
+    const isWhole = matching.length < (limit ?? 0) || matching.at((limit ?? 0) - 1) === all.at(-1);
+    if (limit === undefined || isWhole || selector?.isSingle === true) return { items: matching, revision };
     const items = matching.slice(0, limit);
     const continueAfter = items.at(-1)?.key;
     if (selector !== undefined) return { items, revision, continueAfter };
@@ -378,15 +380,6 @@ export class WatchCache {
       if (event !== undefined) events.push(event);
     }
     return events;
-  }
-
-  #hasMore(from: number, end: number, selector: Selector | undefined): boolean {
-    if (selector === undefined) return from < end;
-    for (let at = from; at < end; at++) {
-      const stored = this.#objects.get(this.#keys.at(at) as string) as StoredObject;
-      if (selector.matches(stored.labels, stored.fields)) return true;
-    }
-    return false;
   }
 }
 

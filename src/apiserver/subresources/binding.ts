@@ -24,7 +24,8 @@ export function bindingCreater(deps: { readonly pods: ResourceStore; readonly cl
       const faults = validateBinding(binding);
       if (faults.length > 0) throw new StatusError({ code: 500, reason: '', message: toAggregateText(faults) });
       await request.validate(object);
-      const key = { namespace: request.key.namespace, name: name ?? '' };
+      if (!name) throw badRequest('Name parameter required.');
+      const key = { namespace: request.key.namespace, name };
       const bind = (draft: unknown): void => {
         const pod = draft as Pod;
         refuseBound(pod, name ?? '');

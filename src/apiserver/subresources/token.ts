@@ -122,7 +122,8 @@ async function bind(
     const key = type.namespaced ? { namespace, name: reference.name ?? '' } : { name: reference.name ?? '' };
     const found = await reader.get(type, key);
     if (found !== undefined) return found;
-    throw notFound({ group: '', resource: type.plural }, reference.name ?? '');
+    if (!reference.name) throw badRequest('Name parameter required.');
+    throw notFound({ group: '', resource: type.plural }, reference.name);
   };
   const demandUid = (found: KubeObject): void => {
     if (!reference.uid || reference.uid === found.metadata.uid) return;

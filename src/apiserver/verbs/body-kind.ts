@@ -34,11 +34,12 @@ export function checkBodyKind(value: unknown, definition: ResourceDefinition, by
     checkCustom({ kind, apiVersion }, definition, bytes);
     return;
   }
-  const given = { kind: kind || definition.kind, apiVersion: apiVersion || expected };
+  const given = { kind: kind || definition.kind, apiVersion: apiVersion.replace(/^\//, '') || expected };
   const isAccepted = given.apiVersion === expected || given.apiVersion === acceptedVersions[definition.kind];
   if (given.kind === definition.kind && isAccepted) return;
   const { version } = parseApiVersion(given.apiVersion);
   const head = `${given.kind} in version "${version}" cannot be handled as a ${definition.kind}`;
+  if (version === '') throw badRequest(`${head}: Object 'apiVersion' is missing in '${bytes.toString('utf8')}'`);
   if (!isKnown(given.apiVersion, given.kind)) {
     const text = `no kind ${quoteGo(given.kind)} is registered for version ${quoteGo(given.apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
     throw badRequest(`${head}: ${text}`);
@@ -57,7 +58,6 @@ function versionMismatch(given: string, expected: string): StatusError {
 function checkCustom(given: { kind: string; apiVersion: string }, definition: ResourceDefinition, bytes: Buffer): void {
   const text = bytes.toString('utf8');
   if (given.kind === '') throw unrecognized(definition, `Object 'Kind' is missing in '${text}'`, bytes);
-  if (given.apiVersion === '') throw unrecognized(definition, `Object 'apiVersion' is missing in '${text}'`, bytes);
   const expected = toApiVersion(definition);
   if (given.apiVersion !== expected) throw versionMismatch(given.apiVersion, expected);
   if (given.kind === definition.kind) return;
@@ -75,6 +75,8 @@ function nameIn(text: string): string {
 
 function isKnown(apiVersion: string, kind: string): boolean {
   const single = kind.replace(/List$/, '');
+  // Views of objects are no kinds of the scheme that reads bodies.
+  if (apiVersion.startsWith('meta.k8s.io/')) return false;
   return [kind, single].some(
     (name) => typeNameOf(apiVersion, name) !== undefined || retiredVersions.get(name)?.includes(apiVersion) === true,
   );

@@ -1,3 +1,4 @@
+import { parseJson } from '../../machinery/codecs/json/parse.ts';
 import { badRequest } from '../../machinery/errors/status-error.ts';
 
 const VERSION = 'meta.k8s.io/v1';
@@ -18,7 +19,7 @@ export function toContinueText(token: ContinueToken): string {
 
 /** @throws StatusError 400 where the text is not one of ours. */
 export function parseContinueText(text: string): ContinueToken {
-  const json = Buffer.from(text, 'base64url').toString('latin1');
+  const json = decodeText(text);
   const fields = parseObject(json);
   if (fields['v'] !== VERSION) {
     const version = typeof fields['v'] === 'string' ? fields['v'] : '';
@@ -35,30 +36,34 @@ export function parseContinueText(text: string): ContinueToken {
   const relative = start.startsWith('/') ? start.slice(1) : start;
   if (!isClean(relative)) throw invalidToken(start);
   if (typeof revision !== 'number' || !Number.isInteger(revision)) throw invalidToken('rv is no number');
-  return { revision: BigInt(revision), start: Buffer.from(relative, 'latin1').toString('utf8') };
+  return { revision: BigInt(revision), start: relative };
 }
 
 function invalidToken(why: string): Error {
   return badRequest(`invalid continue token: continue key is not valid: ${why}`);
 }
 
-function parseObject(json: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Go names the first character that fits nowhere, as it stands in Latin-1.
-    const first = json[0];
-    if (first === undefined) throw invalidToken('unexpected end of JSON input');
-    throw invalidToken(`invalid character ${toGoCharacter(first)} looking for beginning of value`);
-  }
-  throw invalidToken('json: cannot unmarshal into Go value of type storage.continueToken');
+/** Source: Go's `encoding/base64` (RawURLEncoding): line breaks do not count, the first other stranger does. */
+function decodeText(text: string): Buffer {
+  const stray = text.search(/[^A-Za-z0-9_\-\r\n]/);
+  const length = text.replace(/[\r\n]/g, '').length;
+  const at = stray >= 0 ? stray : length % 4 === 1 ? text.length - 1 : -1;
+  if (at >= 0) throw invalidToken(`illegal base64 data at input byte ${at}`);
+  return Buffer.from(text, 'base64url');
 }
 
-function toGoCharacter(character: string): string {
-  if (character === "'") return `'\\''`;
-  if (/[\x20-\x7e\xa1-\xff]/.test(character)) return `'${character}'`;
-  return `'\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}'`;
+function parseObject(json: Buffer): Record<string, unknown> {
+  let value: unknown;
+  try {
+    ({ value } = parseJson(json));
+  } catch (error) {
+    throw invalidToken(error instanceof Error ? error.message : String(error));
+  }
+  if (value === null) return {};
+  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  if (type !== 'object')
+    throw invalidToken(`json: cannot unmarshal ${type} into Go value of type storage.continueToken`);
+  return value as Record<string, unknown>;
 }
 
 /** A path that stays below its prefix: no empty, `.` or `..` pieces. */

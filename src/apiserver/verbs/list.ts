@@ -19,7 +19,8 @@ export function listHandler(
     const query = toCollectionQuery(call, options);
     if (!options.watch) return { kind: 'list', status: 200, list: await collection.list(query), table };
     requireStreamable(call, scope.bodyDefinition);
-    const timeoutMs = options.timeoutSeconds ? options.timeoutSeconds * 1000 : MIN_WATCH_MS * (1 + Math.random());
+    const asked = options.timeoutSeconds;
+    const timeoutMs = asked ? Math.max(asked * 1000, 0) : MIN_WATCH_MS * (1 + Math.random());
     const feed = await collection.watch({ ...query, timeoutMs });
     return { kind: 'watch', status: 200, feed, table };
   };

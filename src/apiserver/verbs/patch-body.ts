@@ -57,9 +57,15 @@ export async function readPatch(
   const twice = duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`);
   if (type === 'json') {
     checkOperations(value, fieldValidation);
-    return { type, value, faults: [...unknownParts(value), ...twice].map((fault) => `json patch ${fault}`) };
+    return {
+      type,
+      value: value ?? [],
+      faults: [...unknownParts(value), ...twice].map((fault) => `json patch ${fault}`),
+    };
   }
   if (value === null && type === 'merge') throw badRequest('Invalid JSON Patch');
+  // To Go, no map is an empty one.
+  if (value === null) return { type, value: {}, faults: [] };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badRequest(
       `${prefix}json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type map[string]interface {}`,

@@ -1,5 +1,5 @@
-import { quoteGo } from '../../machinery/errors/field-error.ts';
-import { StatusError } from '../../machinery/errors/status-error.ts';
+import { fieldInvalid, quoteGo } from '../../machinery/errors/field-error.ts';
+import { invalid, StatusError } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, parseApiVersion, toApiVersion } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import { applyJsonPatch } from '../../machinery/patch/json-patch.ts';
@@ -7,6 +7,7 @@ import { applyMergePatch } from '../../machinery/patch/merge.ts';
 import { applyStrategicMergePatch, PatchResultError } from '../../machinery/patch/strategic.ts';
 import { builtinShape, typeNameOf } from '../../machinery/schema/builtin.ts';
 import { decodeObject, TypeMismatchError } from '../../machinery/schema/decode.ts';
+import { unstructuredFault } from '../../machinery/schema/unstructured-fault.ts';
 import type { AuthenticatedCall } from '../call.ts';
 import { withDefaults } from './decode-body.ts';
 import { goText } from './go-text.ts';
@@ -58,9 +59,35 @@ function applyTo(previous: AnyObject, patch: PatchBody, definition: ResourceDefi
 }
 
 function checkType(result: unknown, definition: ResourceDefinition, shown: () => string): void {
-  const { apiVersion = toApiVersion(definition), kind = definition.kind } = (result ?? {}) as Partial<AnyObject>;
-  if (apiVersion === toApiVersion(definition) && kind === definition.kind) return;
-  throw invalidPatch(shown(), otherTypeFault(result, definition, apiVersion, kind));
+  const { apiVersion, kind } = (result ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  if (definition.origin === 'custom') return checkCustomType(result as AnyObject, definition, shown);
+  for (const [field, text] of [
+    ['apiVersion', apiVersion],
+    ['kind', kind],
+  ] as const) {
+    if (text === undefined || text === null || typeof text === 'string') continue;
+    const type = Array.isArray(text) ? 'array' : typeof text === 'boolean' ? 'bool' : typeof text;
+    const why = `json: cannot unmarshal ${type} into Go struct field .${field} of type string`;
+    throw invalidPatch(shown(), `couldn't get version/kind; json parse error: ${why}`);
+  }
+  const expected = toApiVersion(definition);
+  const [givenVersion, givenKind] = [String(apiVersion || expected), String(kind || definition.kind)];
+  if (givenVersion === expected && givenKind === definition.kind) return;
+  throw invalidPatch(shown(), otherTypeFault(result, definition, givenVersion, givenKind));
+}
+
+/** Custom objects say what they are. Source: apiextensions-apiserver `customresource_handler.go` (schemaCoercingDecoder). */
+function checkCustomType(result: AnyObject, definition: ResourceDefinition, shown: () => string): void {
+  const { apiVersion = '', kind = '' } = (result ?? {}) as Partial<AnyObject>;
+  if (!kind) throw invalidPatch(shown(), `Object 'Kind' is missing in '${shown()}'`);
+  const expected = toApiVersion(definition);
+  if (apiVersion === expected && kind === definition.kind) return;
+  const isOtherVersion = apiVersion !== expected;
+  const fault = isOtherVersion
+    ? fieldInvalid('apiVersion', apiVersion, `must be ${expected}`)
+    : fieldInvalid('kind', kind, `must be ${definition.kind}`);
+  const { group } = parseApiVersion(apiVersion);
+  throw invalid({ group, kind }, result.metadata?.name ?? '', [fault]);
 }
 
 /** Upstream reads the result as what it says it is, and then fails to convert it. */
@@ -88,11 +115,13 @@ function decode(
 ): ReturnType<typeof decodeObject> {
   const typed = { ...(result as object), apiVersion: toApiVersion(definition), kind: definition.kind };
   try {
-    const decoded = decodeObject(typed, definition.schema, { unknownFields: 'drop' });
-    decoded.object.metadata ??= {};
-    return decoded;
+    const { object, unknown } = decodeObject(typed, definition.schema, { unknownFields: 'drop' });
+    object.metadata ??= {};
+    return { object, unknown: inTextOrder(unknown, isStrategic) };
   } catch (error) {
     if (error instanceof StatusError && error.cause instanceof TypeMismatchError) {
+      const fault = isStrategic ? unstructuredFault(typed, definition.schema) : undefined;
+      if (fault !== undefined) throw invalidPatch(shown(), fault);
       // Strategic patches are maps, whose bytes go through JSON once more.
       const prefix =
         isStrategic && error.cause.message.startsWith('illegal base64') ? 'error decoding from json: ' : '';
@@ -100,6 +129,26 @@ function decode(
     }
     throw error;
   }
+}
+
+/** Upstream writes what a patch made with its keys sorted before it reads it; faults of maps it sorts as they are. */
+function inTextOrder(unknown: readonly string[], isStrategic: boolean): readonly string[] {
+  if (unknown.length < 2) return unknown;
+  if (isStrategic) return [...unknown].sort();
+  const pieces = (path: string): readonly string[] => path.split(/\.|(?=\[)/);
+  return [...unknown].sort((a, b) => comparePaths(pieces(a), pieces(b)));
+}
+
+function comparePaths(a: readonly string[], b: readonly string[]): number {
+  for (const [index, piece] of a.entries()) {
+    const other = b[index];
+    if (other === undefined) return 1;
+    if (piece === other) continue;
+    const isIndex = piece.startsWith('[') && other.startsWith('[');
+    if (isIndex) return Number.parseInt(piece.slice(1), 10) - Number.parseInt(other.slice(1), 10);
+    return piece < other ? -1 : 1;
+  }
+  return a.length - b.length;
 }
 
 function toText(result: unknown): string {

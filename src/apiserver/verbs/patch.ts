@@ -3,6 +3,7 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 import { applyServerSide, describeApplied, describeKind } from '../../machinery/patch/apply/apply.ts';
 import { internalPatchError } from '../../machinery/patch/patch-error.ts';
 import { TypeMismatchError } from '../../machinery/schema/decode.ts';
+import { unstructuredFault } from '../../machinery/schema/unstructured-fault.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
 import { toObjectAnswer } from './create.ts';
 import { toObject, withDefaults } from './decode-body.ts';
@@ -114,7 +115,7 @@ function fromApplied(object: AnyObject, applied: AnyObject, { bodyDefinition }: 
   } catch (error) {
     if (!(error instanceof StatusError && error.cause instanceof TypeMismatchError)) throw error;
     const what = `failed to convert new object (${describeApplied(applied)}) to proper version`;
-    const why = toConversionFault(error.cause.message);
+    const why = unstructuredFault(object, bodyDefinition.schema) ?? toConversionFault(error.cause.message);
     const message = `${what}: unable to convert unstructured object to ${describeKind(applied)}: ${why}`;
     throw internalPatchError(message);
   }
@@ -122,8 +123,8 @@ function fromApplied(object: AnyObject, applied: AnyObject, { bodyDefinition }: 
 
 function toConversionFault(text: string): string {
   if (text.startsWith('illegal base64')) return `error decoding from json: ${text}`;
-  const type = /^json: cannot unmarshal number \S+ into .* of type (\w+)$/.exec(text)?.[1];
-  return type === undefined ? text : `cannot convert float64 to ${type}`;
+  // Types that read themselves know of no field.
+  return text.replace(/into Go struct field \S+ of type/, 'into Go value of type');
 }
 
 function uidMismatch({ definition }: VerbScope, name: string, uid: string): Error {

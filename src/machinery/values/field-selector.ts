@@ -49,24 +49,24 @@ function parseTerm(term: string, whole: string): FieldRequirement {
     for (const operator of ['!=', '==', '=']) {
       if (!term.startsWith(operator, at)) continue;
       const field = term.slice(0, at);
-      return { field, equal: operator !== '!=', value: unescapeValue(term.slice(at + operator.length), term) };
+      return { field, equal: operator !== '!=', value: unescapeValue(term.slice(at + operator.length)) };
     }
   }
   throw new SelectorError(`invalid selector: '${whole}'; can't understand '${term}'`);
 }
 
-function unescapeValue(text: string, term: string): string {
+function unescapeValue(text: string): string {
   let value = '';
   for (let at = 0; at < text.length; at++) {
     const char = text[at] as string;
     if (char === '\\') {
       const escaped = text[++at];
       if (escaped === undefined || !'\\,='.includes(escaped)) {
-        throw new SelectorError(`invalid field selector: invalid escape sequence in value: ${term}`);
+        throw new SelectorError(`invalid field selector: invalid escape sequence: \\${escaped ?? ''}`);
       }
       value += escaped;
     } else if (char === '=' || char === ',') {
-      throw new SelectorError(`invalid field selector: unescaped character in value: ${char}`);
+      throw new SelectorError(`invalid field selector: unescaped character in value: ${char.charCodeAt(0)}`);
     } else value += char;
   }
   return value;

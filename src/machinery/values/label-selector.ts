@@ -75,8 +75,8 @@ export function parseLabelSelector(text: string): Requirements {
     if (negated) next();
     const { kind, text: key } = next();
     if (kind !== 'word') fail(`found '${key}', expected: identifier`);
-    const [fault] = labelKeyFaults(key);
-    if (fault !== undefined) fail(`<nil>: Invalid value: ${JSON.stringify(key)}: ${fault}`);
+    const faults = labelKeyFaults(key).join('; ');
+    if (faults !== '') fail(`<nil>: Invalid value: ${JSON.stringify(key)}: ${faults}`);
     if (negated) return { key, operator: 'DoesNotExist', values: [] };
     if (peek().kind === 'end' || peek().kind === ',') return { key, operator: 'Exists', values: [] };
     const operator = next();
@@ -87,10 +87,8 @@ export function parseLabelSelector(text: string): Requirements {
       case '!=':
         return checked(key, 'NotIn', [readValue()]);
       case '>':
-      case 'gt':
         return checked(key, 'Gt', [readValue()]);
       case '<':
-      case 'lt':
         return checked(key, 'Lt', [readValue()]);
       case 'in':
         return checked(key, 'In', readValues());
@@ -124,7 +122,7 @@ export function parseLabelSelector(text: string): Requirements {
       } else if (token.kind === ')') {
         if (expectsValue) values.add('');
         return [...values];
-      } else fail(`found '${token.text}', expected: ',', ')' or identifier`);
+      } else fail(`found '${token.text}', expected: ${expectsValue ? "',', ')' or identifier" : "',' or ')'"}`);
     }
   }
 
@@ -135,8 +133,8 @@ export function parseLabelSelector(text: string): Requirements {
           `values[${index}]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
         );
       }
-      const [fault] = labelValueFaults(value);
-      if (fault !== undefined) fail(`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${fault}`);
+      const faults = labelValueFaults(value).join('; ');
+      if (faults !== '') fail(`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${faults}`);
     });
     return { key, operator, values };
   }

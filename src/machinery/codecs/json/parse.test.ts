@@ -22,7 +22,12 @@ const wrong: Record<string, string> = {
   '{"a" 1}': "invalid character '1' after object key",
   '{"a":1,}': "invalid character '}' looking for beginning of object key string",
   '[1 2]': "invalid character '2' after array element",
-  nul: 'unexpected end of JSON input',
+  nul: "invalid character ' ' in literal null (expecting 'l')",
+  '-': "invalid character ' ' in numeric literal",
+  '1e': "invalid character ' ' in exponent of numeric literal",
+  '"\\u00"': "invalid character '\"' in \\u hexadecimal character escape",
+  '\ufeff{}': "invalid character 'ï' looking for beginning of value",
+  '"\u0001"': "invalid character '\\x01' in string literal",
   nope: "invalid character 'o' in literal null (expecting 'u')",
   '{} x': "invalid character 'x' after top-level value",
 };

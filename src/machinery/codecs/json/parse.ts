@@ -180,9 +180,20 @@ function goSyntaxMessage(text: string): string {
 
 function invalid(text: string, scan: { at: number }, where: string): string {
   if (scan.at >= text.length) return 'unexpected end of JSON input';
-  const char = text[scan.at] as string;
-  const shown = char === "'" ? `'\\''` : char === '"' ? `'"'` : `'${JSON.stringify(char).slice(1, -1)}'`;
-  return `invalid character ${shown} ${where}`;
+  return `invalid character ${toGoCharacter(text[scan.at] as string)} ${where}`;
+}
+
+/** Go reads bytes, and shows each as the Latin-1 character that it would be. */
+function toGoCharacter(character: string): string {
+  if (character === "'") return `'\\''`;
+  if (character === '"') return `'"'`;
+  const code = Buffer.from(character)[0] ?? 0;
+  if (code < 0x20 || code === 0x7f) {
+    const short = { 7: 'a', 8: 'b', 9: 't', 10: 'n', 11: 'v', 12: 'f', 13: 'r' }[code];
+    return short === undefined ? `'\\x${code.toString(16).padStart(2, '0')}'` : `'\\${short}'`;
+  }
+  if (code >= 0x80 && code <= 0xa0) return `'\\u${code.toString(16).padStart(4, '0')}'`;
+  return character === '\\' ? `'\\\\'` : `'${String.fromCharCode(code)}'`;
 }
 
 function syntaxError(text: string, scan: { at: number }, where: string): JsonSyntaxError {
@@ -197,13 +208,7 @@ function checkValue(text: string, scan: { at: number }, where: string): void {
   if (char === '"') return checkString(text, scan);
   for (const word of ['true', 'false', 'null']) if (char === word[0]) return checkWord(text, scan, word);
   if (char !== undefined && /[-\d]/.test(char)) {
-    const number = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/.exec(text.slice(scan.at));
-    if (number !== null) {
-      scan.at += number[0].length;
-      return;
-    }
-    scan.at++;
-    throw syntaxError(text, scan, 'in numeric literal');
+    return checkNumber(text, scan);
   }
   throw syntaxError(text, scan, where);
 }
@@ -211,9 +216,35 @@ function checkValue(text: string, scan: { at: number }, where: string): void {
 function checkWord(text: string, scan: { at: number }, word: string): void {
   for (let index = 1; index < word.length; index++) {
     scan.at++;
-    if (text[scan.at] !== word[index]) throw syntaxError(text, scan, `in literal ${word} (expecting '${word[index]}')`);
+    if (text[scan.at] !== word[index]) throw cutShort(text, scan, `in literal ${word} (expecting '${word[index]}')`);
   }
   scan.at++;
+}
+
+/** A word or a number that ends too early: at the end of the text, Go sees a blank there. */
+function cutShort(text: string, scan: { at: number }, where: string): JsonSyntaxError {
+  return scan.at >= text.length
+    ? new JsonSyntaxError(`invalid character ' ' ${where}`)
+    : syntaxError(text, scan, where);
+}
+
+function checkNumber(text: string, scan: { at: number }): void {
+  const digits = (where: string): void => {
+    if (!/\d/.test(text[scan.at] ?? '')) throw cutShort(text, scan, where);
+    while (/\d/.test(text[scan.at] ?? '')) scan.at++;
+  };
+  if (text[scan.at] === '-') scan.at++;
+  if (text[scan.at] === '0') scan.at++;
+  else digits('in numeric literal');
+  if (text[scan.at] === '.') {
+    scan.at++;
+    digits('after decimal point in numeric literal');
+  }
+  if (text[scan.at] === 'e' || text[scan.at] === 'E') {
+    scan.at++;
+    if (text[scan.at] === '+' || text[scan.at] === '-') scan.at++;
+    digits('in exponent of numeric literal');
+  }
 }
 
 function checkString(text: string, scan: { at: number }): void {
@@ -228,6 +259,11 @@ function checkString(text: string, scan: { at: number }): void {
       const escaped = text[scan.at];
       if (escaped === undefined) throw new JsonSyntaxError('unexpected end of JSON input');
       if (!'"\\/bfnrtu'.includes(escaped)) throw syntaxError(text, scan, 'in string escape code');
+      for (let digit = 0; escaped === 'u' && digit < 4; digit++) {
+        scan.at++;
+        if (!/[\da-fA-F]/.test(text[scan.at] ?? ''))
+          throw syntaxError(text, scan, 'in \\u hexadecimal character escape');
+      }
     }
     scan.at++;
   }
