@@ -133,7 +133,7 @@ describe('the chart', () => {
     const objects = await template('watchNamespaces={one,two}');
     assert.deepEqual(
       find(objects, 'ClusterRole').rules.map(({ resources }: { resources: string[] }) => resources),
-      [['nodes']],
+      [['nodes'], ['namespaces'], ['virtualclusterpolicies'], ['virtualclusterpolicies/status']],
     );
     const roles = objects.filter(({ kind, metadata }) => kind === 'Role' && metadata.name === 'warren');
     assert.deepEqual(

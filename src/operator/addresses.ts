@@ -23,6 +23,8 @@ export interface EndpointFile {
   readonly addresses: readonly string[];
   /** Names and addresses of its certificate. */
   readonly names: readonly string[];
+  /** How many machines may join; absent: any number. */
+  readonly maxNodes?: number | undefined;
 }
 
 /**

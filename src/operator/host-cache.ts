@@ -17,6 +17,7 @@ import { type KubeObject, type ObjectKey, type ResourceType, toKeyText } from '.
 import { type JoinToken, joinTokens } from './api/join-token.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import { type VirtualClusterBackup, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
+import { type VirtualClusterPolicy, virtualClusterPolicies } from './api/virtual-cluster-policy.ts';
 import type { HostCache } from './host.ts';
 
 /** What the operator makes for tenants; informers of these keep to objects with its label. */
@@ -37,6 +38,7 @@ export const TENANT_LABEL = 'warren.dev/virtualcluster';
 export interface HostInformers {
   readonly clusters: readonly Informer<VirtualCluster>[];
   readonly backups: readonly Informer<VirtualClusterBackup>[];
+  readonly policies: Informer<VirtualClusterPolicy>;
   readonly joinTokens: readonly Informer<JoinToken>[];
   /** Secrets among those that are owned. */
   readonly secrets: readonly Informer<Secret>[];
@@ -87,7 +89,9 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
         .filter(({ metadata, spec }) => metadata.namespace === namespace && spec.virtualClusterName === name),
   };
   const ownSecrets = (byType.get(secrets.plural) ?? []) as unknown as readonly Informer<Secret>[];
+  const policies = informers.for(virtualClusterPolicies);
   return {
+    policies,
     clusters,
     backups,
     joinTokens: tokens,

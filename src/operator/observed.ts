@@ -5,6 +5,7 @@ import type { NetworkPolicy } from '../generated/api/networking/v1.ts';
 import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
 import type { EffectiveSpec, VirtualCluster } from './api/virtual-cluster.ts';
 import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
+import type { PolicyVerdict } from './policies/judge.ts';
 import type { RestoreState } from './restore.ts';
 import type { GoodServer } from './rollback.ts';
 import type { VersionFault } from './steps/version.ts';
@@ -28,10 +29,20 @@ export interface OperatorSettings {
   readonly nodePorts: { readonly first: number; readonly last: number };
 }
 
+/** A machine that does not say that it is ready. */
+export interface AwayNode {
+  readonly name: string;
+  readonly uid: string | undefined;
+  readonly resourceVersion: string | undefined;
+  readonly sinceMs: number;
+}
+
 /** What the tenant's own API said when asked last; undefined while it does not answer. */
 export interface TenantState {
   readonly ready: boolean;
   readonly nodes: { readonly total: number; readonly ready: number };
+  /** Machines that are not ready, and since when. */
+  readonly away?: readonly AwayNode[];
   /** Versions of the kubelets, by node. */
   readonly kubelets: Readonly<Record<string, string>>;
 }
@@ -69,6 +80,10 @@ export interface Observed {
   readonly resolved: ReadonlyMap<string, readonly string[]>;
   /** Pods of the server. */
   readonly pods: readonly Pod[];
+  /** What policies say of it; undefined where none is for it. */
+  readonly policy?: PolicyVerdict | undefined;
+  /** What policies give it, as it is kept at its Deployment. */
+  readonly policyDefaults?: string | undefined;
   /** Backups that are asked for. */
   readonly backups: readonly VirtualClusterBackup[];
   /** The restore that is asked for, and how far it is. */

@@ -13,6 +13,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { virtualClusters } from './api/virtual-cluster.ts';
 import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
+import type { VirtualClusterPolicy } from './api/virtual-cluster-policy.ts';
 import { runBackups } from './backups/controller.ts';
 import { BACKUP_LABEL, WORKS_FOR } from './backups/job.ts';
 import type { ReadLog } from './backups/job-result.ts';
@@ -21,6 +22,8 @@ import { runJoinTokens } from './join-tokens/controller.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { createNameResolver, type ResolveName } from './name-resolver.ts';
 import type { OperatorSettings } from './observed.ts';
+import { runPolicyStatus } from './policies/controller.ts';
+import { Policies } from './policies/policies.ts';
 import { type TenantAccess, VirtualClusterReconciler } from './reconciler.ts';
 import { ReferencedSecrets } from './referenced-secrets.ts';
 import type { KeySource } from './steps/step.ts';
@@ -49,6 +52,12 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   const { informers, watchNamespaces, clock, logger, events, client, keys, tenants, settings, metrics } = options;
   const host = openHostInformers(informers, watchNamespaces);
   const { cache } = host;
+  const policies = new Policies({
+    client,
+    clock,
+    informer: host.policies,
+    clusters: () => host.clusters.flatMap((informer) => informer.list()),
+  });
   const referenced = new ReferencedSecrets(client, clock);
   const { readLog = logReader(client) } = options;
   const reconciler = new VirtualClusterReconciler({
@@ -58,6 +67,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     tenants,
     resolve: options.resolve ?? createNameResolver(clock),
     referenced,
+    policies,
     readLog,
     metrics,
     settings,
@@ -75,6 +85,9 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     ...host.clusters.map((informer) => onChange(informer)),
     ...[...host.owned, ...host.pods].map((informer) => onChange(informer as Informer<KubeObject>, tenantKey)),
     ...host.jobs.map((informer) => onChange(informer, restoredKey)),
+    onceSynced(
+      onChange(host.policies, (change) => (specOf(change.object) === specOf(change.previous) ? [] : allKeys())),
+    ),
     ...host.backups.map((informer) => onceSynced(onChange(informer, backedUpKey))),
     // Nodes change with each heartbeat; only their addresses and readiness matter to tenants.
     onChange(host.nodes, (change) => (addressesOf(change.object) === addressesOf(change.previous) ? [] : allKeys())),
@@ -82,6 +95,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   const counts = metrics?.controller;
   await Promise.all([
     runController({ name: 'virtualcluster', reconciler, sources, workers: 8, clock, logger, metrics: counts }, signal),
+    runPolicyStatus({ client, clock, logger }, host, counts, signal),
     runJoinTokens({ client, keys, tenants, settings, clock, logger }, host, { events, metrics: counts }, signal),
     runBackups(
       { client, keys, referenced, readLog, settings, clock, logger },
@@ -90,6 +104,10 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
       signal,
     ),
   ]);
+}
+
+function specOf(policy: VirtualClusterPolicy | undefined): string {
+  return JSON.stringify(policy?.spec);
 }
 
 /** A kind that the host does not know yet, after an update without its CRDs, holds no tenant up. */

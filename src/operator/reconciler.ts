@@ -15,13 +15,16 @@ import type { Reconciler, Result } from '../reconcile/reconciler.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { exposedHosts, isIp } from './addresses.ts';
-import { FINALIZER, ROTATE_TOKEN, type VirtualCluster, virtualClusters, withDefaults } from './api/virtual-cluster.ts';
+import { FINALIZER, ROTATE_TOKEN, type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import type { ReadLog } from './backups/job-result.ts';
 import { finalize } from './finalize.ts';
 import { applyWanted, type HostCache, readLive } from './host.ts';
+import { lostNodes, removeNode } from './lost-nodes.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
 import { namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
+import type { PolicyVerdict } from './policies/judge.ts';
+import type { Policies } from './policies/policies.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
 import { observeRestore } from './restore.ts';
 import { failedImageOf, lastGoodOf, SERVER_VERSION } from './rollback.ts';
@@ -66,6 +69,7 @@ export interface ReconcilerDeps {
   readonly tenants: TenantAccess;
   readonly resolve: ResolveName;
   readonly referenced: ReferencedSecrets;
+  readonly policies: Policies;
   readonly readLog: ReadLog;
   readonly metrics?: OperatorMetrics | undefined;
   readonly events: EventSink;
@@ -128,6 +132,7 @@ export class VirtualClusterReconciler implements Reconciler {
     const tenant =
       halted === undefined && !observed.spec.suspend ? await this.#deps.tenants.probe(observed, signal) : undefined;
     observed = { ...observed, tenant };
+    await this.#removeLost(observed, signal);
     if (halted === undefined && !observed.spec.suspend) observed = await this.#rotateToken(observed, signal);
     this.#tellSkew(observed);
     await this.#writeStatus(observed, { done, halted }, key, signal);
@@ -151,6 +156,19 @@ export class VirtualClusterReconciler implements Reconciler {
       'the join token has changed: machines that join from now on need the new one',
     );
     return { ...observed, tokenSecret, tokenRotated: true };
+  }
+
+  /** Deletes Nodes of machines that never came back, where the tenant asks for that. */
+  async #removeLost(observed: Observed, signal: AbortSignal): Promise<void> {
+    const lost = lostNodes(observed);
+    const client = lost.length === 0 ? undefined : this.#deps.tenants.clientOf(observed);
+    if (client === undefined) return;
+    for (const node of lost) {
+      if (!(await removeNode(client, node, signal))) continue;
+      const { removeAfter } = observed.cluster.spec.nodes ?? {};
+      const message = `node ${node.name} was away for more than ${removeAfter}: it is removed`;
+      this.#deps.events.event(observed.cluster, 'Normal', 'NodeRemoved', message);
+    }
   }
 
   #tellSkew({ cluster, settings, tenant }: Observed): void {
@@ -186,13 +204,16 @@ export class VirtualClusterReconciler implements Reconciler {
     // Keys and passwords are made once in the life of a tenant, so an old cache must not make them seem absent.
     const secret = async (name: string): Promise<Secret | undefined> =>
       cache.get(secrets, at(name)) ?? (await readLive(client, secrets, at(name), signal));
-    const spec = withDefaults(cluster.spec);
     const deployment = cache.get(deployments, at(names.server));
-    const held = holdBack(settings, spec.version, deployment);
+    const service =
+      cache.get(services, at(names.server)) ?? (await readLive(client, services, at(names.server), signal));
+    const judged = await this.#deps.policies.judge(cluster, { deployment, service }, settings.serverVersion, signal);
+    const { spec } = judged;
+    const held = holdBack(settings, spec.version, deployment, judged.policy);
     const { secretRef } = spec.datastore;
     const seen: Omit<Observed, 'resolved' | 'takenPorts'> = {
       cluster,
-      spec,
+      ...judged,
       ...held,
       nowMs: clock.nowMs(),
       nodes: cache.readyNodes(),
@@ -201,7 +222,7 @@ export class VirtualClusterReconciler implements Reconciler {
       disruptionBudget: cache.get(poddisruptionbudgets, at(names.server)),
       datastoreSecret:
         secretRef === undefined ? undefined : await this.#deps.referenced.read(at(secretRef.name), signal),
-      service: cache.get(services, at(names.server)) ?? (await readLive(client, services, at(names.server), signal)),
+      service,
       pkiSecret: await secret(names.pki),
       tokenSecret: await secret(names.token),
       kubeconfigSecret: await secret(names.kubeconfig),
@@ -288,6 +309,10 @@ export class VirtualClusterReconciler implements Reconciler {
     const told = cluster.status?.conditions?.find(({ type }) => type === halted?.condition);
     if (halted !== undefined && told?.reason !== halted.reason)
       events.event(cluster, 'Warning', halted.reason, halted.message);
+    const violation = status.conditions?.find(({ type }) => type === 'PolicyViolation');
+    const before = cluster.status?.conditions?.find(({ type }) => type === 'PolicyViolation');
+    if (halted === undefined && violation?.status === 'True' && violation.message !== before?.message)
+      events.event(cluster, 'Warning', violation.reason, violation.message);
     if (JSON.stringify(status) === JSON.stringify(sortedLike(cluster.status, status))) return;
     if (status.phase !== cluster.status?.phase) {
       const why = status.conditions?.find((condition) => condition.type === 'Ready')?.message ?? '';
@@ -316,10 +341,14 @@ function holdBack(
   settings: OperatorSettings,
   wished: string | undefined,
   deployment: Deployment | undefined,
+  policy: PolicyVerdict | undefined,
 ): Pick<Observed, 'settings' | 'versionFault' | 'heldArgs' | 'lastGood' | 'failedImage'> {
   const running = deployment?.metadata.annotations?.[SERVER_VERSION];
   const lastGood = lastGoodOf(deployment);
-  const versionFault = judgeVersion(wished, settings.serverVersion, running);
+  const forbidden = policy?.violations.find(({ reason }) => reason === 'VersionNotAllowed');
+  const versionFault =
+    judgeVersion(wished, settings.serverVersion, running) ??
+    (running === settings.serverVersion ? undefined : forbidden);
   const { image, args } = deployment?.spec?.template.spec?.containers[0] ?? {};
   if (versionFault !== undefined) {
     if (running === undefined || image === undefined) return { settings, versionFault, lastGood };

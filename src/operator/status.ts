@@ -3,6 +3,7 @@ import { toTimeText } from '../machinery/values/time.ts';
 import { advertised, portOf, toUrl } from './addresses.ts';
 import { type Phase, ROTATE_TOKEN, type VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { namesOf, type Observed, secretText } from './observed.ts';
+import type { PolicyVerdict } from './policies/judge.ts';
 import { RESTORED_FROM } from './restore.ts';
 import { skewedNodes } from './skew.ts';
 import { noAddressMessage } from './steps/address.ts';
@@ -14,6 +15,8 @@ export interface Progress {
   readonly done: readonly string[];
   readonly halted?: { readonly condition: string; readonly reason: string; readonly message: string } | undefined;
 }
+
+const POLICY = 'PolicyViolation';
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 type Judgement = readonly [status: Verdict['status'], reason: string, message: string];
@@ -45,6 +48,19 @@ export function toStatus(
     ...(observed.kubeconfigSecret === undefined ? {} : { kubeconfigSecretRef: { name: names.kubeconfig } }),
     ...(observed.tokenSecret === undefined ? {} : { tokenSecretRef: { name: names.token } }),
     ...(rotation === undefined ? {} : { tokenRotation: rotation }),
+    ...(observed.policy === undefined
+      ? // A merge patch takes nothing away by itself.
+        cluster.status?.policies === undefined
+        ? {}
+        : { policies: [], policyViolations: [] }
+      : {
+          policies: [...observed.policy.policies],
+          policyViolations: observed.policy.violations.map(({ policy, reason, message }) => ({
+            policy,
+            reason,
+            message,
+          })),
+        }),
     ...(restored === undefined ? {} : { restoredFrom: restored }),
     conditions: verdicts.map((verdict) => withTransition(verdict, observed)),
   };
@@ -74,14 +90,17 @@ function judge(observed: Observed, progress: Progress): Verdict[] {
   const aspects = Object.entries(judges).map(([type, judgeAspect]): Verdict => {
     const { halted, done } = progress;
     if (halted?.condition === type) return { type, status: 'False', reason: halted.reason, message: halted.message };
-    if (halted !== undefined && !done.includes(type))
-      return { type, status: 'Unknown', reason: 'Waiting', message: `waits for ${halted.condition}` };
+    if (halted !== undefined && !done.includes(type)) {
+      const what = halted.condition === POLICY ? 'a wish that its policies allow' : halted.condition;
+      return { type, status: 'Unknown', reason: 'Waiting', message: `waits for ${what}` };
+    }
     return toVerdict(type, judgeAspect(observed));
   });
   return [
     judgeReady(observed, aspects, progress),
     ...aspects,
     toVerdict('NodesReady', judgeNodes(observed)),
+    ...(observed.policy === undefined ? [] : [toVerdict(POLICY, judgePolicy(observed.policy))]),
     ...(observed.backups.length === 0 ? [] : [toVerdict('BackupHealthy', judgeBackups(observed))]),
     toVerdict(
       'Suspended',
@@ -138,6 +157,13 @@ function judgeNodes({ tenant }: Observed): Judgement {
   return ['True', 'AllReady', `${total} of ${total} nodes are ready`];
 }
 
+/** Told only where a policy is for the tenant. */
+function judgePolicy({ violations }: PolicyVerdict): Judgement {
+  const [first] = violations;
+  if (first === undefined) return ['False', 'AsAllowed', 'its policies allow what it is'];
+  return ['True', first.reason, violations.map(({ message }) => message).join('; ')];
+}
+
 /** Told only where backups are asked for. One that fails is told even where others do not. */
 function judgeBackups({ backups }: Observed): Judgement {
   const verdicts = backups.flatMap(({ metadata, status }) => {
@@ -156,6 +182,8 @@ function judgeBackups({ backups }: Observed): Judgement {
 function judgeReady({ spec }: Observed, aspects: readonly Verdict[], { halted }: Progress): Verdict {
   const type = 'Ready';
   if (spec.suspend) return { type, status: 'False', reason: 'Suspended', message: 'the tenant is suspended' };
+  // Nothing is made of what a policy does not allow.
+  if (halted?.condition === POLICY) return { type, status: 'False', reason: halted.reason, message: halted.message };
   const missing =
     aspects.find((verdict) => verdict.type === halted?.condition) ??
     aspects.find((verdict) => verdict.type === 'ControlPlaneAvailable' && verdict.status !== 'True') ??

@@ -1,16 +1,24 @@
 import { Client } from '../client/client.ts';
 import { createHttpTransport, type HttpTransport } from '../client/http-transport.ts';
 import { parseKubeconfig } from '../client/kubeconfig.ts';
+import type { Node } from '../generated/api/core/v1.ts';
 import { nodes } from '../generated/resource-types.ts';
 import { StatusError } from '../machinery/errors/status-error.ts';
 import { isReady, portOf, toUrl } from './addresses.ts';
-import { secretText } from './observed.ts';
+import { type AwayNode, secretText } from './observed.ts';
 import type { TenantAccess, TenantHandle } from './reconciler.ts';
 
 /** A tenant that takes longer does not answer, as far as its status is concerned. */
 const TIMEOUT_MS = 3_000;
 /** A rotation waits for the datastore. */
 const ROTATION_TIMEOUT_MS = 15_000;
+
+function toAway({ metadata, status }: Node): AwayNode[] {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status === 'True') return [];
+  const { name = '', uid, resourceVersion, creationTimestamp = '' } = metadata;
+  return [{ name, uid, resourceVersion, sinceMs: Date.parse(ready?.lastTransitionTime ?? creationTimestamp) }];
+}
 
 /** Where the operator itself reaches a tenant: not always where machines outside do. */
 export type TenantHost = (tenant: Pick<TenantHandle, 'cluster'>) => string;
@@ -67,6 +75,7 @@ export function createTenantAccess(hostOf: TenantHost): TenantAccess {
         return {
           ready: true,
           nodes: { total: items.length, ready: items.filter(isReady).length },
+          away: items.flatMap(toAway),
           kubelets: Object.fromEntries(kubelets),
         };
       } catch {

@@ -202,7 +202,8 @@ const podPlacement = fields('Where and how the pod is scheduled.', {
   },
 });
 
-const controlPlane = fields('The pod of the control plane.', {
+/** How a server runs. */
+export const controlPlane = fields('The pod of the control plane.', {
   extraArgs: strings(
     'Further flags of `warren server`.',
     { minLength: 1 },
@@ -254,6 +255,17 @@ const spec = fields(
     nodes: fields('The machines that join.', {
       removeAfter: duration(
         'How long a machine may be away until its Node is deleted, such as 30d. Left empty: for ever.',
+      ),
+      files: fields(
+        'A volume with k3s binaries (k3s, k3s-arm64, k3s-armhf), archives of images and sha256sum.txt, as releases of k3s have them; machines that reach nothing else get them through the tenant’s port.',
+        {
+          persistentVolumeClaim: fields(
+            'The volume, which is only read.',
+            { claimName: text('A claim of this namespace.', { minLength: 1, maxLength: 253 }) },
+            { required: ['claimName'] },
+          ),
+        },
+        { required: ['persistentVolumeClaim'] },
       ),
     }),
     restoreFrom: fields(
@@ -311,6 +323,17 @@ const status = fields('The tenant as it is.', {
   tokenSecretRef: reference('The Secret with the join token.'),
   datastore: text('The datastore in use.'),
   replicas: count('Server replicas that are ready.'),
+  policies: strings('VirtualClusterPolicies that are for it.', {}, { 'x-kubernetes-list-type': 'atomic' }),
+  policyViolations: {
+    type: 'array',
+    description: 'What they do not allow.',
+    'x-kubernetes-list-type': 'atomic',
+    items: fields('A violation.', {
+      policy: text('The policy.'),
+      reason: text('What is wrong, as one word.'),
+      message: text('What is wrong, as a sentence.'),
+    }),
+  },
   restoredFrom: text('The backup that the tenant was made from last.'),
   tokenRotation: text('The value of the annotation warren.dev/rotate-token that was acted on last.'),
 });

@@ -52,6 +52,8 @@ export interface VirtualClusterSpec {
   nodes?: {
     /** How long a machine may be away until its Node is deleted, such as `30d`; absent: for ever. */
     removeAfter?: string;
+    /** A volume with k3s binaries and archives of images, which machines get through the tenant's port. */
+    files?: { persistentVolumeClaim: { claimName: string } };
   };
   /** Makes the tenant, or makes it anew, from a backup: each different value once. */
   restoreFrom?: RestoreFrom;
@@ -113,6 +115,10 @@ export interface VirtualClusterStatus {
   replicas?: number;
   /** The value of {@link ROTATE_TOKEN} that was acted on last. */
   tokenRotation?: string;
+  /** VirtualClusterPolicies that are for it. */
+  policies?: string[];
+  /** What they do not allow. */
+  policyViolations?: { policy: string; reason: string; message: string }[];
   /** The backup that the tenant was made from last. */
   restoredFrom?: string;
 }
@@ -182,6 +188,7 @@ export function withDefaults(spec: VirtualClusterSpec) {
       .filter((name) => !(spec.addons?.[name]?.enabled ?? tenantAddons[name].byDefault))
       .map((name) => tenantAddons[name].flag),
     deletionPolicy: spec.deletionPolicy ?? ('Delete' as const),
+    agentFilesClaim: spec.nodes?.files?.persistentVolumeClaim.claimName,
     removeNodesAfterMs: durationMs(spec.nodes?.removeAfter),
   };
 }

@@ -4,6 +4,7 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 import { portOf } from '../addresses.ts';
 import { DATASTORE_FILES } from '../api/virtual-cluster.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
+import { POLICY_DEFAULTS } from '../policies/policies.ts';
 import { containerSecurity, podSecurity } from '../restricted-pod.ts';
 import { FAILED_IMAGE, LAST_GOOD, SERVER_VERSION } from '../rollback.ts';
 import { PEER_PORT } from './network-policy.ts';
@@ -12,6 +13,7 @@ import { type Step, wait, want } from './step.ts';
 const DATA_DIR = '/var/lib/warren';
 const PKI_DIR = '/etc/warren/pki';
 const TOKEN_DIR = '/etc/warren/token';
+const AGENT_FILES_DIR = '/var/lib/warren-agent';
 const DATASTORE_DIR = '/etc/warren/datastore';
 
 /** The Deployment of the tenant's server. */
@@ -103,6 +105,9 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
             { name: 'pki', mountPath: PKI_DIR, readOnly: true },
             { name: 'token', mountPath: TOKEN_DIR, readOnly: true },
             ...(files.length > 0 ? [{ name: 'datastore', mountPath: DATASTORE_DIR, readOnly: true }] : []),
+            ...(spec.agentFilesClaim === undefined
+              ? []
+              : [{ name: 'agent-files', mountPath: AGENT_FILES_DIR, readOnly: true }]),
             { name: 'tmp', mountPath: '/tmp' },
           ],
         },
@@ -130,6 +135,14 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
               },
             ]
           : []),
+        ...(spec.agentFilesClaim === undefined
+          ? []
+          : [
+              {
+                name: 'agent-files',
+                persistentVolumeClaim: { claimName: spec.agentFilesClaim, readOnly: true },
+              },
+            ]),
         { name: 'tmp', emptyDir: { sizeLimit: '64Mi' } },
       ],
     },
@@ -154,6 +167,7 @@ function serverArgs(observed: Observed, port: number): string[] {
     ...(spec.networking.dnsServiceIP === undefined ? [] : [`--cluster-dns=${spec.networking.dnsServiceIP}`]),
     `--cluster-domain=${spec.networking.clusterDomain}`,
     ...(spec.disabledAddons.length === 0 ? [] : [`--disable=${spec.disabledAddons.join(',')}`]),
+    ...(spec.agentFilesClaim === undefined ? [] : [`--agent-files=${AGENT_FILES_DIR}`]),
     ...spec.extraArgs,
   ];
 }
@@ -206,10 +220,11 @@ function spreadOf({ cluster, spec }: Observed): Record<string, unknown> {
 }
 
 /** What the operator must know of this server when it looks again. */
-function recordOf({ settings, lastGood, failedImage }: Observed): Record<string, string> {
+function recordOf({ settings, lastGood, failedImage, policyDefaults }: Observed): Record<string, string> {
   return {
     [SERVER_VERSION]: settings.serverVersion,
     ...(lastGood === undefined ? {} : { [LAST_GOOD]: JSON.stringify(lastGood) }),
+    ...(policyDefaults === undefined ? {} : { [POLICY_DEFAULTS]: policyDefaults }),
     ...(failedImage === undefined ? {} : { [FAILED_IMAGE]: failedImage }),
   };
 }

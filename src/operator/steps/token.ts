@@ -56,7 +56,8 @@ function toEndpointFile(observed: Observed): EndpointFile {
   const { namespace } = cluster.metadata;
   const now = [server, `${server}.${namespace}`, `${server}.${namespace}.svc`, ...spec.extraSANs, ...hosts];
   const names = [...new Set([...now, ...addresses, ...(endpointFileOf(observed)?.names ?? [])])];
-  return { addresses, names: names.slice(0, MAX_NAMES) };
+  const { maxNodes } = observed.policy ?? {};
+  return { addresses, names: names.slice(0, MAX_NAMES), ...(maxNodes === undefined ? {} : { maxNodes }) };
 }
 
 /** The password of a full token, which may itself contain colons. */
