@@ -80,6 +80,11 @@ export interface Backend extends AsyncDisposable {
   delete(key: string, expected: Revision): Promise<Revision>;
   /** The living value of a key, or undefined. @throws StorageError `compacted`, `future` */
   get(key: string, revision?: Revision): Promise<KeyValue | undefined>;
+  /**
+   * Whether the value of a key would be stored in another form today, as with another key of encryption: writing the same
+   * value again is worth it then. Left out where there is one form.
+   */
+  isStale?(key: string): Promise<boolean>;
   /** Living keys with the prefix, in byte order. @throws StorageError `compacted`, `future` */
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
   /** How many keys with the prefix live; with `startAfter`, those behind it. */

@@ -39,6 +39,10 @@ export interface TenantConfig {
   readonly datastoreEndpoint: string;
   /** Keeps Secrets encrypted from now on. Default: as the data folder or the datastore has it. */
   readonly encryptsSecrets?: boolean;
+  /** An EncryptionConfiguration, in YAML or JSON, instead of the one that the data folder or the datastore has. */
+  readonly encryptionConfigFile?: string | undefined;
+  /** Whether a change of that file counts at once. */
+  readonly reloadsEncryption?: boolean;
   /** PEM files for the connection to PostgreSQL. */
   readonly tlsFiles?: TlsFiles;
   readonly kubeconfigPath: string | undefined;
@@ -83,6 +87,8 @@ const flags = {
   'cluster-domain': { type: 'string' },
   'datastore-endpoint': { type: 'string' },
   'secrets-encryption': { type: 'boolean' },
+  'encryption-provider-config': { type: 'string' },
+  'encryption-provider-config-automatic-reload': { type: 'boolean' },
   'datastore-cafile': { type: 'string' },
   'datastore-certfile': { type: 'string' },
   'datastore-keyfile': { type: 'string' },
@@ -169,6 +175,7 @@ export function readTenantConfig(
     datastoreEndpoint:
       values['datastore-endpoint'] ?? env['WARREN_DATASTORE_ENDPOINT'] ?? env['K3S_DATASTORE_ENDPOINT'] ?? '',
     encryptsSecrets: values['secrets-encryption'] === true,
+    ...toEncryptionFile(values),
     tlsFiles: {
       caFile: values['datastore-cafile'] ?? env['K3S_DATASTORE_CAFILE'],
       certFile: values['datastore-certfile'] ?? env['K3S_DATASTORE_CERTFILE'],
@@ -194,6 +201,16 @@ export function readTenantConfig(
   };
     egressMode: oneOf(values['egress-selector-mode'] ?? 'cluster', EGRESS_MODES, '--egress-selector-mode'),
     systemDefaultRegistry: registry,
+}
+
+function toEncryptionFile(values: ReturnType<typeof parse>) {
+  const file = values['encryption-provider-config'];
+  const reloadsEncryption = values['encryption-provider-config-automatic-reload'] === true;
+  if (file !== undefined && values['secrets-encryption'] === true)
+    throw new ConfigError('--encryption-provider-config and --secrets-encryption exclude each other: give one of them');
+  if (file === undefined && reloadsEncryption)
+    throw new ConfigError('--encryption-provider-config-automatic-reload needs --encryption-provider-config');
+  return file === undefined ? {} : { encryptionConfigFile: resolve(file), reloadsEncryption };
 }
 
 /** Where other servers find this one: by default at the address that it listens on. */

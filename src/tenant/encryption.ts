@@ -2,32 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EncryptionRule } from '../datastore/encryption/encrypted-backend.ts';
-import { type Cipher, createProvider, identity, type Provider } from '../datastore/encryption/provider.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { ConfigError, pathsOf, type TenantConfig } from './config.ts';
 
-/** An EncryptionConfiguration, as far as it is read. Source: apiserver `pkg/apis/apiserver/v1/types_encryption.go`. */
-interface EncryptionConfiguration {
-  readonly resources?: readonly {
-    readonly resources?: readonly string[];
-    readonly providers?: readonly Readonly<Record<string, { readonly keys?: readonly NamedKey[] } | undefined>>[];
-  }[];
-}
+/** A file that was changed is noticed this often; upstream looks once a minute, or when the system tells. */
+const RELOAD_MS = 5_000;
 
-interface NamedKey {
-  readonly name: string;
-  /** Base64. */
-  readonly secret: string;
-}
-
-/** Resources that are stored under another name than theirs. Source: kube-apiserver `SpecialDefaultResourcePrefixes`. */
-const STORED_AS: Readonly<Record<string, string>> = {
-  endpoints: 'services/endpoints',
-  services: 'services/specs',
-  nodes: 'minions',
-  replicationcontrollers: 'controllers',
-  'ingresses.networking.k8s.io': 'ingress',
-};
-const BUILTIN_GROUP = /(^|\.)(apps|batch|autoscaling|policy|[a-z.]*k8s\.io)$/;
+type Place = Pick<TenantConfig, 'dataDir' | 'encryptionConfigFile'>;
 
 /** Where k3s keeps the configuration. */
 export function encryptionConfigPath(config: Pick<TenantConfig, 'dataDir'>): string {
@@ -45,42 +27,60 @@ export function newEncryptionConfig(): string {
   });
 }
 
-/** The rules of the tenant's configuration; none where it has none. @throws ConfigError */
-export function readEncryptionRules(config: Pick<TenantConfig, 'dataDir'>): readonly EncryptionRule[] {
-  const path = encryptionConfigPath(config);
-  if (!existsSync(path)) return [];
+/**
+ * The rules of `--encryption-provider-config`, else of the tenant's own configuration; none where it has none.
+ * @throws ConfigError
+ */
+export async function readEncryptionRules(config: Place): Promise<readonly EncryptionRule[]> {
+  const { encryptionConfigFile: given } = config;
+  const own = encryptionConfigPath(config);
+  if (given === undefined && !existsSync(own)) return [];
   try {
-    return toEncryptionRules(JSON.parse(readFileSync(path, 'utf8')) as EncryptionConfiguration);
+    return await parseRules(readFileSync(given ?? own, 'utf8'));
   } catch (cause) {
-    throw new ConfigError(`${path} cannot be used: ${(cause as Error).message}; restore it from a backup`, { cause });
+    const { message } = cause as Error;
+    throw given === undefined
+      ? new ConfigError(`${own} cannot be used: ${message}; restore it from a backup`, { cause })
+      : new ConfigError(`--encryption-provider-config ${given} cannot be used: ${message}`, { cause });
   }
 }
 
-export function toEncryptionRules({ resources = [] }: EncryptionConfiguration): readonly EncryptionRule[] {
-  return resources.map((entry) => {
-    const [first, ...rest] = (entry.providers ?? []).flatMap(toProviders);
-    if (first === undefined) throw new Error('a list of resources has no provider');
-    return { prefixes: (entry.resources ?? []).flatMap(toPrefixes), providers: [first, ...rest] as const };
+/**
+ * Calls with the rules of each new content of the file; one that cannot be used is told, and the one before stays.
+ * @returns how to stop.
+ */
+export function followEncryptionRules(
+  file: string,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  onChange: (rules: readonly EncryptionRule[]) => void,
+): () => void {
+  let last = readText(file);
+  const timer = clock.every(RELOAD_MS, () => {
+    const text = readText(file);
+    if (text === undefined || text === last) return;
+    last = text;
+    parseRules(text).then(
+      (rules) => {
+        onChange(rules);
+        logger.info('values are encrypted by another configuration from now on', { file });
+      },
+      (error) => logger.error('the configuration of encryption is not taken over', { file, error }),
+    );
   });
+  return () => timer.cancel();
 }
 
-function toProviders(entry: Readonly<Record<string, { readonly keys?: readonly NamedKey[] } | undefined>>): Provider[] {
-  return Object.entries(entry).flatMap(([name, settings]) => {
-    if (name === 'identity') return [identity];
-    if (!isCipher(name)) throw new Error(`the provider ${name} is not known here`);
-    return (settings?.keys ?? []).map((key) => createProvider(name, key.name, Buffer.from(key.secret, 'base64')));
-  });
+async function parseRules(text: string): Promise<readonly EncryptionRule[]> {
+  const { toEncryptionRules } = await import('./encryption-configuration.ts');
+  const isJson = text.trimStart().startsWith('{');
+  return toEncryptionRules(isJson ? JSON.parse(text) : (await import('yaml')).parse(text));
 }
 
-function isCipher(name: string): name is Cipher {
-  return name === 'aescbc' || name === 'aesgcm' || name === 'secretbox';
-}
-
-function toPrefixes(resource: string): string[] {
-  if (resource === '*.*') return ['/registry/'];
-  const [plural = '', ...rest] = resource.split('.');
-  const group = rest.join('.');
-  if (plural === '*') throw new Error(`${resource} is not known here: name the resources`);
-  const stored = STORED_AS[resource] ?? (group === '' || BUILTIN_GROUP.test(group) ? plural : `${group}/${plural}`);
-  return [`/registry/${stored}/`];
+/** Undefined for a moment while a mounted Secret is exchanged. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }

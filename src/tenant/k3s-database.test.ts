@@ -43,7 +43,7 @@ describe('a database that a k3s v1.21 wrote', () => {
     const ca = new X509Certificate(readFileSync(join(pathsOf(config).tls, 'server-ca.crt')));
     assert.match(ca.subject, /^CN=k3s-server-ca@\d+$/);
 
-    const backend = encrypted(store, readEncryptionRules(config));
+    const backend = encrypted(store, await readEncryptionRules(config));
     const { items } = await backend.list('/registry/');
     const objects = items.filter(({ key }) => key !== '/registry/health').map(({ value }) => decodeStored(value));
     assert.deepEqual(objects.map(({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`).sort(), [

@@ -23,7 +23,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { createBackupEndpoint } from './backup-endpoint.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
-import { readEncryptionRules } from './encryption.ts';
+import { followEncryptionRules, readEncryptionRules } from './encryption.ts';
 import { type EndpointFile, followEndpointFile, readEndpointFile } from './endpoint-file.ts';
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
@@ -67,9 +67,18 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     await store.close();
     throw error;
   });
+  const ruleSource = { current: rules };
   // Few encrypt: the others do not load what it takes.
   const backend =
-    rules.length === 0 ? store : (await import('../datastore/encryption/encrypted-backend.ts')).encrypted(store, rules);
+    rules.length === 0
+      ? store
+      : (await import('../datastore/encryption/encrypted-backend.ts')).encrypted(store, ruleSource);
+  const stopRules =
+    config.reloadsEncryption === true && config.encryptionConfigFile !== undefined
+      ? followEncryptionRules(config.encryptionConfigFile, deps, (next) => {
+          ruleSource.current = next;
+        })
+      : () => {};
   const reach = { current: toReach(config, endpoint) };
   const serving = loadServing(config, pki, reach.current.names, nowMs);
   const state: { client?: Client; events?: EventRecorder; nodes?: Lister<Node>; pods?: Lister<Pod>; ready: boolean } = {
@@ -248,6 +257,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       async close() {
         state.ready = false;
         stopTokens();
+        stopRules();
         ending.abort();
         renewal.cancel();
         stopFollowing?.();
@@ -264,6 +274,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     };
   } catch (error) {
     stopTokens();
+    stopRules();
     tunnels.close();
     await started.leave?.();
     await started.replicas?.leave();
@@ -281,12 +292,12 @@ async function readIdentity(
 ): Promise<
   Awaited<ReturnType<typeof loadIdentity>> & {
     secrets: ReturnType<typeof loadTokens>;
-    rules: ReturnType<typeof readEncryptionRules>;
+    rules: Awaited<ReturnType<typeof readEncryptionRules>>;
   }
 > {
   if (engine !== 'memory') await shareIdentity(config, backend, { isOwn: engine === 'sqlite', clock });
   const identity = await loadIdentity(config, clock.nowMs());
-  return { ...identity, secrets: loadTokens(config, identity.pki), rules: readEncryptionRules(config) };
+  return { ...identity, secrets: loadTokens(config, identity.pki), rules: await readEncryptionRules(config) };
 }
 
 /** Looking a token up takes one read from memory: there is nothing to abort. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Subscriber } from '../../datastore/backend.ts';
+import type { Backend, Subscriber } from '../../datastore/backend.ts';
+import { type EncryptionRule, encrypted } from '../../datastore/encryption/encrypted-backend.ts';
+import { createProvider } from '../../datastore/encryption/provider.ts';
 import { openMemoryBackend } from '../../datastore/memory/memory-backend.ts';
 import { StorageError } from '../../datastore/storage-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
@@ -21,8 +23,8 @@ const secret = (name: string, labels: Record<string, string> = {}): AnyObject =>
 });
 const labelled = (key: string, value: string): Selector => ({ matches: (labels) => labels[key] === value });
 
-async function open() {
-  const backend = await openMemoryBackend();
+async function open(given?: Backend) {
+  const backend = given ?? (await openMemoryBackend());
   const storage = new Storage({
     backend,
     clock: systemClock,
@@ -74,6 +76,23 @@ function collector() {
 }
 
 describe('a stored object', () => {
+  it('writes the same value again where the datastore would keep it in another form', async () => {
+    const store = await openMemoryBackend();
+    const one = createProvider('aescbc', 'one', Buffer.alloc(32, 1));
+    const two = createProvider('aescbc', 'two', Buffer.alloc(32, 2));
+    const prefixes = ['/registry/secrets/'];
+    const source = { current: [{ prefixes, providers: [one] as const }] as readonly EncryptionRule[] };
+    const { cache } = await open(encrypted(store, source));
+    const key = '/registry/secrets/a/x';
+    const made = await cache.create(key, secret('x'));
+    assert.equal(await cache.update(made, secret('x')), made);
+    source.current = [{ prefixes, providers: [two, one] }];
+    const renewed = await cache.update(made, secret('x'));
+    assert.ok(renewed.revision > made.revision);
+    assert.match(String((await store.get(key))?.value.subarray(0, 30)), /^k8s:enc:aescbc:v1:two:/);
+    assert.equal(await cache.update(renewed, secret('x')), renewed);
+  });
+
   it('has its resourceVersion where upstream writes it', async () => {
     const { cache } = await open();
     const stored = await cache.create('/registry/secrets/a/x', secret('x', { k: 'v' }));

@@ -112,7 +112,8 @@ export class WatchCache {
   }
 
   /**
-   * Replaces `previous`. Where the bytes are the same nothing is written, and `previous` comes back.
+   * Replaces `previous`. Where the bytes are the same nothing is written, and `previous` comes back, unless the datastore
+   * would keep them in another form today. Source: apiserver `pkg/storage/etcd3/store.go` (GuaranteedUpdate).
    * @throws StorageError `revision-moved`, `key-missing`
    */
   async update(
@@ -121,8 +122,8 @@ export class WatchCache {
     options: { leaseSeconds?: number | undefined } = {},
   ): Promise<StoredObject> {
     const encoded = toBytes(object);
-    if (previous.isSame(object, encoded)) return previous;
     const { key, revision } = previous;
+    if (previous.isSame(object, encoded) && !(await this.#options.backend.isStale?.(key))) return previous;
     const send = (value: Buffer) => this.#options.backend.update(key, value, revision, options);
     return await this.#write(key, object, send, encoded);
   }

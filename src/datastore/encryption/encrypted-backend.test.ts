@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { testBackend } from '../backend.conformance.ts';
 import type { LogEvent } from '../backend.ts';
 import { openMemoryBackend } from '../memory/memory-backend.ts';
-import { encrypted } from './encrypted-backend.ts';
+import { type EncryptionRule, encrypted } from './encrypted-backend.ts';
 import { type Cipher, createProvider, identity } from './provider.ts';
 import { openSecretbox, sealSecretbox } from './secretbox.ts';
 
@@ -15,6 +15,30 @@ testBackend('encrypted', async () =>
 );
 
 describe('encryption at rest', () => {
+  it('knows which values would be kept in another form today', async () => {
+    await using store = await openMemoryBackend();
+    const [old, fresh] = [createProvider('aescbc', 'k1', key(1)), createProvider('secretbox', 'k2', key(2))];
+    const source = { current: [{ prefixes, providers: [identity, old] as const }] as readonly EncryptionRule[] };
+    const backend = encrypted(store, source);
+    const name = '/registry/secrets/a';
+    let revision = await backend.create(name, Buffer.from('one'));
+    const stale = async (): Promise<boolean> => (await backend.isStale?.(name)) ?? false;
+    assert.equal(await stale(), false);
+    for (const providers of [
+      [old, identity],
+      [fresh, old, identity],
+      [identity, fresh],
+    ] as const) {
+      source.current = [{ prefixes, providers }];
+      assert.equal(await stale(), true);
+      revision = await backend.update(name, Buffer.from('one'), revision);
+      assert.equal(await stale(), false);
+    }
+    source.current = [];
+    assert.equal(await stale(), false);
+    assert.equal(await backend.isStale?.('/registry/secrets/none'), false);
+  });
+
   for (const cipher of ['aescbc', 'aesgcm', 'secretbox'] as const satisfies readonly Cipher[]) {
     it(`keeps values by ${cipher}, and tells them plain in reads, lists and events`, async () => {
       await using store = await openMemoryBackend();

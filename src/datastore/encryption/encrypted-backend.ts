@@ -9,12 +9,19 @@ export interface EncryptionRule {
   readonly providers: readonly [Provider, ...Provider[]];
 }
 
+/** Rules that may change while they are used. */
+export interface RuleSource {
+  readonly current: readonly EncryptionRule[];
+}
+
 /**
  * Keeps the values of some keys encrypted in another backend. A value that no provider opens is handed on as it is: who
  * reads it tells that it cannot be read, and the rest of a list is not lost for it.
  */
-export function encrypted(backend: Backend, rules: readonly EncryptionRule[]): Backend {
-  const providersOf = (key: string) => rules.find(({ prefixes }) => prefixes.some((p) => key.startsWith(p)))?.providers;
+export function encrypted(backend: Backend, rules: readonly EncryptionRule[] | RuleSource): Backend {
+  const source: RuleSource = 'current' in rules ? rules : { current: rules };
+  const providersOf = (key: string) =>
+    source.current.find(({ prefixes }) => prefixes.some((p) => key.startsWith(p)))?.providers;
   const seal = (key: string, value: Uint8Array): Uint8Array => {
     const writer = providersOf(key)?.[0];
     if (writer === undefined || writer.prefix.length === 0) return value;
@@ -56,6 +63,15 @@ export function encrypted(backend: Backend, rules: readonly EncryptionRule[]): B
       const item = await backend.get(key, revision);
       return item === undefined ? undefined : openItem(item);
     },
+    async isStale(key) {
+      const writer = providersOf(key)?.[0];
+      const item = writer === undefined ? undefined : await backend.get(key);
+      if (writer === undefined || item === undefined) return false;
+      const { prefix } = writer;
+      // Values as they are have no mark: what has one was made by another provider.
+      if (prefix.length === 0) return item.value.subarray(0, ENCRYPTED.length).equals(ENCRYPTED);
+      return !item.value.subarray(0, prefix.length).equals(prefix) || !opens(writer, item);
+    },
     async list(prefix, options) {
       const page = await backend.list(prefix, options);
       return { ...page, items: page.items.map(openItem) };
@@ -73,4 +89,14 @@ export function encrypted(backend: Backend, rules: readonly EncryptionRule[]): B
     close: () => backend.close(),
     [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),
   };
+}
+
+/** Whether a value was made with the key of this provider: two keys may bear one name. */
+function opens({ prefix, open }: Provider, { key, value }: KeyValue): boolean {
+  try {
+    open(value.subarray(prefix.length), key);
+    return true;
+  } catch {
+    return false;
+  }
 }
