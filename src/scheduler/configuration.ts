@@ -1,41 +1,49 @@
-import type { DeviceTimeouts } from './devices/device-scheduling.ts';
+import { ConfigurationError, type Fields, toFields, toList, toWhole } from './configuration-fields.ts';
 import type { FilterPlugin, ScorePlugin } from './framework/plugin.ts';
-import { filterPlugins, scorePlugins } from './plugins/index.ts';
-import { isScoringType, resourceScore } from './plugins/node-resources.ts';
+import { defaultProfileArguments, type ProfileArguments, parsePluginArguments } from './plugin-arguments.ts';
+import { filterPlugins, scorePlugins, toFilterPlugins, toScorePlugins } from './plugins/index.ts';
+
+/** What is done for a pod that no node fits. */
+export type PostFilterPlugin = 'DynamicResources' | 'DefaultPreemption';
 
 /** How pods that name one scheduler are placed. */
-export interface SchedulerProfile {
+export interface SchedulerProfile extends Pick<ProfileArguments, 'devices' | 'bindTimeoutMs' | 'preemption'> {
   readonly name: string;
   readonly filters: readonly FilterPlugin[];
   readonly scores: readonly ScorePlugin[];
+  readonly postFilters: ReadonlySet<PostFilterPlugin>;
   /** Nodes that must fit before the search ends, in percent of all; undefined: fewer the more there are. */
   readonly percentageOfNodesToScore?: number | undefined;
-  readonly devices: DeviceTimeouts;
-  /** How long volumes of a pod may take to be bound, in milliseconds. */
-  readonly bindTimeoutMs: number;
 }
 
-/** Profiles by the name that pods give in `spec.schedulerName`. */
-export type SchedulerConfiguration = ReadonlyMap<string, SchedulerProfile>;
+export interface SchedulerConfiguration {
+  /** By the name that pods give in `spec.schedulerName`. */
+  readonly profiles: ReadonlyMap<string, SchedulerProfile>;
+  /** How long a pod waits after its first try, and after many, in milliseconds. */
+  readonly backoff: { readonly firstMs: number; readonly maxMs: number };
+}
 
 const DEFAULT_NAME = 'default-scheduler';
+const postFilterPlugins: readonly PostFilterPlugin[] = ['DynamicResources', 'DefaultPreemption'];
 
-const DEFAULTS = { devices: { filterTimeoutMs: 1000, bindingTimeoutMs: 600_000 }, bindTimeoutMs: 600_000 };
+const defaultProfile: SchedulerProfile = {
+  ...defaultProfileArguments,
+  name: DEFAULT_NAME,
+  filters: filterPlugins,
+  scores: scorePlugins,
+  postFilters: new Set(postFilterPlugins),
+};
 
-export const defaultConfiguration: SchedulerConfiguration = new Map([
-  [DEFAULT_NAME, { ...DEFAULTS, name: DEFAULT_NAME, filters: filterPlugins, scores: scorePlugins }],
-]);
+/** Source: pkg/scheduler/apis/config/v1/defaults.go. */
+export const defaultConfiguration: SchedulerConfiguration = {
+  profiles: new Map([[DEFAULT_NAME, defaultProfile]]),
+  backoff: { firstMs: 1_000, maxMs: 10_000 },
+};
 
 /** Plugins of other points, which are always on; they may be named. */
-const otherPlugins = new Set([
-  'DefaultBinder',
-  'DefaultPreemption',
-  'DynamicResources',
-  'PrioritySort',
-  'SchedulingGates',
-]);
-/** Points at which plugins may be switched, in our own words the two that choose nodes. */
-const points = new Set([
+const otherPlugins = new Set(['DefaultBinder', 'DefaultPreemption', 'PrioritySort', 'SchedulingGates']);
+/** Points at which plugins may be switched; those that have a choice here are filter, postFilter and score. */
+const points = [
   'multiPoint',
   'preEnqueue',
   'queueSort',
@@ -49,59 +57,94 @@ const points = new Set([
   'preBind',
   'bind',
   'postBind',
-]);
+  'placementGenerate',
+  'placementScore',
+];
+const profileFields = ['schedulerName', 'percentageOfNodesToScore', 'plugins', 'pluginConfig'];
+/** About the process: this scheduler lives in the server's. */
+const passedOver = [
+  'parallelism',
+  'leaderElection',
+  'clientConnection',
+  'enableProfiling',
+  'enableContentionProfiling',
+  'delayCacheUntilActive',
+  'healthzBindAddress',
+  'metricsBindAddress',
+];
+const rootFields = [
+  'apiVersion',
+  'kind',
+  'percentageOfNodesToScore',
+  'podInitialBackoffSeconds',
+  'podMaxBackoffSeconds',
+  'profiles',
+  'extenders',
+  ...passedOver,
+];
 const VERSION = 'kubescheduler.config.k8s.io/v1';
 
-/** Thrown for a configuration that cannot be taken; says where the fault is. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
 /**
- * Reads a `KubeSchedulerConfiguration`: its profiles, which plugins filter and score in them and with which weights, how
- * `NodeResourcesFit` scores, and how many nodes are looked at. What is about the process (ports, leases, clients) is
- * passed over: this scheduler lives in the server's. @throws ConfigurationError
+ * Reads a `KubeSchedulerConfiguration`: its profiles, which plugins filter and score in them and with which weights and
+ * arguments, how many nodes are looked at, and how long pods wait. What is about the process (ports, leases, clients)
+ * is passed over. @throws ConfigurationError
  *
- * Source: `pkg/scheduler/apis/config/v1`, `pkg/scheduler/framework/runtime/framework.go` (expandMultiPointPlugins).
+ * Source: `pkg/scheduler/apis/config/v1`, `apis/config/validation/validation.go`,
+ * `pkg/scheduler/framework/runtime/framework.go` (expandMultiPointPlugins).
  */
 export function parseSchedulerConfiguration(value: unknown): SchedulerConfiguration {
   const root = toFields(value, 'configuration');
-  if (root['apiVersion'] !== VERSION || root['kind'] !== 'KubeSchedulerConfiguration') {
+  if (root['apiVersion'] !== VERSION || root['kind'] !== 'KubeSchedulerConfiguration')
     throw new ConfigurationError(`a KubeSchedulerConfiguration of ${VERSION} is wanted`);
+  toFields(root, 'configuration', rootFields);
+  if (toList(root['extenders'], 'extenders').length > 0) {
+    const why = 'extenders are servers that the scheduler would have to dial, and it dials nothing outside of itself';
+    throw new ConfigurationError(`extenders: Forbidden: ${why}`);
   }
   const shared = toPercentage(root['percentageOfNodesToScore'], 'percentageOfNodesToScore');
   const listed = toList(root['profiles'], 'profiles');
   const profiles = new Map<string, SchedulerProfile>();
   for (const [index, each] of (listed.length === 0 ? [{}] : listed).entries()) {
     const path = `profiles[${index}]`;
-    const fields = toFields(each, path);
+    const fields = toFields(each, path, profileFields);
+    if (listed.length > 1 && !fields['schedulerName'])
+      throw new ConfigurationError(`${path}.schedulerName: Required value`);
     const name = String(fields['schedulerName'] ?? DEFAULT_NAME);
     if (profiles.has(name)) throw new ConfigurationError(`${path}.schedulerName: Duplicate value: "${name}"`);
     const own = toPercentage(fields['percentageOfNodesToScore'], `${path}.percentageOfNodesToScore`);
     const percentageOfNodesToScore = own ?? shared;
     profiles.set(name, {
-      ...DEFAULTS,
       name,
-      ...toPlugins(fields, path),
+      ...toProfile(fields, path),
       ...(percentageOfNodesToScore === undefined ? {} : { percentageOfNodesToScore }),
     });
   }
-  return profiles;
+  return { profiles, backoff: toBackoff(root) };
 }
 
-function toPlugins(profile: Fields, path: string): Pick<SchedulerProfile, 'filters' | 'scores'> {
-  const plugins = toFields(profile['plugins'], `${path}.plugins`);
-  for (const point of Object.keys(plugins)) {
-    if (!points.has(point)) throw new ConfigurationError(`${path}.plugins: unknown field "${point}"`);
-  }
+function toBackoff(root: Fields): SchedulerConfiguration['backoff'] {
+  const of = (field: string, fallback: number, least: number, why: string) =>
+    toWhole(root[field], field, { fallback, least, most: Number.MAX_SAFE_INTEGER, why });
+  const first = of('podInitialBackoffSeconds', 1, 1, 'must be greater than 0');
+  const max = of('podMaxBackoffSeconds', 10, first, 'must be greater than or equal to PodInitialBackoffSeconds');
+  return { firstMs: first * 1000, maxMs: max * 1000 };
+}
+
+function toProfile(profile: Fields, path: string): Omit<SchedulerProfile, 'name'> {
+  const plugins = toFields(profile['plugins'], `${path}.plugins`, points);
+  const given = parsePluginArguments(profile['pluginConfig'], `${path}.pluginConfig`);
   const sets = (point: string): PluginSet => toPluginSet(plugins[point], `${path}.plugins.${point}`);
+  for (const point of points) sets(point);
   const everywhere = sets('multiPoint');
-  const scores = choose(configured(profile, path), everywhere, sets('score'));
+  const scores = choose(toScorePlugins(given), everywhere, sets('score'));
+  const postFilters = postFilterPlugins.map((name) => ({ name }));
   return {
-    filters: choose(filterPlugins, everywhere, sets('filter')).map(({ plugin }) => plugin),
+    devices: given.devices,
+    bindTimeoutMs: given.bindTimeoutMs,
+    preemption: given.preemption,
+    filters: choose(toFilterPlugins(given), everywhere, sets('filter')).map(({ plugin }) => plugin),
     scores: scores.map(({ plugin, weight }) => ({ ...plugin, weight: weight || plugin.weight })),
+    postFilters: new Set(choose(postFilters, everywhere, sets('postFilter')).map(({ plugin }) => plugin.name)),
   };
 }
 
@@ -123,32 +166,6 @@ function choose<T extends { readonly name: string }>(
   return chosen;
 }
 
-function configured(profile: Fields, path: string): readonly ScorePlugin[] {
-  const entries = toList(profile['pluginConfig'], `${path}.pluginConfig`).map((each, index) =>
-    toFields(each, `${path}.pluginConfig[${index}]`),
-  );
-  const args = entries.find(({ name }) => name === 'NodeResourcesFit')?.['args'];
-  const strategy = toFields(toFields(args, 'args')['scoringStrategy'], 'scoringStrategy');
-  if (strategy['type'] === undefined) return scorePlugins;
-  const type = strategy['type'];
-  if (!isScoringType(type)) {
-    throw new ConfigurationError(`${path}.pluginConfig: scoringStrategy.type ${JSON.stringify(type)} is not served`);
-  }
-  const weights = { cpu: 1, memory: 1 };
-  const resources = toList(strategy['resources'], 'scoringStrategy.resources').map((each) =>
-    toFields(each, 'resources'),
-  );
-  if (resources.length > 0) Object.assign(weights, { cpu: 0, memory: 0 });
-  for (const { name, weight } of resources) {
-    if (name !== 'cpu' && name !== 'memory') {
-      throw new ConfigurationError(`${path}.pluginConfig: scoring by ${JSON.stringify(name)} is not served`);
-    }
-    weights[name] = Number(weight ?? 1);
-  }
-  const fit = resourceScore(type, weights);
-  return scorePlugins.map((plugin) => (plugin.name === fit.name ? fit : plugin));
-}
-
 interface PluginSet {
   /** Weights by name; 0: the plugin's own. */
   readonly enabled: ReadonlyMap<string, number>;
@@ -156,35 +173,21 @@ interface PluginSet {
 }
 
 function toPluginSet(value: unknown, path: string): PluginSet {
-  const fields = toFields(value, path);
+  const fields = toFields(value, path, ['enabled', 'disabled']);
   const known = new Set([...filterPlugins, ...scorePlugins].map(({ name }) => name));
   const read = (field: 'enabled' | 'disabled'): (readonly [string, number])[] =>
     toList(fields[field], `${path}.${field}`).map((each, index) => {
-      const { name, weight } = toFields(each, `${path}.${field}[${index}]`);
+      const { name, weight } = toFields(each, `${path}.${field}[${index}]`, ['name', 'weight']);
       const isKnown = typeof name === 'string' && (known.has(name) || otherPlugins.has(name));
-      if (!isKnown && !(field === 'disabled' && name === '*')) {
+      if (!isKnown && !(field === 'disabled' && name === '*'))
         throw new ConfigurationError(`${path}.${field}[${index}]: ${JSON.stringify(name)} is not a known plugin`);
-      }
       return [String(name), Number(weight ?? 0)];
     });
   return { enabled: new Map(read('enabled')), disabled: new Set(read('disabled').map(([name]) => name)) };
 }
 
 function toPercentage(value: unknown, path: string): number | undefined {
+  const limits = { fallback: 0, least: 0, most: 100, why: 'not in valid range [0-100]' };
   // 0 stands for the usual number.
-  if (value === undefined || value === null || value === 0) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 100) return value;
-  throw new ConfigurationError(`${path}: Invalid value: ${JSON.stringify(value)}: not in valid range [0-100]`);
-}
-
-function toFields(value: unknown, path: string): Fields {
-  if (value === undefined || value === null) return {};
-  if (typeof value === 'object' && !Array.isArray(value)) return value as Fields;
-  throw new ConfigurationError(`${path} must be an object`);
-}
-
-function toList(value: unknown, path: string): readonly unknown[] {
-  if (value === undefined || value === null) return [];
-  if (Array.isArray(value)) return value;
-  throw new ConfigurationError(`${path} must be a list`);
+  return toWhole(value, path, limits) || undefined;
 }

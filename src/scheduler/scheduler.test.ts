@@ -16,7 +16,7 @@ describe('the scheduler on a real server', () => {
         apiVersion: 'kubescheduler.config.k8s.io/v1',
         kind: 'KubeSchedulerConfiguration',
         profiles: [
-          {},
+          { schedulerName: 'default-scheduler' },
           {
             schedulerName: 'packer',
             pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'MostAllocated' } } }],

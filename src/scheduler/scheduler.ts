@@ -69,7 +69,7 @@ class Scheduler {
   readonly #devices: DeviceDoor;
   readonly #budgets: Informer<PodDisruptionBudget>;
   readonly #namespaceLabels: NamespaceLabels;
-  readonly #profiles: SchedulerConfiguration;
+  readonly #profiles: SchedulerConfiguration['profiles'];
   readonly #events: SchedulingEvents;
   #binds = 0;
   #startAt = 0;
@@ -79,11 +79,12 @@ class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#profiles = options.configuration ?? defaultConfiguration;
+    const { profiles, backoff } = options.configuration ?? defaultConfiguration;
+    this.#profiles = profiles;
     this.#events = new SchedulingEvents({ ...options, host: options.host ?? '' });
     const { informers } = options;
     const wakesOn = new Map(filterPlugins.map(({ name, wakesOn: changes }) => [name, new Set(changes)]));
-    this.#queue = new SchedulingQueue(options.clock, wakesOn);
+    this.#queue = new SchedulingQueue(options.clock, wakesOn, backoff);
     this.#volumes = new VolumeLister(informers);
     this.#spread = new DefaultSpread(informers);
     this.#devices = new DeviceDoor({
@@ -224,7 +225,7 @@ class Scheduler {
       const decision = decide(subject, snapshot, profile, cycle);
       if (snapshot.nodes.length > 0) this.#startAt = (this.#startAt + decision.examined) % snapshot.nodes.length;
       const node = decision.nodeName === undefined ? undefined : this.#cache.node(decision.nodeName);
-      if (node === undefined) this.#makeRoom(subject, snapshot, decision, devices);
+      if (node === undefined) this.#makeRoom(subject, snapshot, decision, profile, devices);
       else this.#place(subject, node.node, profile, devices?.planOn(node.name), signal);
     } catch (error) {
       // One pod that cannot be judged must not keep the others waiting.
@@ -288,34 +289,43 @@ class Scheduler {
     if (message !== undefined) await this.#tell(pod, { message, reason: 'SchedulerError', promised: '' });
   }
 
-  /** No node fits: looks whether evicting others makes one fit, and tells the user what is the matter. */
-  #makeRoom(subject: PodInfo, snapshot: Snapshot, decision: Decision, devices: DeviceCycle | undefined): void {
+  /** No node fits: looks whether devices or evicting others make one fit, and tells the user what is the matter. */
+  #makeRoom(
+    subject: PodInfo,
+    snapshot: Snapshot,
+    decision: Decision,
+    profile: SchedulerProfile,
+    devices: DeviceCycle | undefined,
+  ): void {
     const { pod } = subject;
-    if (snapshot.nodes.length === 0) {
+    const { postFilters } = profile;
+    const giveUp = (afterwards: readonly string[], promised?: string): void => {
       this.#queue.turnedDown(pod, decision.rejectedBy);
-      return this.#track(this.#tell(pod, { message: toFitMessage(decision) }));
-    }
-    const { everywhere } = decision.filters;
-    if (everywhere !== undefined && everywhere.plugin !== 'DynamicResources') {
+      this.#track(this.#tell(pod, { message: toFitMessage(decision, afterwards.join(', ')), promised }));
+    };
+    if (snapshot.nodes.length === 0) return giveUp([]);
+    const afterwards: string[] = [];
+    if (postFilters.has('DynamicResources')) {
+      const { everywhere } = decision.filters;
       // What is to be done about devices has not been prepared then, which ends the search for room, too.
-      this.#queue.turnedDown(pod, decision.rejectedBy);
-      return this.#track(this.#tell(pod, { message: toFitMessage(decision, 'not found') }));
+      if (everywhere !== undefined && everywhere.plugin !== 'DynamicResources') return giveUp(['not found']);
+      const plan = devices?.postFilter() ?? { message: 'no new claims to deallocate' };
+      const clearing = this.#devices.for(pod)?.clear(plan);
+      if (clearing !== undefined) this.#track(clearing.catch((error: unknown) => this.#logFault(pod, error)));
+      afterwards.push(plan.message);
     }
-    const afterwards = devices?.postFilter() ?? { message: 'no new claims to deallocate' };
-    const clearing = this.#devices.for(pod)?.clear(afterwards);
-    if (clearing !== undefined) this.#track(clearing.catch((error: unknown) => this.#logFault(pod, error)));
+    if (!postFilters.has('DefaultPreemption')) return giveUp(afterwards);
     const preemption = planPreemption(subject, snapshot, decision, {
       budgets: this.#budgets.list(),
+      limits: profile.preemption,
       nominatedOn: (name, each) => this.#nominator.rivals(name, each),
       random: this.#options.random,
       nowMs: this.#options.clock.nowMs(),
     });
     if ('message' in preemption) {
-      this.#queue.turnedDown(pod, decision.rejectedBy);
       const promised = preemption.keepsPromise ? undefined : '';
       if (promised === '') this.#nominator.remove(uidOf(pod));
-      const reasons = [afterwards.message, `preemption: ${preemption.message}`].join(', ');
-      return this.#track(this.#tell(pod, { message: toFitMessage(decision, reasons), promised }));
+      return giveUp([...afterwards, `preemption: ${preemption.message}`], promised);
     }
     const { candidate } = preemption;
     this.#nominator.set(pod, candidate.nodeName);

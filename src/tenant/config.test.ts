@@ -79,7 +79,10 @@ const read: Record<string, Row> = {
 };
 
 const refused: Record<string, [args: readonly string[], message: RegExp]> = {
-  'an argument of the scheduler that means nothing here': [['--kube-scheduler-arg', 'v=4'], /config=FILE only/],
+  'an argument that kube-scheduler does not know': [
+    ['--kube-scheduler-arg', 'colour=blue'],
+    /^--kube-scheduler-arg "colour=blue": kube-scheduler has no flag "colour"$/,
+  ],
   'an unknown flag': [['--nope'], /^Unknown option '--nope': "warren server --help" lists all flags$/],
   'a port out of range': [['--https-listen-port', '70000'], /takes a port from 1 to 65535, not "70000"/],
   'a name where an address is due': [['--node-external-ip', 'here'], /"here" is none: put names into --tls-san/],

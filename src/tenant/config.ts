@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { TlsFiles } from '../datastore/postgres/settings.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
+import { parseSchedulerFlags } from '../scheduler/flags.ts';
 import { formatIp, parseCidr } from '../std/cidr.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { EGRESS_MODES, type EgressMode } from '../tunnel/egress-mode.ts';
@@ -56,13 +57,15 @@ export interface TenantConfig {
   readonly proxyEnv: Readonly<Record<string, string>>;
   /** Folder with the cluster's authorities, such as a mounted Secret; undefined: below the data folder. */
   readonly pkiDir: string | undefined;
+  /** Folder with k3s binaries and archives of images for machines that reach nothing else. */
+  readonly agentFiles?: string | undefined;
   readonly flannelBackend: string;
-  /** A KubeSchedulerConfiguration, in YAML or JSON. */
-  readonly schedulerConfigFile?: string;
   /** What agents let the server reach through their tunnels. */
   readonly egressMode: EgressMode;
   /** Registry from which images of add-ons and pods' sandboxes come, as `host/path`; empty: their own. */
   readonly systemDefaultRegistry: string;
+  /** A KubeSchedulerConfiguration, in YAML or JSON. */
+  readonly schedulerConfigFile?: string;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
 }
@@ -100,14 +103,15 @@ const flags = {
   'default-local-storage-path': { type: 'string' },
   'helm-job-image': { type: 'string' },
   'pki-dir': { type: 'string' },
+  'agent-files': { type: 'string' },
   'flannel-backend': { type: 'string' },
-  'kube-scheduler-arg': { type: 'string', multiple: true },
-  'log-level': { type: 'string' },
-  'log-format': { type: 'string' },
   'egress-selector-mode': { type: 'string' },
   'system-default-registry': { type: 'string' },
   'disable-kube-proxy': { type: 'boolean' },
   'disable-network-policy': { type: 'boolean' },
+  'kube-scheduler-arg': { type: 'string', multiple: true },
+  'log-level': { type: 'string' },
+  'log-format': { type: 'string' },
   /** Accepted for k3s's sake: the server never hosts a node. */
   'disable-agent': { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options'];
@@ -149,10 +153,10 @@ export function readTenantConfig(
   for (const address of clusterDns)
     if (isIP(address) === 0) throw new ConfigError(`--cluster-dns takes IP addresses, and "${address}" is none`);
   const bindAddress = values['bind-address'] ?? '0.0.0.0';
+  const registry = toRegistry(values['system-default-registry'] ?? env['K3S_SYSTEM_DEFAULT_REGISTRY'] ?? '');
   return {
     dataDir: resolve(values['data-dir'] ?? '/var/lib/warren'),
     bindAddress,
-  const registry = toRegistry(values['system-default-registry'] ?? env['K3S_SYSTEM_DEFAULT_REGISTRY'] ?? '');
     port: toPort(values['https-listen-port'] ?? '6443', '--https-listen-port'),
     advertiseAddresses: advertised.length > 0 ? [...new Set(advertised)] : [ownAddress()],
     tlsSans: list('tls-san'),
@@ -186,21 +190,22 @@ export function readTenantConfig(
     disabled: [
       ...list('disable'),
       ...(values['disable-cloud-controller'] ? ['cloud-controller'] : []),
+      ...(values['disable-kube-proxy'] ? ['kube-proxy'] : []),
+      ...(values['disable-network-policy'] ? ['network-policy'] : []),
       ...(values['disable-helm-controller'] ? ['helm-controller'] : []),
     ],
     localStoragePath: values['default-local-storage-path'] ?? '/var/lib/rancher/k3s/storage',
-      ...(values['disable-kube-proxy'] ? ['kube-proxy'] : []),
-      ...(values['disable-network-policy'] ? ['network-policy'] : []),
     helmJobImage: values['helm-job-image'] ?? (registry === '' ? '' : `${registry}/`) + DEFAULT_HELM_IMAGE,
     proxyEnv: Object.fromEntries(proxyNames.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     pkiDir: values['pki-dir'],
+    agentFiles: values['agent-files'],
     flannelBackend: values['flannel-backend'] ?? 'vxlan',
+    egressMode: oneOf(values['egress-selector-mode'] ?? 'cluster', EGRESS_MODES, '--egress-selector-mode'),
+    systemDefaultRegistry: registry,
     ...toSchedulerArgs(values['kube-scheduler-arg'] ?? []),
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
     logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
   };
-    egressMode: oneOf(values['egress-selector-mode'] ?? 'cluster', EGRESS_MODES, '--egress-selector-mode'),
-    systemDefaultRegistry: registry,
 }
 
 function toEncryptionFile(values: ReturnType<typeof parse>) {
@@ -243,15 +248,14 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** Of kube-scheduler's flags, `config` is the one that has a meaning here. */
+/** Of kube-scheduler's flags, `config` is the one that has a meaning here; others are known or refused. */
 function toSchedulerArgs(args: readonly string[]): { readonly schedulerConfigFile?: string } {
-  const files = args.map((arg) => {
-    const [, file] = /^(?:--)?config=(.+)$/.exec(arg) ?? [];
-    if (file === undefined) throw new ConfigError(`--kube-scheduler-arg takes config=FILE only, and not "${arg}"`);
-    return resolve(file);
-  });
-  const schedulerConfigFile = files.at(-1);
-  return schedulerConfigFile === undefined ? {} : { schedulerConfigFile };
+  try {
+    const { configFile } = parseSchedulerFlags(args);
+    return configFile === undefined ? {} : { schedulerConfigFile: resolve(configFile) };
+  } catch (cause) {
+    throw new ConfigError(`--kube-scheduler-arg ${(cause as Error).message}`, { cause });
+  }
 }
 
 function readToken(token: string | undefined, file: string | undefined): string | undefined {
@@ -302,10 +306,6 @@ function toMode(text: string): number {
   return Number.parseInt(text, 8);
 }
 
-function oneOf<T extends string>(text: string, allowed: readonly T[], flag: string): T {
-  const found = allowed.find((value) => value === text);
-  if (found === undefined) throw new ConfigError(`${flag} takes ${allowed.join(', ')}, not "${text}"`);
-  return found;
 /** A registry's host, with a path below it perhaps, without a scheme. */
 function toRegistry(text: string): string {
   const registry = text.replace(/\/+$/, '');
@@ -313,6 +313,10 @@ function toRegistry(text: string): string {
   throw new ConfigError(`--system-default-registry takes host[:port][/path], and "${text}" is none`);
 }
 
+function oneOf<T extends string>(text: string, allowed: readonly T[], flag: string): T {
+  const found = allowed.find((value) => value === text);
+  if (found === undefined) throw new ConfigError(`${flag} takes ${allowed.join(', ')}, not "${text}"`);
+  return found;
 }
 
 /** A range in its canonical form, without bits of a host. */

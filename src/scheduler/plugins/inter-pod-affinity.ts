@@ -95,43 +95,50 @@ export const interPodAffinity: FilterPlugin = {
   },
 };
 
-/** How much a pod that must be near draws others to it. Source: apis/config/v1/defaults.go (HardPodAffinityWeight). */
-const HARD_WEIGHT = 1;
+export interface InterPodAffinityArguments {
+  /** How much a pod that must be near draws others to it, 0 to 100. */
+  readonly hardPodAffinityWeight: number;
+  /** Whether pods without wishes are left alone by what others would rather have. */
+  readonly ignorePreferredTermsOfExistingPods: boolean;
+}
 
 /**
  * Preferred affinity and anti-affinity, both ways; what a pod that runs requires draws the pod, too.
  *
  * Source: interpodaffinity/scoring.go.
  */
-export const interPodAffinityScore: ScorePlugin = {
-  name: 'InterPodAffinity',
-  weight: 2,
-  score({ pod, affinity }, nodes, { nodes: all, namespaceLabels }) {
-    const domains = new Domains();
-    const add = (
-      terms: readonly AffinityTerm[],
-      matches: (term: AffinityTerm) => boolean,
-      node: NodeInfo,
-      sign: number,
-    ) => {
-      for (const term of terms) if (matches(term)) domains.add(term.topologyKey, node, sign * term.weight);
-    };
-    const asks = affinity.preferredNear.length + affinity.preferredFar.length > 0;
-    for (const node of all) {
-      for (const other of asks ? node.pods() : node.podsWithAffinity()) {
-        const matchesOther = (term: AffinityTerm): boolean => term.matches(other.pod, namespaceLabels);
-        const matchesPod = (term: AffinityTerm): boolean => term.matches(pod, namespaceLabels);
-        add(affinity.preferredNear, matchesOther, node, 1);
-        add(affinity.preferredFar, matchesOther, node, -1);
-        add(other.affinity.near, matchesPod, node, HARD_WEIGHT);
-        add(other.affinity.preferredNear, matchesPod, node, 1);
-        add(other.affinity.preferredFar, matchesPod, node, -1);
+export function interPodAffinityScore(wishes: InterPodAffinityArguments): ScorePlugin {
+  return {
+    name: 'InterPodAffinity',
+    weight: 2,
+    score({ pod, affinity }, nodes, { nodes: all, namespaceLabels }) {
+      const domains = new Domains();
+      const add = (
+        terms: readonly AffinityTerm[],
+        matches: (term: AffinityTerm) => boolean,
+        node: NodeInfo,
+        sign: number,
+      ) => {
+        for (const term of terms) if (matches(term)) domains.add(term.topologyKey, node, sign * term.weight);
+      };
+      const asks = affinity.preferredNear.length + affinity.preferredFar.length > 0;
+      if (wishes.ignorePreferredTermsOfExistingPods && !asks) return undefined;
+      for (const node of all) {
+        for (const other of asks ? node.pods() : node.podsWithAffinity()) {
+          const matchesOther = (term: AffinityTerm): boolean => term.matches(other.pod, namespaceLabels);
+          const matchesPod = (term: AffinityTerm): boolean => term.matches(pod, namespaceLabels);
+          add(affinity.preferredNear, matchesOther, node, 1);
+          add(affinity.preferredFar, matchesOther, node, -1);
+          add(other.affinity.near, matchesPod, node, wishes.hardPodAffinityWeight);
+          add(other.affinity.preferredNear, matchesPod, node, 1);
+          add(other.affinity.preferredFar, matchesPod, node, -1);
+        }
       }
-    }
-    if (domains.isEmpty) return undefined;
-    const sums = nodes.map((node) => domains.sum(node));
-    const least = Math.min(...sums);
-    const span = Math.max(...sums) - least;
-    return sums.map((sum) => (span === 0 ? 0 : Math.trunc((MAX_SCORE * (sum - least)) / span)));
-  },
-};
+      if (domains.isEmpty) return undefined;
+      const sums = nodes.map((node) => domains.sum(node));
+      const least = Math.min(...sums);
+      const span = Math.max(...sums) - least;
+      return sums.map((sum) => (span === 0 ? 0 : Math.trunc((MAX_SCORE * (sum - least)) / span)));
+    },
+  };
+}

@@ -21,12 +21,19 @@ export type Preemption =
 
 export interface PreemptionOptions extends Pick<CycleOptions, 'nominatedOn' | 'random'> {
   readonly budgets: readonly PodDisruptionBudget[];
+  /** Default: upstream's. */
+  readonly limits?: CandidateLimits;
   readonly nowMs: number;
 }
 
+/** How many candidates are enough: a part of the nodes in percent, and at least a number. */
+export interface CandidateLimits {
+  readonly percentage: number;
+  readonly absolute: number;
+}
+
 /** Source: apis/config/v1/defaults.go (DefaultPreemptionArgs). */
-const CANDIDATE_PERCENTAGE = 10;
-const LEAST_CANDIDATES = 100;
+export const defaultLimits: CandidateLimits = { percentage: 10, absolute: 100 };
 
 /**
  * Looks for the node on which evicting pods of lower priority makes room, at the least cost. Pure but for `random`.
@@ -46,7 +53,8 @@ export function planPreemption(
     return { message: 'not eligible due to a terminating pod on the nominated node.', keepsPromise: true };
 
   const nodes = snapshot.nodes.filter(({ name }) => decision.rejections.get(name)?.refusal.resolvable === true);
-  const wanted = Math.max(Math.floor((nodes.length * CANDIDATE_PERCENTAGE) / 100), LEAST_CANDIDATES);
+  const { percentage, absolute } = options.limits ?? defaultLimits;
+  const wanted = Math.max(Math.floor((nodes.length * percentage) / 100), absolute);
   const startAt = Math.floor(options.random() * nodes.length);
   const candidates: Candidate[] = [];
   const reasons: string[] = [];

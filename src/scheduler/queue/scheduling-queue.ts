@@ -4,9 +4,6 @@ import { Heap } from '../../std/heap.ts';
 import { priorityOf, uidOf } from '../cache/pod-info.ts';
 import type { ClusterChange } from '../framework/plugin.ts';
 
-/** Source: pkg/scheduler/apis/config/v1/defaults.go (podInitialBackoffSeconds, podMaxBackoffSeconds). */
-const FIRST_BACKOFF_MS = 1_000;
-const LONGEST_BACKOFF_MS = 10_000;
 /** A pod that nothing wakes is tried again after so long. Source: backend/queue (DefaultPodMaxInUnschedulablePodsDuration). */
 const LONGEST_WAIT_MS = 5 * 60_000;
 
@@ -32,6 +29,7 @@ interface Entry {
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
+  readonly #backoff: { readonly firstMs: number; readonly maxMs: number };
   readonly #wakesOn: ReadonlyMap<string, ReadonlySet<ClusterChange>>;
   readonly #entries = new Map<string, Entry>();
   readonly #active = new Heap<Entry>(isBefore);
@@ -41,8 +39,13 @@ export class SchedulingQueue {
   #onReady: () => void = () => {};
 
   /** @param wakesOn - For each filter plugin, what can change its mind. */
-  constructor(clock: Clock, wakesOn: ReadonlyMap<string, ReadonlySet<ClusterChange>>) {
+  constructor(
+    clock: Clock,
+    wakesOn: ReadonlyMap<string, ReadonlySet<ClusterChange>>,
+    backoff: { readonly firstMs: number; readonly maxMs: number } = { firstMs: 1_000, maxMs: 10_000 },
+  ) {
     this.#clock = clock;
+    this.#backoff = backoff;
     this.#wakesOn = wakesOn;
   }
 
@@ -149,7 +152,8 @@ export class SchedulingQueue {
   }
 
   #activateLater(entry: Entry): void {
-    const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (entry.attempts - 1), LONGEST_BACKOFF_MS);
+    const { firstMs, maxMs } = this.#backoff;
+    const backoffMs = Math.min(firstMs * 2 ** (entry.attempts - 1), maxMs);
     const leftMs = entry.triedMs + backoffMs - this.#clock.nowMs();
     if (leftMs <= 0) return this.#activate(entry);
     this.#move(entry, 'backing-off');
