@@ -6,6 +6,7 @@ const topics: Readonly<Record<string, () => Promise<unknown>>> = {
   tenant: () => import('./tenant.ts'),
   pods: () => import('./pods.ts'),
   scheduling: () => import('./scheduling.ts'),
+  deployments: () => import('./deployments.ts'),
   tunnel: () => import('./tunnel.ts'),
   join: () => import('./join.ts'),
 };
