@@ -21,6 +21,7 @@ import { admitOlderAgents, ensureAgentRbac } from '../supervisor/rbac.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { TunnelServer } from '../tunnel/tunnel-server.ts';
+import { createAgentFiles } from './agent-files.ts';
 import { createBackupEndpoint } from './backup-endpoint.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
 import { followEncryptionRules, readEncryptionRules } from './encryption.ts';
@@ -85,12 +86,12 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     ready: false,
   };
   const ending = new AbortController();
-  const tunnels = new TunnelServer({
   const egress: EgressOptions = {
     mode: config.egressMode,
     clusterCidrs: config.clusterCidrs,
     pods: () => state.pods?.list() ?? [],
   };
+  const tunnels = new TunnelServer({
     clock,
     logger,
     reachOf: (nodeName) => reachOf(state.nodes?.get(nodeName), egress),
@@ -138,9 +139,9 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       clusterDns: config.clusterDns,
       clusterDomain: config.clusterDomain,
       flannelBackend: config.flannelBackend,
-      get advertiseAddress() {
       egressMode: config.egressMode,
       systemDefaultRegistry: config.systemDefaultRegistry,
+      get advertiseAddress() {
         return reach.current.advertised;
       },
       get sans() {
@@ -151,6 +152,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     clock,
     logger,
   });
+  const agentFiles = createAgentFiles({ folder: config.agentFiles, tokens });
   const backups = createBackupEndpoint({ config, files, token: () => rotating.current.full, clock, logger });
   const started: {
     controlPlane?: ControlPlane;
@@ -180,7 +182,8 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
           ? undefined
           : { name: caller.name, groups: [...caller.groups, 'system:authenticated'] };
       },
-      first: (request, response) => backups(request, response) || supervisor.handle(request, response),
+      first: (request, response) =>
+        backups(request, response) || agentFiles(request, response) || supervisor.handle(request, response),
       upgradeFirst: (request, socket, head) => supervisor.upgrade(request, socket, head),
       besideControllers: async ({ clientFor, informers }, signal) => {
         const { runAddons } = await import('../addons/index.ts');
@@ -218,10 +221,10 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     state.client = client;
     state.events = createEventRecorder({ client, component: SUPERVISOR_NAME, clock, logger, signal: ending.signal });
     state.nodes = controlPlane.informers.for(nodes);
+    if (config.egressMode === 'pod') state.pods = controlPlane.informers.for(pods);
     state.ready = true;
     const stopRights = admitOlderAgents(client, controlPlane.informers.for(nodes), logger);
     const { informers } = controlPlane;
-    if (config.egressMode === 'pod') state.pods = controlPlane.informers.for(pods);
     const stopPasswords = releaseNodePasswords({ client, informers, clock, logger });
     const stopLabels = labelJoinedNodes({ client, informers, clock, logger });
     const stopLeftovers = removeNodeLeftovers({ client, informers, clock, logger });
