@@ -181,7 +181,7 @@ describe('a StatefulSet', () => {
     await eventually(async () =>
       assert.match(
         await kubectl('get events --field-selector involvedObject.kind=StatefulSet'),
-        /SuccessfulCreate +statefulset\/db +create Pod db-0 in StatefulSet db successful/,
+        /SuccessfulCreate +statefulset\/db +Create Pod db-0 in StatefulSet db successful/,
       ),
     );
   });
