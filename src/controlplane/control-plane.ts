@@ -7,6 +7,7 @@ import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
 import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
 import { secretTokenUse } from '../apiserver/authn/secret-token-use.ts';
 import { createTokenSigner } from '../apiserver/authn/token-signer.ts';
+import { withoutDenied } from '../apiserver/authn/without-denied.ts';
 import type { Authorizer, User } from '../apiserver/call.ts';
 import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
 import { createHealthPaths } from '../apiserver/health/health.ts';
@@ -159,25 +160,28 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     audit: metrics.filter,
     credentialsOf: createCredentialsReader(),
     authenticator: ({ reader }) =>
-      createAuthenticator({
-        clientCaPem: pki.client.certPem,
-        requestHeader: { caPem: pki.requestHeader.certPem, allowedNames: [PROXY_NAME] },
-        serviceAccounts: {
-          keys: [signer.key],
-          issuers: [issuer],
-          audiences: [issuer, 'k3s'],
-          onLegacyTokenUsed: secretTokenUse({
-            client: () => holder.server && new Client(holder.server.transportFor(serverUser, 'kube-apiserver')),
-            clock,
-            logger,
-          }),
-        },
+      withoutDenied(
+        createAuthenticator({
+          clientCaPem: pki.client.certPem,
+          requestHeader: { caPem: pki.requestHeader.certPem, allowedNames: [PROXY_NAME] },
+          serviceAccounts: {
+            keys: [signer.key],
+            issuers: [issuer],
+            audiences: [issuer, 'k3s'],
+            onLegacyTokenUsed: secretTokenUse({
+              client: () => holder.server && new Client(holder.server.transportFor(serverUser, 'kube-apiserver')),
+              clock,
+              logger,
+            }),
+          },
+          reader,
+          clock,
+          basic: options.basic,
+          // As upstream's default: RBAC lets them see health and version, and nothing else.
+          anonymous: true,
+        }),
         reader,
-        clock,
-        basic: options.basic,
-        // As upstream's default: RBAC lets them see health and version, and nothing else.
-        anonymous: true,
-      }),
+      ),
     connectors: ({ reader }) =>
       createConnectors({
         reader,

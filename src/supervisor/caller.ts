@@ -7,6 +7,8 @@ import { isBootstrapToken } from '../pki/join-token.ts';
 export interface Caller {
   readonly name: string;
   readonly groups: readonly string[];
+  /** SHA-256 of the certificate that it showed; undefined where it was a token. */
+  readonly fingerprint?: string | undefined;
 }
 
 /** The secrets that let machines in. */
@@ -40,10 +42,11 @@ export function callerOfCertificate(request: IncomingMessage): Caller | undefine
   const socket = (stream?.session?.socket ?? request.socket) as TLSSocket;
   // Verified by the listener against the authority of clients.
   if (!socket.authorized) return undefined;
-  const { CN: name, O: organization } = socket.getPeerCertificate().subject ?? {};
+  const { subject, fingerprint256: fingerprint } = socket.getPeerCertificate();
+  const { CN: name, O: organization } = subject ?? {};
   if (typeof name !== 'string' || name === '') return undefined;
   const groups = Array.isArray(organization) ? organization : organization === undefined ? [] : [organization];
-  return { name, groups };
+  return { name, groups, fingerprint };
 }
 
 async function callerOfToken(authorization: string, tokens: JoinTokens): Promise<Caller | undefined> {

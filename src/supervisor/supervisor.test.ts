@@ -6,7 +6,7 @@ import { connect as connectTcp } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { type Listener, openListener } from '../apiserver/listener/https.ts';
-import { nodes, secrets } from '../generated/resource-types.ts';
+import { configmaps, nodes, secrets } from '../generated/resource-types.ts';
 import { StatusError } from '../machinery/errors/status-error.ts';
 import { createPkiFiles, loadPki, type Pki } from '../pki/bundle.ts';
 import { issueCertificate } from '../pki/certificate.ts';
@@ -206,6 +206,93 @@ describe('the supervisor API', () => {
     });
   }
 
+  /** What agents ask for when they start, by when they began to; each ask as that generation makes it. */
+  const bearer = { authorization: 'Bearer abcdef.0123456789abcdef' };
+  const self: readonly [string, ...string[]] = ['system:node:g1', 'system:nodes'];
+  const csr = (): Buffer => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    return createCertificateRequest(privateKey, { commonName: '', organizations: [] });
+  };
+  const generations: Record<string, () => readonly [path: string, question: Ask, wanted: number][]> = {
+    'v1.21, with a token and by GET': () => [
+      ['/cacerts', {}, 200],
+      ['/v1-k3s/config', { headers: agent }, 200],
+      ['/v1-k3s/client-ca.crt', { headers: agent }, 200],
+      ['/v1-k3s/server-ca.crt', { headers: agent }, 200],
+      ['/v1-k3s/serving-kubelet.crt', { headers: joinAs('g1', 'pw') }, 200],
+      ['/v1-k3s/client-kubelet.crt', { headers: joinAs('g1', 'pw') }, 200],
+      ['/v1-k3s/client-kube-proxy.crt', { headers: agent }, 200],
+      ['/v1-k3s/client-k3s-controller.crt', { headers: agent }, 200],
+    ],
+    'v1.24, which lists the servers': () => [
+      ['/v1-k3s/config', { headers: agent }, 200],
+      ['/v1-k3s/apiservers', { headers: agent }, 200],
+      ['/v1-k3s/client-kubelet.crt', { headers: joinAs('g1', 'pw') }, 200],
+    ],
+    'v1.26, with a bootstrap token': () => [
+      ['/v1-k3s/config', { headers: bearer }, 200],
+      ['/v1-k3s/apiservers', { headers: bearer }, 200],
+      ['/v1-k3s/readyz', { headers: bearer }, 200],
+      ['/v1-k3s/serving-kubelet.crt', { headers: { ...joinAs('g1', 'pw'), ...bearer } }, 200],
+    ],
+    'v1.31 and later, with keys of their own': () => {
+      const ask: Ask = { method: 'POST', headers: joinAs('g1', 'pw', '10.200.0.2,fd00::2'), body: csr() };
+      return [
+        ['/v1-k3s/serving-kubelet.crt', ask, 200],
+        ['/v1-k3s/client-kubelet.crt', ask, 200],
+        ['/v1-k3s/client-kube-proxy.crt', ask, 200],
+        ['/v1-k3s/client-k3s-controller.crt', ask, 200],
+        ['/v1-k3s/readyz', { headers: agent }, 200],
+      ];
+    },
+    'the newest when they start again, by certificate': () => [
+      ['/v1-k3s/config', { as: self, headers: agent }, 200],
+      ['/v1-k3s/apiservers', { as: self }, 200],
+      ['/v1-k3s/readyz', { as: self }, 200],
+      ['/v1-k3s/p2p', { as: self }, 404],
+      ['/v1-k3s/client-kube-proxy.crt', { as: self, method: 'POST', body: csr() }, 200],
+    ],
+  };
+  for (const [title, asks] of Object.entries(generations)) {
+    it(`serves agents of ${title}`, async () => {
+      const key = { namespace: 'kube-system', name: 'bootstrap-token-abcdef' };
+      await api.client.create(secrets, { metadata: key }).catch(() => {});
+      for (const [path, question, wanted] of asks()) {
+        assert.equal((await ask(path, question)).status, wanted, `${question.method ?? 'GET'} ${path}`);
+      }
+    });
+  }
+
+  it('tells agents what they may let the server reach, and where images are', async () => {
+    const { EgressSelectorMode, SystemDefaultRegistry } = JSON.parse(
+      (await ask('/v1-k3s/config', { headers: agent })).body,
+    );
+    assert.deepEqual([EgressSelectorMode, SystemDefaultRegistry], ['pod', 'registry.example.com/all']);
+  });
+
+  it('answers the commands of k3s', async () => {
+    const server = { headers: basic('server', 'serverpw') };
+    assert.deepEqual(JSON.parse((await ask('/v1-k3s/encrypt/status', server)).body), { stage: '', activekey: '' });
+    for (const path of ['/v1-k3s/encrypt/config', '/v1-k3s/cert/cacerts', '/v1-k3s/token']) {
+      assert.equal((await ask(path, server)).status, 405, path);
+      assert.equal((await ask(path, { method: 'PUT', headers: agent })).status, 403, path);
+    }
+    assert.equal((await ask('/v1-k3s/cert/cacerts', put('{}'))).status, 400);
+  });
+
+  it('lets nobody in who is shut out, by name or by certificate', async () => {
+    const key = { namespace: 'kube-system', name: 'denied-machines' };
+    await api.client.create(configmaps, { metadata: key, data: { stolen: 'in May' } });
+    const refused = await ask('/v1-k3s/client-kubelet.crt', { headers: joinAs('Stolen', 'pw') });
+    assert.equal(refused.status, 403);
+    assert.match(messageOf(refused), /^node 'stolen' is shut out by the ConfigMap kube-system\/denied-machines$/);
+    for (const path of ['/v1-k3s/config', '/v1-k3s/connect', '/v1-k3s/client-kube-proxy.crt']) {
+      assert.equal((await ask(path, { as: ['system:node:stolen', 'system:nodes'] })).status, 401, path);
+    }
+    assert.equal((await ask('/v1-k3s/config', { as: ['system:node:n1', 'system:nodes'] })).status, 200);
+    await api.client.delete(configmaps, key);
+  });
+
   it("writes ranges as Go's decoder reads them", async () => {
     const config = JSON.parse((await ask('/v1-k3s/config', { headers: agent })).body);
     assert.deepEqual(config.ClusterIPRange, { IP: '10.42.0.0', Mask: '//8AAA==' });
@@ -357,13 +444,9 @@ describe('the supervisor API', () => {
     assert.deepEqual([asServer.status, messageOf(asServer)], [400, 'etcd disabled']);
     assert.equal((await ask('/v1-k3s/server-bootstrap', { headers: agent })).status, 403);
     assert.equal((await ask('/v1-k3s/server-bootstrap')).status, 403);
-    for (const path of [
-      '/db/info',
-      '/v1-k3s/p2p',
-      '/v1-k3s/encrypt/status',
-      '/v1-k3s/cert/cacerts',
-      '/static/../token',
-    ])
+    for (const path of ['/v1-k3s/encrypt/status', '/v1-k3s/cert/cacerts'])
+      assert.equal((await ask(path, { headers: agent })).status, 403, path);
+    for (const path of ['/db/info', '/static/../token'])
       assert.equal((await ask(path, { headers: agent })).status, 418, path);
   });
 

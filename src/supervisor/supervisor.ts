@@ -3,20 +3,23 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
-import { nodes } from '../generated/resource-types.ts';
+import { configmaps, nodes } from '../generated/resource-types.ts';
 import { isNotFound, StatusError } from '../machinery/errors/status-error.ts';
 import type { Pki } from '../pki/bundle.ts';
 import { issueCertificate, type Subject } from '../pki/certificate.ts';
 import { parseCertificateRequest } from '../pki/certificate-request.ts';
-import { parseJoinToken } from '../pki/join-token.ts';
+import { DENIED_MACHINES, type DeniedMachines, isDenied, isNodeDenied } from '../pki/denied-machines.ts';
 import { canonicalAddress } from '../std/canonical-address.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { type AgentConfigOptions, toAgentConfig } from './agent-config.ts';
+import { Refusal, readBody, refuse, sendJson, sendText } from './answers.ts';
 import { type Caller, callerOfCertificate, identify, type JoinTokens } from './caller.ts';
+import { InFlight } from './in-flight.ts';
 import { admitNode, NodeRefusedError } from './node-admission.ts';
 import { NodePasswordError, NodePasswords } from './node-password.ts';
+import { createServerRoutes, type EncryptionState, type Route } from './server-routes.ts';
 
 export interface SupervisorOptions {
   readonly pki: Pki;
@@ -31,6 +34,8 @@ export interface SupervisorOptions {
    * @param password - Empty: a new one is made.
    */
   rotateToken?(password: string): Promise<void>;
+  /** How Secrets are kept. Left out: as they are. */
+  encryption?(): EncryptionState;
   /** How many nodes the cluster may have; absent: any number. */
   readonly maxNodes?: number | undefined;
   /** Names and addresses of the servers themselves, which no node may have. */
@@ -50,19 +55,6 @@ export interface Supervisor {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
 }
 
-/** A refusal with the status and the text that k3s gives. */
-class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly status: number;
-
-  constructor(status: number, message = '') {
-    super(message);
-    this.status = status;
-  }
-}
-
-type Route = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void | Promise<void>;
-
 /** Who may do what servers do. Source: k3s `pkg/server/handlers/router.go`. */
 const SERVER_GROUPS = ['k3s:server'];
 /** Groups that an agent may be in. Source: k3s `pkg/server/handlers/router.go`. */
@@ -70,9 +62,6 @@ const AGENT_GROUPS = ['k3s:agent', 'k3s:server', 'system:nodes', 'system:bootstr
 const NODE_GROUP = 'system:nodes';
 const NODE_PREFIX = 'system:node:';
 const CONNECT_PATH = '/v1-k3s/connect';
-/** A certificate request is a few hundred bytes. */
-const MAX_BODY_BYTES = 64 * 1024;
-
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { pki, logger } = options;
   const passwords = new NodePasswords();
@@ -92,6 +81,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     '/v1-k3s/readyz': (_request, response) => {
       if (!options.ready()) throw new Refusal(503, 'runtime core not ready');
       sendText(response, 200, 'ok');
+    },
+    // Machines ask only where they are told of a registry among themselves.
+    '/v1-k3s/p2p': () => {
+      throw new Refusal(404, 'the embedded registry is disabled');
     },
     '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
       const nodeName = await checkNode(request, caller, { options, passwords });
@@ -128,20 +121,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         usages: ['client'],
       }),
   };
-  const serverRoutes: Readonly<Record<string, Route>> = {
-    // Only servers with an etcd of their own hand out authorities to others that join.
-    '/v1-k3s/server-bootstrap': () => {
-      throw new Refusal(400, 'etcd disabled');
-    },
-    '/v1-k3s/token': async (request, response) => {
-      if (request.method !== 'PUT') throw new Refusal(405, 'method not allowed');
-      const password = readNewToken(await readBody(request));
-      if (options.rotateToken === undefined) throw new Refusal(503, 'the token cannot be changed here');
-      await options.rotateToken(password);
-      logger.info('the join token has changed');
-      response.writeHead(200, { 'Content-Length': 0 }).end();
-    },
-  };
+  const serverRoutes = createServerRoutes(options);
+  const inFlight = new InFlight(logger);
 
   return {
     handle(request, response) {
@@ -156,7 +137,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (route === undefined && serverRoute === undefined && path !== CONNECT_PATH) return false;
       const work =
         route !== undefined
-          ? serve(route, request, response, AGENT_GROUPS)
+          ? inFlight.run(() => serve(route, request, response, AGENT_GROUPS))
           : serverRoute !== undefined
             ? serve(serverRoute, request, response, SERVER_GROUPS)
             : refuseWithoutUpgrade(request);
@@ -191,7 +172,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** A tunnel belongs to a node, and only a certificate says which: a token beside it does not matter. */
   async function identifyNode(request: IncomingMessage): Promise<Caller> {
     const caller = callerOfCertificate(request);
-    const node = caller?.groups.includes(NODE_GROUP) ? caller : await authorize(request, [NODE_GROUP]);
+    const node = caller?.groups.includes(NODE_GROUP)
+      ? await demandAllowed(caller)
+      : await authorize(request, [NODE_GROUP]);
     // Source: k3s `pkg/daemons/control/tunnel.go` (authorizer): the group alone is no node.
     if (!node.name.startsWith(NODE_PREFIX)) throw new Refusal(401, 'failed authentication');
     return node;
@@ -207,6 +190,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (caller === 'refused') throw new Refusal(401, 'not authorized');
     if (caller === undefined || !groups.some((group) => caller.groups.includes(group)))
       throw new Refusal(403, 'forbidden');
+    return await demandAllowed(caller);
+  }
+
+  /** @throws Refusal 401 for machines and certificates that are shut out, as the API answers them */
+  async function demandAllowed(caller: Caller): Promise<Caller> {
+    if (caller.fingerprint === undefined) return caller;
+    const denied = await readDenied(options.client());
+    if (isDenied(denied, caller.name, caller.fingerprint)) throw new Refusal(401, 'not authorized');
     return caller;
   }
 }
@@ -228,6 +219,10 @@ async function checkNode(
   if (isServers(options, nodeName)) throw new Refusal(400, `node name ${nodeName} is a name of the server`);
   const client = options.client();
   if (client === undefined) throw new Refusal(503, 'runtime core not ready');
+  if (isNodeDenied(await readDenied(client), nodeName)) {
+    const { namespace, name } = DENIED_MACHINES;
+    throw new Refusal(403, `node '${nodeName}' is shut out by the ConfigMap ${namespace}/${name}`);
+  }
   if (caller.groups.includes(NODE_GROUP)) await checkIdentity(client, caller, nodeName);
   try {
     await admitNode(client, { caller, nodeName, maxNodes: options.maxNodes });
@@ -259,6 +254,16 @@ async function checkIdentity(client: Client, caller: Caller, nodeName: string): 
   }
 }
 
+/** The list of those that are shut out; empty where there is none, or nobody can be asked yet. */
+async function readDenied(client: Client | undefined): Promise<DeniedMachines> {
+  try {
+    return (await client?.get(configmaps, DENIED_MACHINES))?.data ?? {};
+  } catch (error) {
+    if (isNotFound(error)) return {};
+    throw error;
+  }
+}
+
 /** Says at the Node that a machine was turned away, and what to do where it is the same machine, wiped. */
 function tellOfStranger(
   { events }: SupervisorOptions,
@@ -280,25 +285,6 @@ function isServers({ serverNames = [] }: SupervisorOptions, name: string): boole
   if (name === '127.0.0.1' || name === '::1') return false;
   const wanted = canonicalAddress(name) ?? name;
   return serverNames.some((each) => (canonicalAddress(each) ?? each.toLowerCase()) === wanted);
-}
-
-/** The password in `{"newToken": ...}`, which may be a whole token; empty where a new one shall be made. */
-function readNewToken(body: Buffer): string {
-  let newToken: unknown;
-  try {
-    newToken = (JSON.parse(body.toString('utf8')) as { newToken?: unknown } | null)?.newToken ?? '';
-  } catch (error) {
-    throw new Refusal(400, (error as Error).message);
-  }
-  if (typeof newToken !== 'string') throw new Refusal(400, 'newToken must be a string');
-  if (newToken === '') return '';
-  try {
-    const { password } = parseJoinToken(newToken);
-    if (/^[\x21-\x7e]+$/.test(password)) return password;
-  } catch (error) {
-    throw new Refusal(400, (error as Error).message);
-  }
-  throw new Refusal(400, 'newToken must be of printable characters, without spaces');
 }
 
 const nodeNameOf = (caller: Caller): string => caller.name.replace(/^system:node:/, '');
@@ -333,63 +319,6 @@ function readPublicKey(body: Buffer) {
   } catch {
     return undefined;
   }
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size > MAX_BODY_BYTES) throw new Refusal(413, 'the certificate request is too large');
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
-}
-
-/** Reasons of a Status by its code. Source: k3s `pkg/util/apierrors.go`. */
-const REASONS: Readonly<Record<number, string>> = {
-  400: 'BadRequest',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'NotFound',
-  405: 'MethodNotAllowed',
-  413: 'RequestEntityTooLarge',
-  500: 'InternalError',
-  503: 'ServiceUnavailable',
-};
-
-/** A Status, whose message newer agents show; older ones look at the code alone. */
-function refuse(response: ServerResponse, error: unknown, { path, logger }: { path: string; logger: Logger }): void {
-  const code = error instanceof Refusal ? error.status : 500;
-  const text = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof Refusal)) logger.error('a request of an agent failed', { path, error });
-  if (response.headersSent) return;
-  const message = code === 500 ? `Internal error occurred: ${text}` : text;
-  const status = {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message,
-    reason: REASONS[code],
-    code,
-  };
-  if (response.req.httpVersionMajor === 1) response.setHeader('Connection', 'close');
-  const body = `${JSON.stringify(status)}\n`;
-  response.writeHead(code, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
-  response.end(body);
-}
-
-function sendText(response: ServerResponse, status: number, text: string): void {
-  if (response.headersSent) return;
-  response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': Buffer.byteLength(text) });
-  response.end(text);
-}
-
-function sendJson(response: ServerResponse, value: unknown): void {
-  const text = `${JSON.stringify(value)}\n`;
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
-  response.end(text);
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -24,7 +24,8 @@ import { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { createAgentFiles } from './agent-files.ts';
 import { createBackupEndpoint } from './backup-endpoint.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
-import { followEncryptionRules, readEncryptionRules } from './encryption.ts';
+import { encryptionConfigPath, followEncryptionRules, readEncryptionRules } from './encryption.ts';
+import { encryptionStateOf } from './encryption-state.ts';
 import { type EndpointFile, followEndpointFile, readEndpointFile } from './endpoint-file.ts';
 import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
@@ -121,6 +122,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     client: () => state.client,
     events: () => state.events,
     rotateToken: (password) => rotating.rotate(password),
+    encryption: () => encryptionStateOf(encryptionConfigPath(config)),
     get serverNames() {
       return reach.current.names;
     },
