@@ -29,8 +29,9 @@ export interface OperatorHost extends AsyncDisposable {
 }
 
 export interface HostOptions {
-  /** A cluster that is there already, whose nodes run pods; default: a Warren server with a node that runs none. */
+  /** A cluster that is there already. Default: a Warren server of its own. */
   readonly kubeconfig?: string | undefined;
+  /** Where nodes of the cluster are reached, which run pods. Default: a node joins that runs none. */
   readonly tenantHost?: string | undefined;
   readonly image?: string | undefined;
 }
@@ -47,7 +48,7 @@ export async function startOperatorHost(options: HostOptions = {}): Promise<Oper
   // An address of this run alone: ports of other programs are on others.
   const address = `127.${1 + (process.pid % 250)}.${1 + (Date.now() % 250)}.1`;
   const node =
-    own === undefined
+    options.tenantHost !== undefined
       ? undefined
       : await startHollowNode({
           client,

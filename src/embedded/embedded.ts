@@ -1,4 +1,4 @@
-import { connect, isIP } from 'node:net';
+import { connect, createServer, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Client, toPath } from '../client/client.ts';
@@ -127,6 +127,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
           agentVersion: K3S_AGENT_VERSION,
           nodePorts: { first: 30_000, last: 32_767 },
           tenantHost: '127.0.0.1',
+          isPortFree,
         },
         readLog: logReader(kubeconfigPath),
         watchNamespaces: [],
@@ -169,6 +170,15 @@ function logReader(kubeconfigPath: string): ReadLog {
       transport.close();
     }
   };
+}
+
+/** Whether a tenant, which listens on all addresses, could open the port now. */
+function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port }, () => server.close(() => resolve(true)));
+  });
 }
 
 async function startNode(

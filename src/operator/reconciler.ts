@@ -233,6 +233,7 @@ export class VirtualClusterReconciler implements Reconciler {
     return {
       ...seen,
       ...(await observeRestore(this.#deps, seen, signal)),
+      takenPorts: await findTakenPorts(seen),
       resolved: await this.#resolve(exposedHosts(seen)),
     };
   }

@@ -13,6 +13,10 @@ import type { Clock } from '../std/clock.ts';
 /** A file is set aside when it reaches this size; one older file is kept. */
 const ROTATE_BYTES = 10 * 1024 * 1024;
 
+/** What a kubelet takes from a log as last words. Source: pkg/kubelet/container/runtime.go (MaxContainerTerminationMessageLog*). */
+const MESSAGE_LINES = 80;
+const MESSAGE_BYTES = 2048;
+
 /** The output of one container in the form that container runtimes keep: time, stream, `F`, text. */
 export class ContainerLog {
   readonly path: string;
@@ -20,6 +24,7 @@ export class ContainerLog {
   readonly #followers = new Set<(line: string) => void>();
   #stream: WriteStream | undefined;
   #bytes = 0;
+  readonly #last: string[] = [];
   readonly #partial: Record<'stdout' | 'stderr', string> = { stdout: '', stderr: '' };
 
   constructor(path: string, clock: Clock) {
@@ -41,6 +46,11 @@ export class ContainerLog {
       if (this.#partial[source] !== '') this.#writeLine(source, this.#partial[source]);
       this.#partial[source] = '';
     }
+  }
+
+  /** The last lines of this process's output, at most `MESSAGE_LINES` and `MESSAGE_BYTES` of them. */
+  tail(): string {
+    return this.#last.join('\n').slice(-MESSAGE_BYTES);
   }
 
   /** Calls with each further line until the returned function is called. */
@@ -75,6 +85,8 @@ export class ContainerLog {
     this.#stream ??= this.#open();
     this.#stream.write(`${line}\n`);
     this.#bytes += line.length + 1;
+    this.#last.push(text);
+    if (this.#last.length > MESSAGE_LINES) this.#last.shift();
     for (const take of this.#followers) take(line);
   }
 

@@ -118,10 +118,12 @@ export class ContainerRunner {
     this.#process = undefined;
     this.#stopProbes();
     const exitCode = code ?? (signal === 'SIGKILL' ? 137 : 143);
+    const words = container.terminationMessagePolicy === 'FallbackToLogsOnError' && exitCode !== 0 ? log.tail() : '';
     const ended: ContainerState = {
       terminated: {
         exitCode,
         reason: this.#killReason ?? (exitCode === 0 ? 'Completed' : 'Error'),
+        ...(words === '' ? {} : { message: words }),
         startedAt: toTimeText(this.#startedMs),
         finishedAt: toTimeText(clock.nowMs()),
       },
