@@ -12,8 +12,8 @@ const LOOKED_AT = 16;
  * Ports that the tenant must not get, though the host would give them: its pods share the ports of a machine with other
  * programs there. Empty where pods have networks of their own (`settings.isPortFree` is undefined).
  *
- * Asked only before a tenant has a port, and where its server could not open the one it has and never served: a tenant
- * that machines know keeps its port.
+ * Asked only before a tenant has a port, and where its server could not open the one it has before any machine joined: a
+ * tenant that machines know keeps its port.
  */
 export async function findTakenPorts(seen: Seen): Promise<ReadonlySet<number>> {
   const { isPortFree } = seen.settings;
@@ -22,9 +22,9 @@ export async function findTakenPorts(seen: Seen): Promise<ReadonlySet<number>> {
   const present = portOf(seen.service);
   const isRefused = troubleOf(seen.pods, seen.deployment)?.reason === 'PortTaken';
   if (present !== undefined) {
-    const { phase = 'Pending' } = seen.cluster.status ?? {};
-    const isNew = phase === 'Pending' || phase === 'Provisioning';
-    if (!isRefused || !isNew || seen.spec.exposure.port !== undefined) return taken;
+    const { phase = 'Pending', nodes } = seen.cluster.status ?? {};
+    const isUnknown = (phase === 'Pending' || phase === 'Provisioning') && !nodes?.total;
+    if (!isRefused || !isUnknown || seen.spec.exposure.port !== undefined) return taken;
     taken.add(present);
   } else if (seen.pods.length > 0 && !isRefused) {
     // Its own server holds the port: only the Service is gone.
