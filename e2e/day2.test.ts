@@ -144,4 +144,66 @@ describe('backups of tenants', () => {
     assert.equal(await logs(), before);
     assert.equal(await inTenant('far', ['get', 'pod', 'web', '-o', 'jsonpath={.status.phase}']), 'Running');
   });
+
+  it('have authorities that are replaced while machines stay', async () => {
+    const token = (await host().warren(['token', 'far'])).trim();
+    const url = await field('vc', 'far', '.status.endpoint');
+    const machine = { url, nodeIp: '192.0.2.8', clock: systemClock, generation: 'current' as const };
+    await using _agent = await AgentDouble.join({ ...machine, token, nodeName: 'edge-2' });
+    const old = `${host().folder}/old.kubeconfig`;
+    await host().warren(['kubeconfig', 'far', '-f', old]);
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web-2' } };
+    const spec = { nodeName: 'edge-2', containers: [{ name: 'c', image: 'busybox' }] };
+    await inTenant('far', ['apply', '-f', '-'], JSON.stringify({ ...pod, spec }));
+    const logs = () => eventually(() => inTenant('far', ['logs', 'web-2']), { timeoutMs: 60_000 });
+    const before = await logs();
+    assert.match(await host().warren(['rotate', 'ca', 'far']), /has new authorities/);
+    assert.equal(await logs(), before, 'the tunnel and the kubelet know the old ones only');
+    assert.match(await clientFor('kubectl', old)(['get', 'ns', '-o', 'name']), /namespace\/default/);
+    const fresh = (await host().warren(['token', 'far'])).trim();
+    assert.notEqual(fresh.split('::')[0], token.split('::')[0]);
+    await assert.rejects(AgentDouble.join({ ...machine, token, nodeName: 'edge-3' }));
+    await using _other = await AgentDouble.join({ ...machine, token: fresh, nodeName: 'edge-3' });
+  });
+
+  it('take machines in by tokens of their own', async () => {
+    const args = ['join', 'far', '--token-name', 'attic', '--max-uses', '1', '--label', 'place=attic'];
+    const line = await host().warren([...args, '--taint', 'attic=yes:NoSchedule', '-o', 'args']);
+    const [, url = '', token = ''] = /--server '([^']+)' --token '([^']+)'/.exec(line) ?? [];
+    const machine = { url, token, nodeIp: '192.0.2.9', clock: systemClock, generation: 'current' as const };
+    await using _agent = await AgentDouble.join({ ...machine, nodeName: 'attic-1' });
+    await assert.rejects(AgentDouble.join({ ...machine, nodeName: 'attic-2' }), /good for 1 machines/);
+    const node = await eventually(async () => {
+      const found = JSON.parse(await inTenant('far', ['get', 'node', 'attic-1', '-o', 'json']));
+      assert.equal(found.metadata.labels.place, 'attic');
+      return found;
+    });
+    assert.ok(node.spec.taints.some((taint: { key: string }) => taint.key === 'attic'));
+    await eventually(async () =>
+      assert.equal(await field('jointoken', 'attic', '.status.phase} {.status.usedBy[*]'), 'Exhausted attic-1'),
+    );
+    await assert.rejects(host().warren(['join', 'far', '--token-name', 'attic']), /JoinToken attic is Exhausted/);
+    await host().kubectl(['delete', 'jointoken', 'attic']);
+    const secrets = await inTenant('far', [
+      'get',
+      'secrets',
+      '-n',
+      'kube-system',
+      '-l',
+      'warren.dev/join-token',
+      '-o',
+      'name',
+    ]);
+    assert.equal(secrets, '');
+    assert.match(await inTenant('far', ['get', 'node', 'attic-1', '-o', 'name']), /attic-1/);
+  });
+
+  it('keep to the policies of the host', async () => {
+    const spec = { selector: { matchLabels: { team: 'a' } }, allowed: { exposures: ['ClusterIP'] } };
+    await apply({ apiVersion, kind: 'VirtualClusterPolicy', metadata: { name: 'team-a' }, spec });
+    await apply({ apiVersion, kind: 'VirtualCluster', metadata: { name: 'bad', labels: { team: 'a' } }, spec: {} });
+    await host().kubectl(['wait', 'vc/bad', '--for=condition=PolicyViolation', '--timeout=30s']);
+    assert.match(await host().kubectl(['get', 'events']), /ExposureNotAllowed/);
+    assert.equal(await field('vcp', 'team-a', '.status.violating'), '1');
+  });
 });

@@ -1,5 +1,5 @@
 import { backupIdentity } from '../pki/backup-identity.ts';
-import { createPkiFiles, loadPki } from '../pki/bundle.ts';
+import { createPkiFiles, loadPki, rotateAuthorities } from '../pki/bundle.ts';
 import { issueCertificate } from '../pki/certificate.ts';
 import { caHash, newPassword } from '../pki/join-token.ts';
 import { adminKubeconfig, kubeconfigEndsMs } from '../pki/kubeconfig.ts';
@@ -11,6 +11,7 @@ import type { KeySource } from './steps/step.ts';
 export function createKeySource(clock: Clock): KeySource {
   return {
     newPki: () => createPkiFiles(clock.nowMs()),
+    rotateAuthorities: (files) => rotateAuthorities(files, clock.nowMs()),
     newPassword,
     caHash,
     kubeconfigEndsMs,

@@ -34,7 +34,13 @@ import { startMemoryServer, until } from '../testing/memory-server.ts';
 import { recordingTransport } from '../testing/recording-transport.ts';
 import { allCrds } from './api/crds.ts';
 import { type JoinToken, joinTokens } from './api/join-token.ts';
-import { ROTATE_TOKEN, type VirtualCluster, type VirtualClusterSpec, virtualClusters } from './api/virtual-cluster.ts';
+import {
+  ROTATE_CA,
+  ROTATE_TOKEN,
+  type VirtualCluster,
+  type VirtualClusterSpec,
+  virtualClusters,
+} from './api/virtual-cluster.ts';
 import { BACKUP_NOW, type VirtualClusterBackup, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import { type VirtualClusterPolicy, virtualClusterPolicies } from './api/virtual-cluster-policy.ts';
 import { createKeySource } from './key-source.ts';
@@ -340,6 +346,28 @@ describe('the operator', () => {
     assert.equal(await token(), before.replace(first?.from ?? '', first?.to ?? ''));
     assert.match(text(await client.get(secrets, at('old-token')), 'join.sh'), new RegExp(first?.to ?? 'none'));
     assert.equal(rotations.length, 1);
+  });
+
+  it('gives the tenant new authorities once for each value of the annotation', async () => {
+    const read = async () => text(await client.get(secrets, at('old-pki')), 'server-ca.crt');
+    const [before, template] = [await read(), (await client.get(deployments, at('old-server'))).spec?.template];
+    await client.patch(
+      virtualClusters,
+      at('old'),
+      { metadata: { annotations: { [ROTATE_CA]: '1' } } },
+      { type: 'merge' },
+    );
+    await until('it is done', async () => (await get('old')).status?.caRotation === '1');
+    const after = await read();
+    assert.ok(after !== before && after.endsWith(before), 'those of before stay trusted');
+    const { status } = await get('old');
+    assert.match(text(await client.get(secrets, at('old-token')), 'token'), new RegExp(`^K10${status?.caCertHash}::`));
+    const kubeconfig = text(await client.get(secrets, at('old-kubeconfig')), 'kubeconfig.yaml');
+    assert.ok(kubeconfig.includes(Buffer.from(after).toString('base64')));
+    const replaced = (await client.get(deployments, at('old-server'))).spec?.template;
+    assert.notDeepEqual(replaced?.metadata?.annotations, template?.metadata?.annotations, 'the server starts anew');
+    await client.patch(virtualClusters, at('old'), { metadata: { labels: { look: 'ca' } } }, { type: 'merge' });
+    assert.equal(await read(), after);
   });
 
   it('waits for the Secret of a database, says what it lacks, and starts replicas apart from each other', async () => {

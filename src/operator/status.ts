@@ -7,6 +7,7 @@ import type { PolicyVerdict } from './policies/judge.ts';
 import { RESTORED_FROM } from './restore.ts';
 import { skewedNodes } from './skew.ts';
 import { noAddressMessage } from './steps/address.ts';
+import { CA_ROTATION } from './steps/certificates.ts';
 import { NEXT_PASSWORD } from './steps/token.ts';
 import { troubleOf } from './trouble.ts';
 
@@ -35,6 +36,7 @@ export function toStatus(
   const verdicts = judge(observed, progress);
   const nodes = tenant?.nodes ?? cluster.status?.nodes ?? { total: 0, ready: 0 };
   const rotation = rotationDone(observed);
+  const caRotation = observed.pkiSecret?.metadata.annotations?.[CA_ROTATION];
   const restored = observed.pkiSecret?.metadata.annotations?.[RESTORED_FROM];
   return {
     observedGeneration: cluster.metadata.generation ?? 0,
@@ -61,6 +63,7 @@ export function toStatus(
             message,
           })),
         }),
+    ...(caRotation === undefined ? {} : { caRotation }),
     ...(restored === undefined ? {} : { restoredFrom: restored }),
     conditions: verdicts.map((verdict) => withTransition(verdict, observed)),
   };

@@ -1,6 +1,6 @@
-import { generateKeyPair, type KeyObject } from 'node:crypto';
+import { generateKeyPair, type KeyObject, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
-import { type Authority, createAuthority, loadAuthority } from './certificate.ts';
+import { type Authority, createAuthority, crossSign, loadAuthority } from './certificate.ts';
 import { parseKey, toKeyPem } from './keys.ts';
 
 /** PEM texts of a cluster's identity by file name; the names are k3s's, below `server/tls`. */
@@ -36,6 +36,41 @@ export async function createPkiFiles(nowMs: number): Promise<PkiFiles> {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
   files[SERVICE_KEY] = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
   return files;
+}
+
+/**
+ * The same identity with new authorities: each comes with a certificate that its predecessor has signed, and with the
+ * predecessor itself, so that machines that have joined and users go on with what they have until it ends. Join tokens
+ * pin the authorities: those of before do not fit any more. The key of service account tokens stays.
+ */
+export function rotateAuthorities(files: PkiFiles, nowMs: number): PkiFiles {
+  const seconds = Math.floor(nowMs / 1000);
+  const next: Record<string, string> = { ...files };
+  const present = loadPki(files);
+  const before = {
+    'server-ca': present.server,
+    'client-ca': present.client,
+    'request-header-ca': present.requestHeader,
+  };
+  for (const name of AUTHORITIES) {
+    const older = before[name];
+    const authority = createAuthority(`k3s-${name}@${seconds}`, { nowMs });
+    // The signed one first: of two that fit, some programs take the first and look no further.
+    next[`${name}.crt`] = crossSign(authority, older) + authority.certPem + rootOf(older);
+    next[`${name}.key`] = toKeyPem(authority.key);
+  }
+  return next;
+}
+
+/** An authority's own certificate without those around it: of a rotated one, the second. */
+function rootOf({ certPem }: Authority): string {
+  const all = certPem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/g) ?? [];
+  const own = all.find((pem) => {
+    const certificate = new X509Certificate(pem);
+    return certificate.checkIssued(certificate);
+  });
+  const pem = own ?? all[0] ?? certPem;
+  return pem.endsWith('\n') ? pem : `${pem}\n`;
 }
 
 /** @throws Error that names the file that is missing or broken. */

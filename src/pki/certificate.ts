@@ -83,6 +83,36 @@ export function createAuthority(
   return { certPem: toPem('CERTIFICATE', certificate), key };
 }
 
+/**
+ * A certificate of `authority` that an older one signs, so that whoever trusts the older one trusts what the newer one
+ * issues, where this certificate comes with it.
+ */
+export function crossSign(authority: Authority, older: Authority): string {
+  const own = new X509Certificate(authority.certPem);
+  const signer = readCertificate(new X509Certificate(older.certPem).raw);
+  const publicKey = createPublicKey(authority.key);
+  const extensions = [
+    extension(OIDS.keyUsage, true, bits(Buffer.from([0b1010_0100]), 2)),
+    extension(OIDS.basicConstraints, true, sequence(boolean(true))),
+    extension(OIDS.subjectKeyId, false, octets(keyIdOf(publicKey))),
+  ];
+  if (signer.keyId !== undefined)
+    extensions.push(extension(OIDS.authorityKeyId, false, sequence(implicit(0, signer.keyId))));
+  const serial = randomBytes(8);
+  serial.writeUInt8(serial.readUInt8(0) & 0x7f, 0);
+  const certificate = assemble({
+    serial,
+    issuer: signer.subject,
+    subject: readCertificate(own.raw).subject,
+    notBeforeMs: Date.parse(own.validFrom),
+    notAfterMs: Date.parse(own.validTo),
+    publicKey,
+    extensions,
+    signer: older.key,
+  });
+  return toPem('CERTIFICATE', certificate);
+}
+
 /** @throws Error that names what is wrong with which of the two. */
 export function loadAuthority(certPem: string, keyPem: string, what: string): Authority {
   const key = parseKey(keyPem, `${what} key`);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { createPublicKey, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { createPkiFiles, loadPki } from './bundle.ts';
+import { connect, createServer } from 'node:tls';
+import { createPkiFiles, loadPki, type PkiFiles, rotateAuthorities } from './bundle.ts';
 import { certificatesOf, createAuthority, DAY_MS, issueCertificate, subjectOf } from './certificate.ts';
 import { createCertificateRequest, parseCertificateRequest } from './certificate-request.ts';
 import { caHash, formatJoinToken, parseJoinToken } from './join-token.ts';
@@ -76,6 +79,28 @@ describe('the identity of a cluster', () => {
     assert.throws(() => loadPki({ ...files, 'client-ca.key': files['server-ca.key'] ?? '' }), /do not belong together/);
   });
 
+  it('gets new authorities that whoever trusts the old ones trusts, twice over', async () => {
+    const madeMs = Date.now() - 3 * DAY_MS;
+    const first = await createPkiFiles(madeMs);
+    const second = rotateAuthorities(first, madeMs + DAY_MS);
+    const third = rotateAuthorities(second, madeMs + 2 * DAY_MS);
+    assert.equal(second['service.key'], first['service.key']);
+    for (const files of [second, third]) assert.equal(certificatesOf(files['server-ca.crt'] ?? '').length, 3);
+    const rows: [trusts: PkiFiles, serves: PkiFiles, isGood: boolean][] = [
+      [first, second, true],
+      [second, second, true],
+      [second, third, true],
+      [third, second, true],
+      [first, third, false],
+    ];
+    for (const [trusts, serves, isGood] of rows) {
+      const subject = { commonName: 'server', organizations: [], usages: ['server' as const], names: ['localhost'] };
+      const { chainPem, keyPem = '' } = issueCertificate(loadPki(serves).server, subject, { nowMs: Date.now() });
+      const ca = trusts['server-ca.crt'] ?? '';
+      assert.equal(await shakesHands({ cert: chainPem, key: keyPem }, ca), isGood);
+    }
+  });
+
   it('yields kubeconfigs whose end is known', async () => {
     const pki = loadPki(await createPkiFiles(nowMs));
     const text = adminKubeconfig(pki, { server: 'https://192.0.2.1:30443', nowMs });
@@ -107,3 +132,20 @@ describe('join tokens', () => {
     it(`refuse ${title}`, () => assert.throws(() => parseJoinToken(text), message));
   }
 });
+
+/** Whether a client that trusts `ca` alone takes a server with this certificate. */
+async function shakesHands(own: { cert: string; key: string }, ca: string): Promise<boolean> {
+  const server = createServer(own).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca });
+  try {
+    await once(socket, 'secureConnect');
+    return socket.authorized;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+    server.close();
+  }
+}

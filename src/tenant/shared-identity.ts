@@ -49,6 +49,8 @@ export async function shareIdentity(
   const { clock, isOwn } = options;
   const encryptionConfig = ownEncryption(config);
   const wantsEncryption = config.encryptsSecrets === true && encryptionConfig === undefined;
+  if (isThere && local !== undefined && config.pkiDir !== undefined && key !== undefined && password !== undefined)
+    await keepUp(backend, { key, password, clock }, local);
   if (isThere && local !== undefined && isOwn && !wantsEncryption) return;
   if (isThere && key !== undefined && password !== undefined) {
     const found = await readData(backend, { key, password, clock });
@@ -80,6 +82,25 @@ async function offer(
     if (!(error instanceof StorageError) || error.fault !== 'key-exists') throw error;
   }
   return await readData(backend, { key, password, clock });
+}
+
+/** Puts authorities that were given from outside, and have changed since, in place of those in the datastore. */
+async function keepUp(
+  backend: Backend,
+  { key, password, clock }: { key: string; password: string; clock: Clock },
+  local: PkiFiles,
+): Promise<void> {
+  const { fields, files } = await readData(backend, { key, password, clock });
+  if (Object.entries(local).every(([name, text]) => files[name]?.trim() === text.trim())) return;
+  const current = await backend.get(key);
+  if (current === undefined) return;
+  const next = { ...fields, ...toBootstrapFields(local) };
+  try {
+    await backend.update(key, await sealBootstrapData(next, password), current.modRevision);
+  } catch (error) {
+    // Another replica was quicker, with the same files.
+    if (!(error instanceof StorageError) || error.fault !== 'revision-moved') throw error;
+  }
 }
 
 /** Gives a cluster a configuration of encryption: of servers that do so at the same moment, the first one's counts. */

@@ -335,6 +335,7 @@ const status = fields('The tenant as it is.', {
     }),
   },
   restoredFrom: text('The backup that the tenant was made from last.'),
+  caRotation: text('The value of the annotation warren.dev/rotate-ca that was acted on last.'),
   tokenRotation: text('The value of the annotation warren.dev/rotate-token that was acted on last.'),
 });
 

@@ -115,6 +115,8 @@ export interface VirtualClusterStatus {
   replicas?: number;
   /** The value of {@link ROTATE_TOKEN} that was acted on last. */
   tokenRotation?: string;
+  /** The value of {@link ROTATE_CA} that was acted on last. */
+  caRotation?: string;
   /** VirtualClusterPolicies that are for it. */
   policies?: string[];
   /** What they do not allow. */
@@ -142,6 +144,9 @@ export const FINALIZER = 'warren.dev/virtualcluster';
 
 /** Annotation of a VirtualCluster: each new value of it asks for a new join token. */
 export const ROTATE_TOKEN = 'warren.dev/rotate-token';
+
+/** Annotation of a VirtualCluster: each new value of it asks for new authorities. */
+export const ROTATE_CA = 'warren.dev/rotate-ca';
 
 /** Keys of the datastore's Secret that are files of TLS, with the flag that names each to the server. */
 export const DATASTORE_FILES = {

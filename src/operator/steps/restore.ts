@@ -1,9 +1,10 @@
 import { jobs, secrets } from '../../generated/resource-types.ts';
 import { parseJoinToken } from '../../pki/join-token.ts';
-import { DATASTORE_FILES } from '../api/virtual-cluster.ts';
+import { DATASTORE_FILES, ROTATE_CA } from '../api/virtual-cluster.ts';
 import { storageAccess, toJob } from '../backups/job.ts';
 import { labelsOf, namesOf, type Observed, secretText, toSecretData } from '../observed.ts';
 import { RESTORED, RESTORED_FROM } from '../restore.ts';
+import { CA_ROTATION } from './certificates.ts';
 import { datastoreFiles, serverStep } from './server.ts';
 import { type KeySource, type Step, type StepOutcome, type Unwanted, type Wanted, wait } from './step.ts';
 
@@ -141,7 +142,13 @@ function restoredSecrets(
   const { namespace } = cluster.metadata;
   const { files, token } = keys.openIdentity(String(result['identity']), seal);
   const full = `K10${keys.caHash(files['server-ca.crt'] ?? '')}::server:${parseJoinToken(token).password}`;
-  const annotations = { [RESTORED]: restore?.id ?? '', [RESTORED_FROM]: String(result['key']) };
+  // A rotation that was done before is not done again for the authorities of the backup.
+  const rotation = cluster.metadata.annotations?.[ROTATE_CA];
+  const annotations = {
+    [RESTORED]: restore?.id ?? '',
+    [RESTORED_FROM]: String(result['key']),
+    ...(rotation === undefined ? {} : { [CA_ROTATION]: rotation }),
+  };
   const secret = (name: string, type: string, data: Readonly<Record<string, string>>, more: object = {}): Wanted => ({
     type: secrets,
     object: {

@@ -41,6 +41,8 @@ export interface Step {
 export interface KeySource {
   /** PEM files of a new tenant, by file name as k3s calls them. */
   newPki(): Promise<Readonly<Record<string, string>>>;
+  /** The same identity with new authorities, which those of before have signed. */
+  rotateAuthorities(pki: Readonly<Record<string, string>>): Readonly<Record<string, string>>;
   /** 32 hex digits. */
   newPassword(): string;
   /** A kubeconfig for the administrator of the tenant whose PKI this is. */
