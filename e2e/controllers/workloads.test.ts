@@ -112,6 +112,17 @@ describe('a Deployment', () => {
     assert.equal((await json(kubectl, 'deployment web')).status.updatedReplicas, 3);
   });
 
+  it('is work that metrics tell of', async () => {
+    const metrics = await kubectl('get --raw /metrics');
+    const read = (name: string): number =>
+      Number(new RegExp(`^workqueue_${name}{name="deployment"} (\\S+)$`, 'm').exec(metrics)?.[1]);
+    assert.ok(read('adds_total') > 10);
+    assert.equal(read('depth'), 0);
+    assert.ok(read('work_duration_seconds_count') > 10);
+    assert.ok(read('retries_total') < read('adds_total'));
+    assert.match(metrics, /^workqueue_queue_duration_seconds_bucket{name="replicaset",le="0\.01"} \d+$/m);
+  });
+
   it('says when it does not come on', async () => {
     const patch = { spec: { progressDeadlineSeconds: 2, template: { spec: { nodeSelector: { missing: 'yes' } } } } };
     await kubectl(`patch deployment web -p '${JSON.stringify(patch)}'`);
