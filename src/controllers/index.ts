@@ -179,6 +179,11 @@ export const controllers: readonly ControllerDefinition[] = [
     async () => (await import('./volume/expansion.ts')).runVolumeExpansion,
   ),
   define(
+    'persistentvolume-attach-detach-controller',
+    'attachdetach-controller',
+    async () => (await import('./attach-detach/controller.ts')).runAttachDetachController,
+  ),
+  define(
     'volumeattributesclass-protection-controller',
     'volumeattributesclass-protection-controller',
     async () => (await import('./volume/protection.ts')).runAttributesClassProtection,
