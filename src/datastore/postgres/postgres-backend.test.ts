@@ -323,6 +323,23 @@ describe('PostgreSQL', { skip }, () => {
   });
 
   describe('a connection that breaks in the middle of a commit', () => {
+    it('is not taken for a write of another server that got its id', async () => {
+      const database = newDatabase();
+      await (await open(database)).close();
+      await using cutter = await startCutter(server.port);
+      const endpoint = server.endpoint(database).replace(`:${server.port}`, `:${cutter.port}`);
+      await using backend = await open(database, { endpoint });
+      // As after a crash, which takes ids back that were not written down yet.
+      const overtake = async (): Promise<void> => {
+        await server.run(database, "SELECT setval('kine_id_seq', (SELECT MAX(id) FROM kine))");
+        await using other = await open(database);
+        await other.create('/registry/a', bytes('other'));
+      };
+      cutter.cutAtCommit(false, overtake);
+      await assert.rejects(backend.create('/registry/a', bytes('own')), fault('key-exists'));
+      assert.equal((await backend.get('/registry/a'))?.value.toString(), 'other');
+    });
+
     for (const passes of [true, false]) {
       it(`neither loses nor doubles a write ${passes ? 'that came through' : 'that did not'}`, async () => {
         const database = newDatabase();

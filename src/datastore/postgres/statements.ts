@@ -37,7 +37,8 @@ export function statementsFor(name: string) {
       SELECT hole, '${GAP_PREFIX}' || hole, 0, 1, 0, 0, 0 FROM generate_series($1::int8, $2::int8) AS hole
       ON CONFLICT DO NOTHING`,
     /** Which of these rows are there, to learn whether a commit whose answer was lost came through. */
-    present: 'SELECT id FROM kine WHERE id = $1 AND name = $2',
+    present:
+      'SELECT id FROM kine WHERE id = $1 AND name = $2 AND deleted = $3 AND value IS NOT DISTINCT FROM $4::bytea',
     append: APPEND,
     size: "SELECT pg_total_relation_size('kine') AS size",
   } as const;

@@ -137,12 +137,17 @@ export class Writer {
     return toWritten(group, second.status === 'fulfilled' ? second.value.rows : []);
   }
 
-  /** Whether a commit came through whose answer was lost. One row stands for all: a transaction is whole. */
+  /**
+   * Whether a commit came through whose answer was lost. One row stands for all: a transaction is whole. After a crash the
+   * server may hand out ids again that it had not written down, even for the same key: only the same value is ours.
+   */
   async #isPresent(client: Client, { events }: Written): Promise<boolean> {
     const { statements, table } = this.#options;
     const [event] = events;
     const begun = client.query(`BEGIN; ${table.lockSql}`);
-    const found = client.query(statements.present, [Number(event?.revision), event?.key]);
+    const isDeletion = event?.kind === 'delete';
+    const values = [Number(event?.revision), event?.key, isDeletion ? 1 : 0, isDeletion ? null : event?.value];
+    const found = client.query(statements.present, values);
     const results = await Promise.allSettled([begun, found, client.query('ROLLBACK')]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     return ((await found).rowCount ?? 0) > 0;

@@ -7,12 +7,19 @@ const COMMIT = Buffer.from([0x51, 0, 0, 0, 11, ...Buffer.from('COMMIT'), 0]);
 export interface Cutter extends AsyncDisposable {
   readonly port: number;
   readonly cuts: number;
-  /** Cuts once: behind the next COMMIT, whose answer is then lost, or before it. */
-  cutAtCommit(passes: boolean): void;
+  /**
+   * Cuts once: behind the next COMMIT, whose answer is then lost, or before it.
+   * @param meanwhile - Runs between the loss at the server and the moment at which the client notices.
+   */
+  cutAtCommit(passes: boolean, meanwhile?: () => Promise<unknown>): void;
 }
 
 export async function startCutter(target: number): Promise<Cutter> {
-  const state: { armed: 'passes' | 'stops' | undefined; cuts: number } = { armed: undefined, cuts: 0 };
+  const state: { armed: 'passes' | 'stops' | undefined; cuts: number; meanwhile: () => Promise<unknown> } = {
+    armed: undefined,
+    cuts: 0,
+    meanwhile: async () => {},
+  };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
@@ -34,7 +41,10 @@ export async function startCutter(target: number): Promise<Cutter> {
       state.armed = undefined;
       state.cuts++;
       isCut = true;
-      if (armed === 'stops') end();
+      if (armed === 'stops') {
+        upstream.destroy();
+        state.meanwhile().then(end, end);
+      }
       // PostgreSQL finishes what it has read; only the answer goes nowhere.
       else upstream.end(chunk, () => client.destroy());
     });
@@ -49,8 +59,9 @@ export async function startCutter(target: number): Promise<Cutter> {
     get cuts() {
       return state.cuts;
     },
-    cutAtCommit(passes) {
+    cutAtCommit(passes, meanwhile = async () => {}) {
       state.armed = passes ? 'passes' : 'stops';
+      state.meanwhile = meanwhile;
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
