@@ -7,22 +7,24 @@ import type { Creater } from '../subresources/creater.ts';
 export function tokenReviewCreater(deps: { readonly authenticator: Authenticator }): Creater {
   return {
     async create(object, request) {
-      const { spec } = object as unknown as TokenReview;
+      const { spec, status } = object as unknown as TokenReview;
       if (!spec?.token) throw badRequest('token is required for TokenReview in authentication');
       await request.validate(object);
       const audiences = spec.audiences ?? [];
       const found = await deps.authenticator.reviewToken?.(spec.token, audiences, request.signal);
-      return { object: { ...object, status: toStatus(found) } };
+      return { object: { ...object, status: toStatus(found, status) } };
     },
   };
 }
 
 type Found = Awaited<ReturnType<NonNullable<Authenticator['reviewToken']>>>;
 
-function toStatus(found: Found): TokenReviewStatus {
-  if (found === undefined) return { user: {} };
-  if ('error' in found) return { user: {}, error: found.error };
-  return { authenticated: true, user: toUserInfo(found.user), audiences: [...found.audiences] };
+/** @param given - What the request came with: upstream leaves of it what it does not know better. */
+function toStatus(found: Found, given: TokenReviewStatus = {}): TokenReviewStatus {
+  const kept = { ...given, authenticated: false, user: given.user ?? {} };
+  if (found === undefined) return kept;
+  if ('error' in found) return { ...kept, error: found.error };
+  return { ...kept, authenticated: true, user: toUserInfo(found.user), audiences: [...found.audiences] };
 }
 
 /** A user as API objects show it. */

@@ -3,6 +3,7 @@ import { escapeHtml } from '../../machinery/errors/field-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { builtinShape } from '../../machinery/schema/builtin.ts';
 import { toWire } from '../../machinery/schema/decode.ts';
+import { inKeyOrder } from '../../machinery/schema/key-order.ts';
 import type { FieldSchema, ObjectShape, TypeSchema } from '../../machinery/schema/type-schema.ts';
 import { internalFields } from './internal-types.ts';
 import { unifiedDiff } from './unified-diff.ts';
@@ -63,7 +64,7 @@ function viewInternal(value: unknown, type: string): unknown {
     case 'q':
       return value ?? '0';
     case 'm':
-      return value ?? null;
+      return isNone ? null : inKeyOrder(value as Record<string, unknown>);
     case 'M':
       return isNone ? null : toSelectorView(value as LabelSelector);
     default:
@@ -93,11 +94,12 @@ function withoutEmpty(metadata: unknown): Record<string, unknown> {
 function viewOf(value: unknown, type: TypeSchema): unknown {
   switch (type.shape) {
     case 'object':
-      return type.typeName?.startsWith('meta/') ? (value ?? null) : viewStruct(value, type);
+      if (!type.typeName?.startsWith('meta/')) return viewStruct(value, type);
+      return value ? toWire(value as AnyObject, type) : null;
     case 'list':
       return Array.isArray(value) ? value.map((item) => viewOf(item, type.items)) : null;
     case 'map':
-      return value ?? null;
+      return value ? inKeyOrder(value as Record<string, unknown>) : null;
     case 'scalar':
       return value ?? zeroOf(type.type);
     default:

@@ -31,6 +31,7 @@ export function checkTemplateMeta(metadata: ObjectMeta | undefined, path: string
   for (const [field, value] of Object.entries(metadata)) {
     if (field === 'annotations' || field === 'labels' || value === undefined || value === null || value === '')
       continue;
-    faults.forbidden(`${path}.${field}`, 'cannot be set');
+    // Upstream makes the path from Go's name of the field.
+    faults.forbidden(`${path}.${field === 'uid' ? 'uID' : field}`, 'cannot be set');
   }
 }

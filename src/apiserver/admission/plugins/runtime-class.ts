@@ -32,7 +32,7 @@ export function runtimeClass(deps: { readonly reader: ObjectReader }): Admission
       const overhead = (await classOf(attempt, pod))?.overhead;
       const given = pod.spec?.overhead;
       if (overhead === undefined) {
-        if (given === undefined || Object.keys(given).length === 0) return;
+        if (given === undefined) return;
         const why = 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead';
         throw refused(attempt, why);
       }

@@ -81,9 +81,9 @@ export function checkDevices(
     if (devicePath !== '' && hasBacksteps(devicePath))
       faults.invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')");
     else paths.add(devicePath);
-    if (volumeMounts.some((mount) => mount.name === name))
+    if (volumeMounts.some((mount) => (mount.name ?? '') === name))
       faults.invalid(`${at}.name`, name, 'must not already exist in volumeMounts');
-    if (volumeMounts.some(({ mountPath }) => mountPath === devicePath))
+    if (volumeMounts.some(({ mountPath = '' }) => mountPath === devicePath))
       faults.invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
     if (name !== '') names.add(name);
   });

@@ -204,8 +204,8 @@ function checkSchedulingGroup({ schedulingGroup }: PodSpec, path: string, faults
 function checkEnvFiles(spec: PodSpec, path: string, faults: FieldFaults): void {
   visitContainers(spec, path, ({ env }, at) => {
     env?.forEach(({ valueFrom }, index) => {
-      const name = valueFrom?.fileKeyRef?.volumeName;
-      if (name === undefined) return;
+      if (!valueFrom?.fileKeyRef) return;
+      const { volumeName: name = '' } = valueFrom.fileKeyRef;
       const field = `${at}.env[${index}].valueFrom.fileKeyRef.volumeName`;
       const volume = spec.volumes?.find((other) => other.name === name);
       if (!volume) faults.notFound(field, name);

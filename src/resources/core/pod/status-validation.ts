@@ -100,7 +100,7 @@ function checkEphemeralTransitions(status: PodStatus, before: PodStatus, faults:
 
 function checkClaimStatuses({ spec, status }: Pod, faults: FieldFaults): void {
   const names = new Set<string>();
-  status?.resourceClaimStatuses?.forEach(({ name, resourceClaimName }, index) => {
+  status?.resourceClaimStatuses?.forEach(({ name = '', resourceClaimName }, index) => {
     const at = `status.resourceClaimStatuses[${index}]`;
     if (!spec.resourceClaims?.some((claim) => claim.name === name))
       faults.invalid(`${at}.name`, name, 'must match the name of an entry in `spec.resourceClaims`');
@@ -154,7 +154,7 @@ function checkAddresses(status: PodStatus, before: PodStatus, faults: FieldFault
   checkFamilies(podIPs, 'status.podIPs', 'core/v1.PodIP', faults);
   const hostIPs = status.hostIPs ?? [];
   if (hostIPs.length === 0) return;
-  if ((status.hostIP ?? '') !== hostIPs[0]?.ip)
+  if ((status.hostIP ?? '') !== (hostIPs[0]?.ip ?? ''))
     faults.invalid('status.hostIPs[0].ip', hostIPs[0]?.ip ?? '', 'must be equal to `hostIP`');
   const knownHosts = (before.hostIPs ?? []).map(({ ip }) => ip ?? '');
   hostIPs.forEach(({ ip }, index) => {

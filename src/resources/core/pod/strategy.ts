@@ -23,7 +23,7 @@ export const podStrategy: Strategy<Pod> = {
   applyDefaults: defaultPod,
   prepareForCreate(pod, { nowMs, warn }) {
     pod.metadata.generation = 1;
-    pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
+    pod.status = { phase: 'Pending', qosClass: (pod.status?.qosClass || qosClassOf(pod)) as PodStatus['qosClass'] };
     dropDisabledPodFields(pod.spec);
     if ((pod.spec.schedulingGates ?? []).length > 0) markGated(pod.status, nowMs);
     mergeLabelKeys(pod);

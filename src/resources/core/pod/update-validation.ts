@@ -171,10 +171,11 @@ function checkNodeAffinityMutation(
   const old = previous?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   if (!old) return;
   const path = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
-  const terms = next?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const given = next?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const terms = given ?? [];
   if (old.length > 0 && old.length !== terms.length) {
     const why = 'no additions/deletions to non-empty NodeSelectorTerms list are allowed';
-    faults.invalid(path, terms.map(viewOf), why);
+    faults.invalid(path, given?.map(viewOf) ?? null, why);
     return;
   }
   old.forEach((term, index) => {
