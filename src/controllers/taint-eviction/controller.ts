@@ -1,10 +1,10 @@
 import type { Client } from '../../client/client.ts';
-import { type EventRecorder, referenceTo } from '../../client/events.ts';
+import type { EventRecorder } from '../../client/events.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { Node, Pod } from '../../generated/api/core/v1.ts';
 import { nodes, pods } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
-import { keyOf, toKeyText } from '../../machinery/object/object.ts';
+import { keyOf, parseKeyText, toKeyText } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange } from '../../reconcile/sources.ts';
@@ -12,6 +12,7 @@ import type { Clock } from '../../std/clock.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { indexPodsByNode, NODE_INDEX } from '../node-lifecycle/controller.ts';
 import { markDisrupted } from '../pods/disruption-target.ts';
+import { toStableText } from '../safe-hash.ts';
 import { planEviction } from './plan.ts';
 
 /** Deletes pods from nodes whose NoExecute taints they do not tolerate, or no longer. */
@@ -21,8 +22,10 @@ class TaintEvictionController implements Reconciler {
   readonly #nodes: Informer<Node>;
   readonly #pods: Informer<Pod>;
   readonly #clock: Clock;
-  /** When the wait of each pod that is to go began. */
-  readonly #since = new Map<string, number>();
+  /** When each pod that may stay for a while is to go. */
+  readonly #dueMs = new Map<string, number>();
+  /** For which taints each pod was deleted that is still there. */
+  readonly #evicted = new Map<string, string>();
 
   constructor(deps: {
     client: Client;
@@ -40,33 +43,49 @@ class TaintEvictionController implements Reconciler {
 
   async reconcile(key: string): Promise<Result> {
     const pod = this.#pods.get(key);
-    if (pod === undefined || !pod.spec?.nodeName || pod.metadata.deletionTimestamp !== undefined) {
-      this.#since.delete(key);
+    if (pod === undefined || !pod.spec?.nodeName) {
+      this.#cancel(key);
+      this.#evicted.delete(key);
       return done;
     }
-    const plan = planEviction(pod, this.#nodes.get(pod.spec.nodeName)?.spec?.taints ?? []);
+    const taints = this.#nodes.get(pod.spec.nodeName)?.spec?.taints ?? [];
+    // Further taints evict it once more; an old timer does not.
+    const cause = `${pod.metadata.uid} ${toStableText(taints)}`;
+    if (this.#evicted.get(key) === cause) return done;
+    const plan = planEviction(pod, taints);
     if (plan.step === 'keep') {
-      if (this.#since.delete(key)) {
-        const message = `Cancelling deletion of Pod ${key}`;
-        this.#recorder.event(referenceTo(pods, pod), 'Normal', 'TaintManagerEviction', message);
-      }
+      this.#cancel(key);
       return done;
     }
     if (plan.step === 'wait') {
       const nowMs = this.#clock.nowMs();
-      const sinceMs = this.#since.get(key) ?? nowMs;
-      this.#since.set(key, sinceMs);
-      const leftMs = sinceMs + plan.seconds * 1000 - nowMs;
-      if (leftMs > 0) return { requeueAfterMs: leftMs };
-    }
+      // Once it is set, further taints do not change the time.
+      const dueMs = this.#dueMs.get(key) ?? nowMs + plan.seconds * 1000;
+      this.#dueMs.set(key, dueMs);
+      if (dueMs > nowMs) return { requeueAfterMs: dueMs - nowMs };
+      this.#dueMs.delete(key);
+    } else this.#cancel(key);
     await this.#evict(key, pod);
-    this.#since.delete(key);
+    this.#evicted.set(key, cause);
     return done;
   }
 
+  /** Forgets an eviction that was to come, and says so. */
+  #cancel(key: string): void {
+    if (this.#dueMs.delete(key)) this.#tell(key, `Cancelling deletion of Pod ${key}`);
+  }
+
+  #tell(key: string, message: string): void {
+    this.#recorder.event(
+      { apiVersion: 'v1', kind: 'Pod', ...parseKeyText(key) },
+      'Normal',
+      'TaintManagerEviction',
+      message,
+    );
+  }
+
   async #evict(key: string, pod: Pod): Promise<void> {
-    const message = `Marking for deletion Pod ${key}`;
-    this.#recorder.event(referenceTo(pods, pod), 'Normal', 'TaintManagerEviction', message);
+    this.#tell(key, `Marking for deletion Pod ${key}`);
     const condition = {
       reason: 'DeletionByTaintManager',
       message: 'Taint manager: deleting due to NoExecute taint',
@@ -96,10 +115,11 @@ export function runTaintEvictionController(deps: ControllerDeps, signal: AbortSi
         : podInformer.byIndex(NODE_INDEX, object.metadata.name ?? '').map((pod) => toKeyText(keyOf(pod))),
     ),
     onChange(podInformer, ({ type, object, previous }) => {
+      // A pod that is about to go is left to its kubelet.
       const sameNode = previous?.spec?.nodeName === object.spec?.nodeName;
-      const isOld = type === 'updated' && sameNode && object.metadata.deletionTimestamp === undefined;
       const sameTolerations = previous?.spec?.tolerations?.length === object.spec?.tolerations?.length;
-      return !object.spec?.nodeName || (isOld && sameTolerations) ? [] : [toKeyText(keyOf(object))];
+      const isOld = type === 'updated' && sameNode && sameTolerations;
+      return !object.spec?.nodeName || isOld ? [] : [toKeyText(keyOf(object))];
     }),
   ];
   const reconciler = new TaintEvictionController({ client, recorder, nodes: nodeInformer, pods: podInformer, clock });
