@@ -265,8 +265,13 @@ function serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, op
     socket.destroy();
     return;
   }
-  const refuse = (answer: WireAnswer): void => {
+  const refuse = async (answer: WireAnswer): Promise<void> => {
     if (answer.kind === 'taken') return;
+    if (answer.kind === 'stream' && request.headers.upgrade?.toLowerCase() === 'websocket') {
+      const { sendOverWebSocket } = await import('./web-socket-stream.ts');
+      await sendOverWebSocket(call, answer);
+      return;
+    }
     writeRefusal(call, socket, answer, STATUS_CODES[answer.status] ?? '');
   };
   options
@@ -274,7 +279,7 @@ function serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, op
     .then(refuse)
     .catch((error) => {
       options.logger.error('an upgrade failed', { path: call.path, error });
-      refuse(toFault(error));
+      refuse(toFault(error)).catch(() => socket.destroy());
     });
 }
 

@@ -109,9 +109,32 @@ function headersOf(call: HttpCall, answer: BytesAnswer | StreamAnswer): Outgoing
     'Cache-Control': 'no-cache, private',
     ...(answer.contentType === '' ? {} : { 'Content-Type': answer.contentType }),
   };
-  if (call.warnings.length > 0) headers['Warning'] = [...new Set(call.warnings)].map(toWarning);
+  if (call.warnings.length > 0) headers['Warning'] = fitting([...new Set(call.warnings)]).map(toWarning);
   if (answer.headers !== undefined) Object.assign(headers, answer.headers);
   return headers;
+}
+
+/** Characters of all warnings of an answer, and of each where they would be more. */
+const MOST_CHARACTERS = 4096;
+const SHORT_CHARACTERS = 256;
+
+/** Warnings that fit; all are cut short where they would not. Source: apiserver `pkg/endpoints/filters/warning.go`. */
+function fitting(texts: readonly string[]): readonly string[] {
+  const length = (text: string): number => [...text].length;
+  if (texts.reduce((sum, text) => sum + text.length, 0) <= MOST_CHARACTERS) return texts;
+  const firstOver = texts.findIndex((_, at) => {
+    return texts.slice(0, at + 1).reduce((sum, text) => sum + length(text), 0) > MOST_CHARACTERS;
+  });
+  if (firstOver < 0) return texts;
+  let written = 0;
+  const kept: string[] = [];
+  for (const [at, text] of texts.entries()) {
+    if (at > firstOver && written >= MOST_CHARACTERS) break;
+    const short = [...text].slice(0, SHORT_CHARACTERS).join('');
+    written += length(short);
+    kept.push(short);
+  }
+  return kept;
 }
 
 /** Source: apimachinery `pkg/util/net/http.go` (NewWarningHeader). */

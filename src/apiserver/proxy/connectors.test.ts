@@ -6,6 +6,7 @@ import { type AddressInfo, connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { WebSocket } from 'ws';
 import { type KubeObject, type ObjectKey, type ResourceType, toKeyText } from '../../machinery/object/object.ts';
 import { createAuthority, type Issued, issueCertificate } from '../../pki/certificate.ts';
@@ -108,9 +109,15 @@ describe('connections to nodes and pods', () => {
     rejectUnauthorized: true,
   });
   tls.on('secureConnection', (socket) => kubelet.emit('connection', socket));
-  const plain = createServer((incoming, response) =>
-    response.end(`pod ${incoming.url} ${incoming.headers['x-forwarded-uri']}`),
-  );
+  const plain = createServer((incoming, response) => {
+    const { url = '', headers } = incoming;
+    if (url === '/page') {
+      response.setHeader('Content-Type', 'text/html; charset=utf-8');
+      response.setHeader('Content-Encoding', 'gzip');
+      response.end(gzipSync(`<A HREF=/next>${headers.host}</A>`));
+    } else if (url === '/moved') response.writeHead(302, { Location: '/there?x' }).end();
+    else response.end(`pod ${url} ${headers['x-forwarded-uri']}`);
+  });
 
   before(async () => {
     tls.listen(0, '127.0.0.1');
@@ -207,7 +214,8 @@ describe('connections to nodes and pods', () => {
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
-    return { status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() };
+    const bytes = Buffer.concat(chunks);
+    return { status: response.statusCode ?? 0, headers: response.headers, bytes, text: bytes.toString() };
   }
   const messageOf = (text: string): string => JSON.parse(text).message;
   const podPath = '/api/v1/namespaces/a/pods';
@@ -218,6 +226,21 @@ describe('connections to nodes and pods', () => {
     assert.equal(seen.at(-1)?.url, '/containerLogs/a/p/c?follow=true&timestamps=true&tailLines=5');
     assert.equal(dialled.at(-1), 'n1 10.0.0.9:kubelet');
   });
+
+  for (const [protocol, coding] of Object.entries({
+    'binary.k8s.io': 'utf8',
+    'base64.binary.k8s.io': 'base64',
+  } as const)) {
+    it(`shows logs over a WebSocket, as ${protocol}`, async () => {
+      const client = new WebSocket(`wss://127.0.0.1:${port}${podPath}/p/log?follow=true`, [protocol, 'other'], trust);
+      const messages: string[] = [];
+      client.on('message', (data: Buffer) => messages.push(data.toString()));
+      await once(client, 'close');
+      const [first, ...rest] = messages;
+      assert.deepEqual([client.protocol, first], [protocol, '']);
+      assert.equal(rest.map((each) => Buffer.from(each, coding).toString()).join(''), 'line 1\nline 2\n');
+    });
+  }
 
   const refusals: Record<string, [string, number, string]> = {
     'of a pod that is missing': ['pods/none/log', 404, 'pods "none" not found'],
@@ -449,8 +472,16 @@ describe('connections to nodes and pods', () => {
 
   it('proxies to the first port of a pod through its node', async () => {
     const { text } = await call('GET', `${podPath}/p/proxy/hi?y=2`);
-    assert.equal(text, `pod /hi?y=2 ${podPath}/p/proxy`);
+    assert.equal(text, `pod /hi?y=2 ${podPath}/p/proxy/hi`);
     assert.equal(dialled.at(-1), 'n1 10.42.0.7:8080');
+  });
+
+  it('leads the links of pages and redirects through the proxy', async () => {
+    const page = await call('GET', `${podPath}/p/proxy/page`, { host: 'api.example.com' });
+    assert.equal(gunzipSync(page.bytes).toString(), `<a href="${podPath}/p/proxy/next">api.example.com</A>`);
+    assert.equal(page.headers['content-length'], undefined);
+    const moved = await call('GET', `${podPath}/p/proxy/moved`);
+    assert.deepEqual([moved.status, moved.headers['location']], [302, `${podPath}/p/proxy/there?x`]);
   });
 
   it('does not proxy to addresses of the server itself', async () => {
@@ -461,7 +492,7 @@ describe('connections to nodes and pods', () => {
   it('proxies to a pod behind a service, by port name or number', async () => {
     for (const name of ['web:http', 'web:80', 'http:web:http']) {
       const { text } = await call('GET', `/api/v1/namespaces/a/services/${name}/proxy/s`);
-      assert.equal(text, `pod /s /api/v1/namespaces/a/services/${name}/proxy`);
+      assert.equal(text, `pod /s /api/v1/namespaces/a/services/${name}/proxy/s`);
     }
   });
 

@@ -28,12 +28,12 @@ export function nodeProxyHandler({ kubelets }: ProxyDeps): Handler<Authenticated
       const { host, node } = location;
       const authority = join(host, port);
       if (port === location.port) {
-        return { authority, connect: () => kubelets.connect(location, call.signal), rewrites: false };
+        return { authority, connect: () => kubelets.connect(location, call.signal) };
       }
       // A name is the node's own or nothing that a tunnel leads to.
       if (isIP(host) !== 0 && !isGlobalUnicast(host)) throw badRequest('address not allowed');
       const target = { scheme: wanted.scheme, host, port };
-      return { authority, connect: () => kubelets.connectAddress(node, target, call.signal), rewrites: true };
+      return { authority, connect: () => kubelets.connectAddress(node, target, call.signal) };
     });
 }
 
@@ -128,15 +128,14 @@ async function podTarget(pod: Pod, options: PodTargetOptions): Promise<ProxyTarg
     try {
       return await kubelets.connectAddress(nodeName, { scheme, host: address, port }, call.signal);
     } catch (error) {
-      // Older agents let nobody but their kubelet be reached, which forwards ports of pods with a network of their own.
-      const forwards = node !== undefined && !servesCluster(node) && !pod.spec?.hostNetwork;
-      if (!forwards || call.signal.aborted) throw error;
+      // Some agents let nobody but their kubelet be reached, which forwards ports of pods with a network of their own.
+      if (pod.spec?.hostNetwork || call.signal.aborted) throw error;
       return await forward(pod, options).catch(() => {
         throw error;
       });
     }
   };
-  return { authority: join(address, port), connect, rewrites: true };
+  return { authority: join(address, port), connect };
 }
 
 async function forward(pod: Pod, { scheme, port, call, kubelets }: PodTargetOptions): Promise<Duplex> {
@@ -145,11 +144,6 @@ async function forward(pod: Pod, { scheme, port, call, kubelets }: PodTargetOpti
   const host = join(location.host, location.port);
   const kubelet = await kubelets.connect(location, call.signal);
   return await kubelets.dress(await openPortForward(kubelet, { namespace, pod: name, port, host }), scheme);
-}
-
-/** Whether the node's agent dials addresses of pods. Source: k3s `pkg/agent/tunnel/tunnel.go`. */
-function servesCluster({ metadata }: Node): boolean {
-  return metadata?.labels?.['egress.k3s.io/cluster'] !== undefined;
 }
 
 function isAddressOf(node: Node | undefined, wanted: string): boolean {

@@ -3,15 +3,15 @@ import type { Duplex } from 'node:stream';
 import { badRequest, type StatusError, serviceUnavailable } from '../../machinery/errors/status-error.ts';
 import type { Answer, AuthenticatedCall, RawExchange } from '../call.ts';
 import { backendHeaders, isHopByHop } from './backend-headers.ts';
+import { isPage } from './html-page.ts';
 import { requestUpgrade, sendRequest } from './kubelet.ts';
 import { joinStreams, repeatAnswer, repeatHead } from './pipe.ts';
+import { type LinkPlace, rewriteLink } from './proxied-link.ts';
 
 export interface ProxyTarget {
-  /** `host:port` as the backend sees it in the Host header. */
+  /** `host:port` of the backend, by which its links to itself are known. */
   readonly authority: string;
   connect(): Promise<Duplex>;
-  /** Whether the answer's redirects are turned so that they lead through the proxy again. */
-  readonly rewrites: boolean;
 }
 
 const taken: Answer = { kind: 'taken' };
@@ -24,11 +24,13 @@ export async function proxyCall(call: AuthenticatedCall, target: () => Promise<P
   const { raw } = call;
   if (raw === undefined) throw badRequest('a proxied request needs HTTP');
   const { base, tail, search } = splitUrl(call, raw.request.url ?? '');
-  const { connect, authority, rewrites } = await target();
+  const { connect, authority } = await target();
+  // Backends see the host that the client asked.
+  const requestHost = call.header('host') ?? call.header(':authority') ?? '';
   const path = `${tail}${search}`;
-  if (raw.response === undefined) return await proxyUpgrade(call, raw, { connect, authority, path });
+  if (raw.response === undefined) return await proxyUpgrade(call, raw, { connect, host: requestHost, path });
   if (tail === '' && (call.method === 'GET' || call.method === 'HEAD')) return redirectToRoot(base, search);
-  const rawHeaders = [...backendHeaders(call, { host: authority }), ...(rewrites ? forwardedHeaders(call, base) : [])];
+  const rawHeaders = [...backendHeaders(call, { host: requestHost }), 'X-Forwarded-Uri', `${base}${tail}`];
   const socket = await connect();
   const { response } = raw;
   const sent = sendRequest(socket, { method: call.method, path: path === '' ? '/' : path, rawHeaders });
@@ -38,7 +40,13 @@ export async function proxyCall(call: AuthenticatedCall, target: () => Promise<P
     sent.once('response', resolve);
     sent.once('error', (error) => reject(unreachable(error)));
   });
-  writeHead(response, answer, rewrites ? { base, authority } : undefined, raw.request.httpVersionMajor > 1);
+  const place = { base, authority, requestHost };
+  const overHttp2 = raw.request.httpVersionMajor > 1;
+  if (isPage(answer) && call.method !== 'HEAD') {
+    await sendPage(response, answer, place, overHttp2);
+    return taken;
+  }
+  writeHead(response, answer, place, overHttp2);
   answer.pipe(response);
   answer.once('error', () => response.destroy());
   return taken;
@@ -73,18 +81,31 @@ function redirectToRoot(base: string, search: string): Answer {
   return { kind: 'bytes', status: 301, contentType: 'text/plain', headers, body: Buffer.alloc(0) };
 }
 
-function forwardedHeaders(call: AuthenticatedCall, base: string): readonly string[] {
-  const host = call.header('host') ?? call.header(':authority') ?? '';
-  return ['X-Forwarded-Uri', base, 'X-Forwarded-Host', host, 'X-Forwarded-Proto', 'https'];
+/** A page is rewritten as a whole, and so has another length. */
+async function sendPage(
+  response: ServerResponse,
+  answer: IncomingMessage,
+  place: LinkPlace,
+  overHttp2: boolean,
+): Promise<void> {
+  const { rewrittenPage } = await import('./html-answer.ts');
+  try {
+    const body = await rewrittenPage(answer, place);
+    writeHead(response, answer, place, overHttp2, { withoutLength: true });
+    for (const chunk of body) response.write(chunk);
+    response.end();
+  } catch {
+    response.destroy();
+  }
 }
 
 async function proxyUpgrade(
   call: AuthenticatedCall,
   raw: RawExchange,
-  { connect, authority, path }: { connect(): Promise<Duplex>; authority: string; path: string },
+  { connect, host, path }: { connect(): Promise<Duplex>; host: string; path: string },
 ): Promise<Answer> {
   const socket = await connect();
-  const rawHeaders = backendHeaders(call, { host: authority, keepsUpgrade: true });
+  const rawHeaders = backendHeaders(call, { host, keepsUpgrade: true });
   const outcome = await requestUpgrade(socket, { method: call.method, path: path === '' ? '/' : path, rawHeaders });
   if (!outcome.upgraded) {
     repeatAnswer(outcome.answer, raw.socket);
@@ -101,33 +122,23 @@ async function proxyUpgrade(
 export function writeHead(
   response: ServerResponse,
   answer: IncomingMessage,
-  rewrite: { base: string; authority: string } | undefined,
+  place: LinkPlace | undefined,
   overHttp2: boolean,
+  { withoutLength = false } = {},
 ): void {
   const headers: Record<string, OutgoingHttpHeader> = {};
   const { rawHeaders } = answer;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const value = rawHeaders[index + 1] ?? '';
-    if (isHopByHop(name)) continue;
+    if (isHopByHop(name) || (withoutLength && name.toLowerCase() === 'content-length')) continue;
     const key = overHttp2 ? name.toLowerCase() : name;
     const known = headers[key];
     headers[key] = known === undefined ? value : [...(Array.isArray(known) ? known : [String(known)]), value];
   }
   const key = Object.keys(headers).find((name) => name.toLowerCase() === 'location');
-  if (key !== undefined && rewrite !== undefined) headers[key] = rewriteLocation(String(headers[key]), rewrite);
+  if (key !== undefined && place !== undefined) headers[key] = rewriteLink(String(headers[key]), place);
   response.writeHead(answer.statusCode ?? 502, headers);
-}
-
-/** Redirects within the backend lead through the proxy again; those to elsewhere stay. */
-function rewriteLocation(location: string, { base, authority }: { base: string; authority: string }): string {
-  try {
-    const url = new URL(location, `http://${authority}/`);
-    if (url.host !== authority || (!location.startsWith('/') && !/^https?:/.test(location))) return location;
-    return `${base}${url.pathname}${url.search}${url.hash}`;
-  } catch {
-    return location;
-  }
 }
 
 /** Source: apiserver `pkg/endpoints/handlers/responsewriters` with httputil's errors. */
