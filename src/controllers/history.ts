@@ -4,6 +4,7 @@ import type { ControllerRevision } from '../generated/api/apps/v1.ts';
 import type { PodTemplateSpec } from '../generated/api/core/v1.ts';
 import type { LabelSelector } from '../generated/api/meta/v1.ts';
 import { controllerrevisions } from '../generated/resource-types.ts';
+import { sortKeys } from '../machinery/codecs/json/go-text.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors/status-error.ts';
 import { controllerOf, type KubeObject, keyOf, ownedBy, type ResourceType } from '../machinery/object/object.ts';
 import { claimObjects } from './claim.ts';
@@ -85,9 +86,12 @@ async function create<T extends KubeObject>(request: HistoryRequest<T>, revision
   }
 }
 
-/** What a revision stores: a patch that puts the template back. */
+/**
+ * What a revision stores: a patch that puts the template back. Others compare it byte by byte, so that its keys are in
+ * Go's order. Source: `pkg/controller/daemon/update.go` (getPatch).
+ */
 function toPatch(template: PodTemplateSpec): Record<string, unknown> {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  return sortKeys({ spec: { template: { ...template, $patch: 'replace' } } }) as Record<string, unknown>;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { escapeAsGo } from '../../machinery/codecs/json/go-text.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 
 /** Metadata fields that stand before resourceVersion in upstream's JSON. */
@@ -30,8 +31,8 @@ export function toBytes(object: AnyObject): EncodedObject {
     later[field] = value;
   }
   const firstText = JSON.stringify(first).slice(1, -1);
-  const laterText = JSON.stringify(later).slice(1, -1);
-  const restText = JSON.stringify(rest).slice(1, -1);
+  const laterText = escapeAsGo(JSON.stringify(later)).slice(1, -1);
+  const restText = escapeAsGo(JSON.stringify(rest)).slice(1, -1);
   const before = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{${firstText}`;
   const between = firstText !== '' && laterText !== '' ? ',' : '';
   const value = Buffer.from(`${before}${between}${laterText}}${restText === '' ? '' : `,${restText}`}}\n`);

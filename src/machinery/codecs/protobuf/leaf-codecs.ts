@@ -1,6 +1,7 @@
 import { parseDurationMs, toDurationText } from '../../values/duration.ts';
 import { parseTime, toTimeText } from '../../values/time.ts';
 import { parseExactJson } from '../json/exact-numbers.ts';
+import { escapeAsGo } from '../json/go-text.ts';
 import { expectWireType, type Reader, readFields } from './reader.ts';
 import type { BackwardWriter } from './writer.ts';
 
@@ -64,7 +65,7 @@ function raw(name: string, toText: (bytes: Buffer) => unknown): LeafCodec {
     (writer, value) => {
       if (value === undefined || value === null) return;
       const start = writer.length;
-      writer.string(JSON.stringify(value));
+      writer.string(escapeAsGo(JSON.stringify(value)));
       writer.varint(writer.length - start);
       writer.tag(1, 2);
     },

@@ -1,3 +1,4 @@
+import { escapeAsGo, sortKeys } from '../../codecs/json/go-text.ts';
 import type { AnyObject } from '../../object/object.ts';
 import type { ObjectShape } from '../../schema/type-schema.ts';
 import type { FieldSet } from './field-set.ts';
@@ -33,27 +34,10 @@ export function syncLastApplied(object: AnyObject, applied: AnyObject): void {
   const bare = { ...applied, metadata: annotations === undefined ? metadata : { ...metadata, annotations: kept } };
   const next: Record<string, string> = {
     ...object.metadata.annotations,
-    [LAST_APPLIED]: `${toGoJson(bare)}\n`,
+    [LAST_APPLIED]: `${escapeAsGo(JSON.stringify(sortKeys(bare)))}\n`,
   };
   let size = 0;
   for (const [key, value] of Object.entries(next)) size += Buffer.byteLength(key) + Buffer.byteLength(value);
   if (size > MAX_ANNOTATIONS_BYTES) delete next[LAST_APPLIED];
   object.metadata = { ...object.metadata, annotations: next };
-}
-
-/** JSON as Go writes a map: keys sorted, and what HTML could take for its own escaped. */
-function toGoJson(value: unknown): string {
-  const text = JSON.stringify(sortKeys(value));
-  return text.replace(/[<>&\u2028\u2029]/g, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = value as Record<string, unknown>;
-  return Object.fromEntries(
-    Object.keys(fields)
-      .sort()
-      .map((key) => [key, sortKeys(fields[key])]),
-  );
 }
