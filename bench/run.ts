@@ -9,6 +9,7 @@ const topics: Readonly<Record<string, () => Promise<unknown>>> = {
   deployments: () => import('./deployments.ts'),
   tunnel: () => import('./tunnel.ts'),
   join: () => import('./join.ts'),
+  operator: () => import('./operator.ts'),
 };
 
 const wanted = process.argv.slice(2);

@@ -10,6 +10,16 @@ const rows: Record<string, [wanted: unknown, actual: unknown, result: boolean]> 
   'takes an empty wish for an absent object': [{ emptyDir: {} }, {}, true],
   'fails where a list has another length': [{ a: [1] }, { a: [1, 2] }, false],
   'compares list elements with the same leniency': [{ a: [{ n: 1 }] }, { a: [{ n: 1, defaulted: true }] }, true],
+  'fails where a selector selects less than it should': [
+    { spec: { selector: { a: '1' } } },
+    { spec: { selector: { a: '1', b: '2' } } },
+    false,
+  ],
+  'takes a selector as it should be': [
+    { podSelector: { matchLabels: {} } },
+    { podSelector: { matchLabels: {} } },
+    true,
+  ],
 };
 
 describe('isSatisfied', () => {

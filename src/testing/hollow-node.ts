@@ -184,7 +184,8 @@ function podStatus(pod: Pod, address: string, nowMs: number): NonNullable<Pod['s
   return {
     phase: 'Running',
     hostIP: address,
-    podIP: address,
+    // No loopback: EndpointSlices do not take these.
+    podIP: '198.18.0.1',
     startTime: nowText,
     conditions,
     containerStatuses: pod.spec.containers.map(({ name, image = '' }) => ({
