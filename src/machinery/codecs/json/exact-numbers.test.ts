@@ -24,7 +24,7 @@ describe('whole numbers of many digits', () => {
 
 describe('numbers with a point or an exponent', () => {
   it('are told from whole ones where that is asked for', () => {
-    const { value } = parseJson(Buffer.from('{"a":1.0,"b":1e3,"c":2,"d":"1.0","e":true}'), { keepNumberTexts: true });
+    const { value } = parseJson(Buffer.from('{"a":1.0,"b":1e3,"c":2,"d":"1.0","e":true}'), { intoStructs: true });
     assert.deepEqual(
       Object.values(value as object).map((each) => (typeof each === 'object' ? String(each) : each)),
       ['1.0', '1e3', 2, '1.0', true],

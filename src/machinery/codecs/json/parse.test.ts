@@ -42,6 +42,21 @@ describe('parseJson', () => {
     });
   }
 
+  it('adds the fields of repeated objects, and takes the last of everything else, where structs are read', () => {
+    const text = '{"a":{"x":1},"b":[{"c":1},{"c":2}],"a":{"y":"}","z":[1]},"b":[3],"a":{"z":[]}}';
+    const { value, duplicates } = parseJson(Buffer.from(text), { findDuplicates: true, intoStructs: true });
+    assert.deepEqual(value, { a: { x: 1, y: '}', z: [] }, b: [3] });
+    assert.deepEqual(duplicates, ['a', 'b']);
+    assert.deepEqual(parseJson(Buffer.from('{"a":{"x":1},"a":{}}')).value, { a: {} });
+  });
+
+  it('reads half characters as unknown ones', () => {
+    assert.deepEqual(parseJson(Buffer.from('{"a":"\\ud800","b":"\\ud83d\\ude00"}')).value, {
+      a: '\ufffd',
+      b: '\u{1f600}',
+    });
+  });
+
   it('takes what is nested as deep as Go takes it, and no deeper', () => {
     const nested = (depth: number): Buffer => Buffer.from('['.repeat(depth) + ']'.repeat(depth));
     assert.deepEqual(parseJson(nested(10_000), { findDuplicates: true }).duplicates, []);

@@ -1,4 +1,5 @@
 import { NumberText, parseExactJson, parseJsonWithTexts } from './exact-numbers.ts';
+import { parseMergingRepeated } from './merge-repeated.ts';
 
 /** JSON that cannot be read; the message is Go's. */
 export class JsonSyntaxError extends Error {
@@ -7,8 +8,11 @@ export class JsonSyntaxError extends Error {
 
 export interface ParseOptions {
   readonly findDuplicates?: boolean;
-  /** Tells numbers that are not written as whole ones apart: see {@link NumberText}. */
-  readonly keepNumberTexts?: boolean;
+  /**
+   * As Go reads into structs: numbers that are not written as whole ones are told apart (see {@link NumberText}), and of
+   * repeated objects each adds its fields to the former.
+   */
+  readonly intoStructs?: boolean;
 }
 
 export interface ParsedJson {
@@ -31,11 +35,31 @@ export function parseJson(bytes: Buffer, options: ParseOptions = {}): ParsedJson
   } catch (cause) {
     throw new JsonSyntaxError(goSyntaxMessage(text), { cause });
   }
-  if (options.findDuplicates !== true && options.keepNumberTexts !== true) return { value, duplicates: [] };
-  const { colons, hasFractions } = survey(bytes);
-  if (options.keepNumberTexts === true && hasFractions) value = parseJsonWithTexts(text);
-  const isSuspect = options.findDuplicates === true && colons !== countKeys(value);
-  return { value, duplicates: isSuspect ? findDuplicates(text) : [] };
+  const { findDuplicates: findsDuplicates = false, intoStructs = false } = options;
+  if (findsDuplicates || intoStructs) {
+    const { colons, hasFractions } = survey(bytes);
+    const read = intoStructs && hasFractions ? parseJsonWithTexts : parseExactJson;
+    const isSuspect = colons !== countKeys(value);
+    if (intoStructs && isSuspect) value = parseMergingRepeated(text, read);
+    else if (intoStructs && hasFractions) value = read(text);
+    if (findsDuplicates && isSuspect) return { value: toWellFormed(value, text), duplicates: findDuplicates(text) };
+  }
+  return { value: toWellFormed(value, text), duplicates: [] };
+}
+
+/** Half characters, which only escapes can write, become the sign for what is unknown. */
+function toWellFormed(value: unknown, text: string): unknown {
+  return text.includes('\\ud') || text.includes('\\uD') ? withWellFormed(value) : value;
+}
+
+function withWellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value !== 'object' || value === null) return value;
+  for (const [key, inner] of Object.entries(value)) {
+    const clean = withWellFormed(inner);
+    if (clean !== inner) (value as Record<string, unknown>)[key] = clean;
+  }
+  return value;
 }
 
 /** Source: Go's `encoding/json/scanner.go` (maxNestingDepth). */
