@@ -86,8 +86,9 @@ async function dispatchResource(call: AuthenticatedCall, resources: ResourceTabl
     if (custom) return pageNotFound;
     throw noSuchResource();
   }
+  if (custom && resource.deprecation !== undefined) call.warnings.push(resource.deprecation);
   const handler = info.subresource === '' ? verbHandler(call, resource) : subresourceHandler(info, call, resource);
-  if (resource.deprecation !== undefined) call.warnings.push(resource.deprecation);
+  if (!custom && resource.deprecation !== undefined) call.warnings.push(resource.deprecation);
   return handler(call);
 }
 

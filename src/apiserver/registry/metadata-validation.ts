@@ -7,6 +7,7 @@ import {
   fieldTooLong,
 } from '../../machinery/errors/field-error.ts';
 import { type ObjectMeta, parseApiVersion } from '../../machinery/object/object.ts';
+import { validateFieldManager } from '../../machinery/patch/apply/manager-name.ts';
 import { dns1123LabelFaults, labelKeyFaults, labelValueFaults } from '../../machinery/values/names.ts';
 import { isSame } from './equality.ts';
 import type { NameRule } from './name-rules.ts';
@@ -188,7 +189,7 @@ function validateManagedFields(entries: readonly ManagedFieldsEntry[], path: str
     if (entry.fieldsType && entry.fieldsType !== 'FieldsV1') {
       faults.push(fieldInvalid(`${at}.fieldsType`, entry.fieldsType, 'must be `FieldsV1`'));
     }
-    if (Buffer.byteLength(entry.manager ?? '') > 128) faults.push(fieldTooLong(`${at}.manager`, 128));
+    faults.push(...validateFieldManager(entry.manager ?? '', `${at}.manager`));
     if (Buffer.byteLength(entry.subresource ?? '') > SUBRESOURCE_MAX_BYTES) {
       faults.push(fieldTooLong(`${at}.subresource`, SUBRESOURCE_MAX_BYTES));
     }

@@ -48,12 +48,13 @@ class MissingVersion extends Error {
 
 /** @param known - What was converted so far, where somebody has to be asked. */
 function kindVersions(
-  { subresource }: VerbScope,
+  { subresource, bodyDefinition }: VerbScope,
   siblings: readonly ResourceDefinition[],
   known: ReadonlyMap<string, AnyObject> = new Map(),
 ): KindVersions {
   const byVersion = (apiVersion: string): ResourceDefinition | undefined =>
-    siblings.find((sibling) => toApiVersion(sibling) === apiVersion);
+    // What a kind is called in another group is nothing that its managers are kept for.
+    siblings.find((sibling) => sibling.group === bodyDefinition.group && toApiVersion(sibling) === apiVersion);
   return {
     find(apiVersion) {
       const found = byVersion(apiVersion);

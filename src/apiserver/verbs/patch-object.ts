@@ -79,7 +79,7 @@ function checkType(result: unknown, definition: ResourceDefinition, shown: () =>
 /** Custom objects say what they are. Source: apiextensions-apiserver `customresource_handler.go` (schemaCoercingDecoder). */
 function checkCustomType(result: AnyObject, definition: ResourceDefinition, shown: () => string): void {
   const { apiVersion = '', kind = '' } = (result ?? {}) as Partial<AnyObject>;
-  if (!kind) throw invalidPatch(shown(), `Object 'Kind' is missing in '${shown()}'`);
+  if (!kind) throw invalidPatch(shown(), `Object 'Kind' is missing in '${JSON.stringify(result, inOrder)}'`);
   const expected = toApiVersion(definition);
   if (apiVersion === expected && kind === definition.kind) return;
   const isOtherVersion = apiVersion !== expected;
@@ -149,6 +149,12 @@ function comparePaths(a: readonly string[], b: readonly string[]): number {
     return piece < other ? -1 : 1;
   }
   return a.length - b.length;
+}
+
+/** Maps are written with sorted keys. */
+function inOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function toText(result: unknown): string {

@@ -1,12 +1,11 @@
 import {
   type FieldError,
   fieldForbidden,
-  fieldInvalid,
   fieldNotSupported,
   fieldRequired,
-  fieldTooLong,
 } from '../../machinery/errors/field-error.ts';
 import { invalid } from '../../machinery/errors/status-error.ts';
+import { isPrintable, MANAGER_MAX_BYTES, validateFieldManager } from '../../machinery/patch/apply/manager-name.ts';
 import type { Call } from '../call.ts';
 import { readBoolean, readText } from './query-values.ts';
 
@@ -22,10 +21,6 @@ export interface WriteOptions {
 export interface PatchWriteOptions extends WriteOptions {
   readonly force: boolean;
 }
-
-const MANAGER_MAX_BYTES = 128;
-/** Each fault shows the whole name, so that they would add up to far more than was sent. */
-const MOST_FAULTS = 100;
 
 /** @throws StatusError 422 with all faults of the options. Source: apimachinery `meta/v1/validation`. */
 export function readCreateOptions(call: Call): WriteOptions {
@@ -67,32 +62,6 @@ function readWriteOptions(call: Call, kind: string, faults: FieldError[]): Write
 
 export function validateDryRun(values: readonly string[]): readonly FieldError[] {
   return values.every((value) => value === 'All') ? [] : [fieldNotSupported('dryRun', values, ['All'])];
-}
-
-/** Length and printable characters of a manager's name. */
-export function validateFieldManager(manager: string, path: string): readonly FieldError[] {
-  const faults: FieldError[] = [];
-  if (Buffer.byteLength(manager) > MANAGER_MAX_BYTES) faults.push(fieldTooLong(path, MANAGER_MAX_BYTES));
-  let position = 0;
-  for (const character of manager) {
-    if (faults.length > MOST_FAULTS) break;
-    if (!isPrintable(character)) {
-      faults.push(fieldInvalid(path, manager, `invalid character ${toCodePoint(character)} (at position ${position})`));
-    }
-    position += Buffer.byteLength(character);
-  }
-  return faults;
-}
-
-/** Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space. */
-function isPrintable(character: string): boolean {
-  return character === ' ' || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(character);
-}
-
-/** Go's `%#U`: the number, with the character behind it where it can be shown. */
-function toCodePoint(character: string): string {
-  const hex = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-  return `U+${hex}`;
 }
 
 /** What stands before the first slash, at most 128 printable bytes. Source: `handlers/create.go` (prefixFromUserAgent). */

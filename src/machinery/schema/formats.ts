@@ -61,9 +61,22 @@ function isRequestUri(text: string): boolean {
   if (text.startsWith('/')) return !/%(?![0-9a-fA-F]{2})/.test(text.split('?')[0] ?? '');
   const scheme = /^[a-zA-Z][a-zA-Z0-9+.-]*:/.exec(text);
   if (scheme === null) return false;
-  const rest = text.slice(scheme[0].length);
-  if (!rest.startsWith('//')) return rest.startsWith('/');
-  return !/%(?![0-9a-fA-F]{2})/.test(rest.split('?')[0] ?? '');
+  const rest = text.slice(scheme[0].length).split('?')[0] ?? '';
+  // What has a scheme and no slash is opaque, whatever it says.
+  if (!rest.startsWith('/')) return true;
+  if (/%(?![0-9a-fA-F]{2})/.test(rest)) return false;
+  return !rest.startsWith('//') || isAuthority(rest.slice(2).split('/')[0] ?? '');
+}
+
+/** Source: Go's `net/url` (parseAuthority, parseHost). */
+function isAuthority(text: string): boolean {
+  const at = text.lastIndexOf('@');
+  if (at >= 0 && !/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(text.slice(0, at))) return false;
+  const host = text.slice(at + 1);
+  if (/[\\^`{|}#]/.test(host)) return false;
+  const port = host.startsWith('[') ? host.slice(host.lastIndexOf(']') + 1) : (/:[^:]*$/.exec(host)?.[0] ?? '');
+  if (host.startsWith('[') && !host.includes(']')) return false;
+  return port === '' || /^:\d*$/.test(port);
 }
 
 function isHostname(text: string): boolean {

@@ -1,4 +1,5 @@
 import type { JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
+import { fieldInvalid } from '../errors/field-error.ts';
 import { type Issue, invalidIssue } from './validate-issue.ts';
 
 interface NumberPlace {
@@ -48,7 +49,7 @@ function stepFaults(value: number, factor: number, place: NumberPlace): Issue[] 
   const step = faults.length === 0 ? boundFor(value, factor) : factor;
   if (step <= 0) {
     const message = `factor MultipleOf declared for ${place.path} must be positive: ${step}`;
-    return [...faults, { ...invalidIssue(place.path, step, ''), message }];
+    return [...faults, { name: place.path, message, build: (at) => fieldInvalid(at, step, message) }];
   }
   const isWhole = Number.isInteger(value) && Number.isInteger(step) && faults.length === 0;
   const fits = isWhole ? value % step === 0 : isNearlyInteger(step < 1 ? (1 / step) * value : value / step);
