@@ -17,8 +17,8 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Starts a tenant and measures until its API says that it is ready. */
-export async function startServer(folder: string, port: number): Promise<Server> {
+/** Starts a tenant, with further flags, and measures until its API says that it is ready. */
+export async function startServer(folder: string, port: number, flags: readonly string[] = []): Promise<Server> {
   const started = performance.now();
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'warren-bench') };
   // As the image runs it.
@@ -37,6 +37,7 @@ export async function startServer(folder: string, port: number): Promise<Server>
     '127.0.0.1',
     '--log-level',
     'error',
+    ...flags,
   ];
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise<void>((resolve, reject) => {

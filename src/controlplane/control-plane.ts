@@ -275,7 +275,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     signal: abort.signal,
   });
   const work = runWhileLeading(runLoops);
-  const stopLeases = await expireLeases(backend, { clock, logger });
+  const leases = await expireLeases(backend, { clock, logger });
   const stopCompaction = startCompaction(backend, { clock, logger });
 
   return {
@@ -285,7 +285,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clientFor,
     async close() {
       stopCompaction();
-      stopLeases();
+      leases.stop();
       abort.abort(new Error('the control plane stops'));
       await work;
       await informers.ended();

@@ -127,6 +127,23 @@ export function testBackend(driver: string, open: () => Promise<Backend>): void 
       assert.equal(events.at(-1)?.revision, revision);
     });
 
+    it('tells rows with seconds to live, oldest first, and where to go on', async () => {
+      await using backend = await open();
+      await backend.create('/registry/a', bytes('a'), { leaseSeconds: 10 });
+      await backend.create('/registry/b', bytes('b'));
+      const c = await backend.create('/registry/c', bytes('c'), { leaseSeconds: 20 });
+      await backend.delete('/registry/c', c);
+      const last = await backend.create('/registry/d', bytes('d'), { leaseSeconds: 30 });
+      const found: string[] = [];
+      for (let after: bigint | undefined = 0n; after !== undefined; ) {
+        const { rows, next }: Awaited<ReturnType<Backend['leased']>> = await backend.leased(after);
+        found.push(...rows.map(({ key, leaseSeconds }) => `${key} ${leaseSeconds}`));
+        after = next;
+      }
+      assert.deepEqual(found, ['/registry/a 10', '/registry/c 20', '/registry/d 30']);
+      assert.deepEqual((await backend.leased(last)).rows, []);
+    });
+
     it('forgets the past up to the compacted revision and keeps what lives', async () => {
       await using backend = await open();
       let revision = await backend.create('/registry/a', bytes('0'));

@@ -33,6 +33,13 @@ export interface ListOptions {
   readonly limit?: number | undefined;
 }
 
+/** A row of the log whose key goes when its seconds are over. */
+export interface LeasedRow {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly leaseSeconds: number;
+}
+
 export interface ListResult {
   /** The revision whose state this is. */
   readonly revision: Revision;
@@ -87,6 +94,12 @@ export interface Backend extends AsyncDisposable {
   isStale?(key: string): Promise<boolean>;
   /** Living keys with the prefix, in byte order. @throws StorageError `compacted`, `future` */
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
+  /**
+   * Looks through some thousand rows behind a revision, oldest first, for those with seconds to live. They need not be the
+   * newest of their keys.
+   * @returns where to go on; undefined at the end.
+   */
+  leased(after: Revision): Promise<{ readonly rows: readonly LeasedRow[]; readonly next: Revision | undefined }>;
   /** How many keys with the prefix live; with `startAfter`, those behind it. */
   count(
     prefix: string,

@@ -34,7 +34,12 @@ async function open() {
   const backend = await openMemoryBackend();
   const clock = handClock();
   const keys = async () => (await backend.list('/registry/')).items.map(({ key }) => key.slice('/registry/'.length));
-  return { backend, clock, keys, start: () => expireLeases(backend, { clock, logger: silentLogger }) };
+  const start = async (): Promise<() => void> => {
+    const { seen, stop } = await expireLeases(backend, { clock, logger: silentLogger });
+    await seen;
+    return stop;
+  };
+  return { backend, clock, keys, start };
 }
 
 const value = Buffer.from('{}');

@@ -4,8 +4,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Backend, LogEvent, Revision } from './backend.ts';
 import { StorageError } from './storage-error.ts';
 
-/** Keys that one step of the first scan reads. */
-const PAGE_KEYS = 500;
 /** Source: kine `pkg/logstructured/logstructured.go` (ttl: retryInterval). */
 const RETRY_MS = 250;
 
@@ -21,13 +19,20 @@ interface Line {
   readonly rest: Queue<Lease>;
 }
 
+/** Keys that expire. */
+export interface Expiry {
+  /** Resolves once every key that was there at the beginning has been seen. */
+  readonly seen: Promise<void>;
+  stop(): void;
+}
+
 /**
  * Deletes keys whose seconds to live are over. They count from when this process first sees the row, so a restart gives
  * each a new life, as with kine. A key that was written again lives on by its newer row.
  *
- * @returns how to stop, once every key that was there has been seen.
+ * New rows are seen from when the promise resolves; older ones are looked for beside whatever else is done.
  */
-export async function expireLeases(backend: Backend, deps: { clock: Clock; logger: Logger }): Promise<() => void> {
+export async function expireLeases(backend: Backend, deps: { clock: Clock; logger: Logger }): Promise<Expiry> {
   const leases = new Leases(backend, deps);
   const revision = await backend.currentRevision();
   const subscription = await backend.subscribe(revision, {
@@ -36,17 +41,12 @@ export async function expireLeases(backend: Backend, deps: { clock: Clock; logge
     },
     failed: (error) => deps.logger.error('keys no longer expire', { error }),
   });
-  for (let startAfter: string | undefined; ; ) {
-    const { items, more } = await backend.list('/', { limit: PAGE_KEYS, startAfter });
-    for (const item of items) leases.see(item.key, item.modRevision, item.leaseSeconds);
-    startAfter = items.at(-1)?.key;
-    if (!more) break;
-    // Requests go first.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return () => {
-    subscription.close();
-    leases.stop();
+  return {
+    seen: leases.scan(),
+    stop() {
+      subscription.close();
+      leases.stop();
+    },
   };
 }
 
@@ -80,9 +80,23 @@ class Leases {
     this.#enqueue(key, revision, leaseSeconds * 1000);
   }
 
-  /** Takes a row of the first scan, which may be older than what the log has told meanwhile. */
-  see(key: string, revision: Revision, leaseSeconds: number): void {
-    if (leaseSeconds > 0 && !this.#newest.has(key)) this.take(key, revision, leaseSeconds);
+  /** Looks through what was there before; what the log has told meanwhile is newer. Never rejects. */
+  async scan(): Promise<void> {
+    for (let after: Revision | undefined = 0n; after !== undefined && !this.#stopped; ) {
+      try {
+        const { rows, next } = await this.#backend.leased(after);
+        for (const { key, revision, leaseSeconds } of rows) {
+          if (revision > (this.#newest.get(key) ?? 0n)) this.take(key, revision, leaseSeconds);
+        }
+        after = next;
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#logger.warn('keys that expire are not all known yet, trying again', { error });
+        await this.#clock.sleep(RETRY_MS);
+      }
+      // Requests go first.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   stop(): void {

@@ -76,6 +76,7 @@ export function encrypted(backend: Backend, rules: readonly EncryptionRule[] | R
       const page = await backend.list(prefix, options);
       return { ...page, items: page.items.map(openItem) };
     },
+    leased: (after) => backend.leased(after),
     count: (prefix, options) => backend.count(prefix, options),
     currentRevision: () => backend.currentRevision(),
     compactedRevision: () => backend.compactedRevision(),

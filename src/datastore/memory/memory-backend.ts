@@ -1,6 +1,7 @@
 import type {
   Backend,
   KeyValue,
+  LeasedRow,
   ListOptions,
   ListResult,
   LogEvent,
@@ -60,6 +61,13 @@ class MemoryBackend implements Backend {
     options: { revision?: Revision | undefined; startAfter?: string | undefined } = {},
   ): Promise<number> {
     return this.#living(prefix, this.#readable(options.revision, prefix), options.startAfter).length;
+  }
+
+  async leased(after: Revision): Promise<{ rows: LeasedRow[]; next: Revision | undefined }> {
+    const rows = this.#log
+      .slice(Number(after))
+      .filter((entry): entry is Entry => entry !== undefined && entry.kind !== 'delete' && entry.leaseSeconds > 0);
+    return { rows, next: undefined };
   }
 
   async currentRevision(): Promise<Revision> {

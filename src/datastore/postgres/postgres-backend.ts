@@ -3,6 +3,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type {
   Backend,
   KeyValue,
+  LeasedRow,
   ListOptions,
   ListResult,
   LogEvent,
@@ -13,6 +14,7 @@ import type {
 } from '../backend.ts';
 import { isInternal } from '../kine-keys.ts';
 import { type Row, toEvent, toKeyValue } from '../kine-rows.ts';
+import { type LeasedColumns, toLeasedRow } from '../leased-rows.ts';
 import { endOfPrefix } from '../prefix-range.ts';
 import { StorageError } from '../storage-error.ts';
 import { Subscribers } from '../subscribers.ts';
@@ -33,6 +35,8 @@ import { type Write, Writer } from './writer.ts';
 const GROUP_LIMIT = 256;
 /** Rows that one page of the past takes. */
 const PAST_ROWS = 500;
+/** Rows that one look for leases takes. */
+const LEASED_ROWS = 20_000;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 /** Rows before the newest that are looked at again when the table is opened. */
 const LOOK_BACK_ROWS = 100;
@@ -173,6 +177,13 @@ class PostgresBackend implements Backend {
     ]);
     await this.#demandKept(revision, prefix);
     return row?.count ?? 0;
+  }
+
+  async leased(after: Revision): Promise<{ rows: LeasedRow[]; next: Revision | undefined }> {
+    const [run] = await this.#query<{ id: number | null }>('endOfRun', [Number(after), LEASED_ROWS]);
+    if (run === undefined || run.id === null) return { rows: [], next: undefined };
+    const rows = await this.#query<LeasedColumns>('leased', [Number(after), run.id]);
+    return { rows: rows.map(toLeasedRow), next: BigInt(run.id) };
   }
 
   async currentRevision(): Promise<Revision> {

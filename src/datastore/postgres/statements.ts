@@ -22,6 +22,9 @@ export function statementsFor(name: string) {
     count: `SELECT COUNT(*) AS count FROM (${newest}) AS kv WHERE deleted = 0`,
     after: `SELECT kv.id, kv.name, kv.created, kv.deleted, ${CREATE_REVISION}, kv.prev_revision, kv.lease, kv.value,
       kv.old_value FROM kine AS kv WHERE kv.id > $1 AND kv.id <= $2 ORDER BY kv.id LIMIT $3`,
+    /** Where a run of rows ends. */
+    endOfRun: 'SELECT MAX(id) AS id FROM (SELECT id FROM kine WHERE id > $1 ORDER BY id LIMIT $2) AS run',
+    leased: 'SELECT id, name, lease FROM kine WHERE id > $1 AND id <= $2 AND deleted = 0 AND lease > 0 ORDER BY id',
     /** Fillers of holes make no event: a reader that waited for one would wait for ever. */
     newestId: `SELECT id FROM kine WHERE left(name, ${GAP_PREFIX.length}) != '${GAP_PREFIX}' ORDER BY id DESC LIMIT 1`,
     maxId: 'SELECT COALESCE(MAX(id), 0) AS id FROM kine',

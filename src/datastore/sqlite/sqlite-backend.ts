@@ -6,6 +6,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type {
   Backend,
   KeyValue,
+  LeasedRow,
   ListOptions,
   ListResult,
   LogEvent,
@@ -23,6 +24,7 @@ import { append, type Write } from './append.ts';
 import { compactedRevision, compactStep, sweepStep } from './compact-step.ts';
 import { shrinkStep, sizeBytes } from './free-pages.ts';
 import { openDatabase, rollBack } from './open-database.ts';
+import { readLeased, readPage } from './read-rows.ts';
 import { closedError, isBusy, isSyncFault, toStorageError } from './sqlite-error.ts';
 import type { Statements } from './statements.ts';
 import { WriteAheadLog } from './write-ahead-log.ts';
@@ -151,19 +153,7 @@ class SqliteBackend implements Backend {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
-    return this.#guard(() => {
-      const at = this.#checked(options.revision, prefix);
-      const limit = options.limit ?? Number.POSITIVE_INFINITY;
-      const items: KeyValue[] = [];
-      const { from, end } = rangeOf(prefix, options.startAfter);
-      for (const { id } of this.#statements.newestIds.iterate(from, end, at)) {
-        const row = this.#statements.byId.get(id as number) as unknown as Row;
-        if (row.deleted === 1) continue;
-        if (items.length >= limit) return { revision: BigInt(at), items, more: true };
-        items.push(toKeyValue(row));
-      }
-      return { revision: BigInt(at), items, more: false };
-    });
+    return this.#guard(() => readPage(this.#statements, prefix, this.#checked(options.revision, prefix), options));
   }
 
   async count(
@@ -176,6 +166,10 @@ class SqliteBackend implements Backend {
       const row = this.#statements.count.get(from, end, at);
       return Number(row?.['count'] ?? 0);
     });
+  }
+
+  async leased(after: Revision): Promise<{ rows: LeasedRow[]; next: Revision | undefined }> {
+    return this.#guard(() => readLeased(this.#statements, after));
   }
 
   async currentRevision(): Promise<Revision> {

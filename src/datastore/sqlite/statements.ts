@@ -20,6 +20,9 @@ const SQL = {
     JOIN kine AS kv ON kv.id = newest.id WHERE kv.deleted = 0`,
   after: `SELECT kv.id, kv.name, kv.created, kv.deleted, ${CREATE_REVISION}, kv.prev_revision, kv.lease, kv.value,
     kv.old_value FROM kine AS kv WHERE kv.id > ? AND kv.id <= ? ORDER BY kv.id`,
+  /** Where a run of rows ends. */
+  endOfRun: 'SELECT MAX(id) AS id FROM (SELECT id FROM kine WHERE id > ? ORDER BY id LIMIT ?)',
+  leased: 'SELECT id, name, lease FROM kine WHERE id > ? AND id <= ? AND deleted = 0 AND lease > 0 ORDER BY id',
   /** Fillers of holes make no event: a reader that waited for one would wait for ever. */
   maxId: `SELECT id FROM kine WHERE substr(name, 1, ${GAP_PREFIX.length}) != '${GAP_PREFIX}' ORDER BY id DESC LIMIT 1`,
   insert: `INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, old_value)
