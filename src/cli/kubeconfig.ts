@@ -39,7 +39,7 @@ async function kubeconfig(name: string, options: Options): Promise<void> {
       ? await readSecretKey(host, cluster, 'kubeconfig', 'kubeconfig.yaml')
       : await (await import('./user-kubeconfig.ts')).userKubeconfig(
           host,
-          { name, endpoint: cluster.status?.endpoint },
+          { name, endpoint: cluster.status?.publicEndpoint || cluster.status?.endpoint },
           { name: user, groups, ttlMs },
         );
   if (options.file === undefined) {

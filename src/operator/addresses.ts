@@ -99,6 +99,12 @@ function readyNodeAddresses(nodes: readonly Node[], isPreferred: (node: Node) =>
   return found.sort((a, b) => a.rank - b.rank).map(({ address }) => address);
 }
 
+/** By which users reach the API through an Ingress or a Gateway. */
+export function publicUrl({ exposure }: Pick<Observed, 'spec'>['spec']): string | undefined {
+  const host = exposure.ingress?.host ?? exposure.gateway?.host;
+  return host === undefined ? undefined : `https://${host}`;
+}
+
 /** `https://host:port`, with brackets around an IPv6 address. */
 export function toUrl(host: string, port: number): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -4,6 +4,7 @@ import type { Job } from '../generated/api/batch/v1.ts';
 import type { Node, Pod, Secret } from '../generated/api/core/v1.ts';
 import {
   deployments,
+  ingresses,
   jobs,
   networkpolicies,
   nodes,
@@ -26,6 +27,7 @@ const ownedTypes: readonly ResourceType<KubeObject>[] = [
   secrets,
   persistentvolumeclaims,
   networkpolicies,
+  ingresses,
   deployments,
   poddisruptionbudgets,
 ] as readonly ResourceType<KubeObject>[];

@@ -1,8 +1,9 @@
 import type { Deployment } from '../generated/api/apps/v1.ts';
 import type { Job } from '../generated/api/batch/v1.ts';
 import type { Node, PersistentVolumeClaim, Pod, Secret, Service } from '../generated/api/core/v1.ts';
-import type { NetworkPolicy } from '../generated/api/networking/v1.ts';
+import type { Ingress, NetworkPolicy } from '../generated/api/networking/v1.ts';
 import type { PodDisruptionBudget } from '../generated/api/policy/v1.ts';
+import type { AnyObject } from '../machinery/object/object.ts';
 import type { EffectiveSpec, VirtualCluster } from './api/virtual-cluster.ts';
 import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
 import type { PolicyVerdict } from './policies/judge.ts';
@@ -80,6 +81,10 @@ export interface Observed {
   readonly resolved: ReadonlyMap<string, readonly string[]>;
   /** Pods of the server. */
   readonly pods: readonly Pod[];
+  readonly ingress?: Ingress | undefined;
+  readonly tlsRoute?: AnyObject | undefined;
+  /** In which the host serves TLSRoutes; undefined where it has none, or none is asked for. */
+  readonly routeVersion?: string | undefined;
   /** What policies say of it; undefined where none is for it. */
   readonly policy?: PolicyVerdict | undefined;
   /** What policies give it, as it is kept at its Deployment. */

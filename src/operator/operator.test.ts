@@ -6,6 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
+import type { CustomResourceDefinition } from '../generated/api/apiextensions/v1.ts';
 import type { Deployment } from '../generated/api/apps/v1.ts';
 import type { Job } from '../generated/api/batch/v1.ts';
 import type { Node, Pod, Secret, Service } from '../generated/api/core/v1.ts';
@@ -15,6 +16,7 @@ import {
   clusterroles,
   customresourcedefinitions,
   deployments,
+  ingresses,
   jobs,
   networkpolicies,
   nodes,
@@ -26,7 +28,7 @@ import {
   services,
 } from '../generated/resource-types.ts';
 import { isForbidden, isNotFound } from '../machinery/errors/status-error.ts';
-import type { KubeObject, ResourceType } from '../machinery/object/object.ts';
+import type { AnyObject, KubeObject, ResourceType } from '../machinery/object/object.ts';
 import { sealIdentity } from '../pki/sealed-identity.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
@@ -40,16 +42,22 @@ import {
   type VirtualCluster,
   type VirtualClusterSpec,
   virtualClusters,
+  withDefaults,
 } from './api/virtual-cluster.ts';
 import { BACKUP_NOW, type VirtualClusterBackup, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import { type VirtualClusterPolicy, virtualClusterPolicies } from './api/virtual-cluster-policy.ts';
+import { GatewayRoutes, tlsRoutes } from './gateway-routes.ts';
 import { createKeySource } from './key-source.ts';
 import type { TenantState } from './observed.ts';
 import { runOperator } from './operator.ts';
+import { publicationStep } from './steps/publication.ts';
 
 const roleFile = join(import.meta.dirname, '..', '..', 'config', 'rbac', 'cluster-role.yaml');
 /** Granted, though the story does not need it on a server without the admission plugin that asks for it. */
 const BESIDES = [
+  // Only where the host has the Gateway API from the beginning.
+  ...['create', 'patch', 'delete'].map((verb) => `tlsroutes.gateway.networking.k8s.io ${verb}`),
+
   'virtualclusters.warren.dev/finalizers update',
   'virtualclusterbackups.warren.dev/finalizers update',
   'jointokens.warren.dev/finalizers update',
@@ -368,6 +376,85 @@ describe('the operator', () => {
     assert.notDeepEqual(replaced?.metadata?.annotations, template?.metadata?.annotations, 'the server starts anew');
     await client.patch(virtualClusters, at('old'), { metadata: { labels: { look: 'ca' } } }, { type: 'merge' });
     assert.equal(await read(), after);
+  });
+
+  it('leads users to a tenant by a name, through an Ingress or a Gateway, and takes both back', async () => {
+    const change = (exposure: object) =>
+      client.patch(virtualClusters, at('old'), { spec: { exposure } }, { type: 'merge' });
+    await change({
+      ingress: { host: 'old.example.com', className: 'nginx', annotations: { own: 'yes' } },
+      gateway: { host: 'old.example.com', parentRefs: [{ name: 'edge', namespace: 'gateways', sectionName: 'tls' }] },
+    });
+    await until(
+      'the missing API is told',
+      async () => (await condition('old', 'Published'))?.reason === 'GatewayApiMissing',
+    );
+    assert.equal((await get('old')).status?.phase, 'Ready', 'it serves all the same');
+    const ingress = await client.get(ingresses, at('old-server'));
+    assert.equal(ingress.metadata.annotations?.['nginx.ingress.kubernetes.io/ssl-passthrough'], 'true');
+    assert.equal(ingress.metadata.annotations?.['own'], 'yes');
+    const port = (await client.get(services, at('old-server'))).spec?.ports?.[0]?.port;
+    const [rule] = ingress.spec?.rules ?? [];
+    assert.deepEqual([rule?.host, rule?.http?.paths[0]?.backend.service?.port?.number], ['old.example.com', port]);
+    assert.ok(
+      JSON.parse(text(await client.get(secrets, at('old-token')), 'endpoint.json')).names.includes('old.example.com'),
+    );
+    const kubeconfig = async () => text(await client.get(secrets, at('old-kubeconfig')), 'kubeconfig.yaml');
+    assert.match(await kubeconfig(), /server: https:\/\/old\.example\.com\n/);
+    assert.match((await get('old')).status?.endpoint ?? '', /lb\.example:/, 'machines come as before');
+    await client.delete(ingresses, at('old-server'));
+    await until('it is back', () => exists(ingresses, 'old-server'));
+    await change({ ingress: null, gateway: null });
+    await until('it is gone', async () => !(await exists(ingresses, 'old-server')));
+    await until('users come as machines', async () => /lb\.example:/.test(await kubeconfig()));
+  });
+
+  it('makes a TLSRoute in the version that the host has', async () => {
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    await client.create(customresourcedefinitions, {
+      metadata: {
+        name: 'tlsroutes.gateway.networking.k8s.io',
+        annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api' },
+      },
+      spec: {
+        group: 'gateway.networking.k8s.io',
+        scope: 'Namespaced',
+        names: { kind: 'TLSRoute', listKind: 'TLSRouteList', plural: 'tlsroutes', singular: 'tlsroute' },
+        versions: [{ name: 'v1alpha3', served: true, storage: true, schema }],
+      },
+    } as CustomResourceDefinition);
+    const type = tlsRoutes('v1alpha3') as ResourceType<AnyObject>;
+    await until('the kind is served', () =>
+      client.list(type, { namespace: 'default' }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const gateway = { host: 'second.example.com', parentRefs: [{ name: 'edge' }] };
+    const routes = new GatewayRoutes(client, systemClock);
+    assert.equal((await routes.read(at('demo-server'), stop.signal)).version, 'v1alpha3');
+    await client.patch(
+      virtualClusters,
+      at('second'),
+      { spec: { exposure: { nodePort: null, gateway } } },
+      { type: 'merge' },
+    );
+    // The operator looks for the kind once a minute, and has just looked.
+    const observed = {
+      cluster: await get('second'),
+      spec: withDefaults((await get('second')).spec),
+      routeVersion: 'v1alpha3',
+    };
+    const service = { spec: { ports: [{ port: 30_000 }] } };
+    const outcome = await publicationStep.plan({ ...observed, service } as never, {} as never);
+    const [wanted] = outcome.kind === 'want' ? outcome.objects : [];
+    await client.patch(type, at('second-server'), wanted?.object, { type: 'apply', fieldManager: 'test' });
+    const { route } = await routes.read(at('second-server'), stop.signal);
+    assert.deepEqual(route?.['spec'], {
+      parentRefs: [{ name: 'edge' }],
+      hostnames: ['second.example.com'],
+      rules: [{ backendRefs: [{ name: 'second-server', port: 30_000 }] }],
+    });
   });
 
   it('waits for the Secret of a database, says what it lacks, and starts replicas apart from each other', async () => {

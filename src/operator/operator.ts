@@ -17,6 +17,7 @@ import type { VirtualClusterPolicy } from './api/virtual-cluster-policy.ts';
 import { runBackups } from './backups/controller.ts';
 import { BACKUP_LABEL, WORKS_FOR } from './backups/job.ts';
 import type { ReadLog } from './backups/job-result.ts';
+import { GatewayRoutes } from './gateway-routes.ts';
 import { openHostInformers, TENANT_LABEL } from './host-cache.ts';
 import { runJoinTokens } from './join-tokens/controller.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -68,6 +69,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     resolve: options.resolve ?? createNameResolver(clock),
     referenced,
     policies,
+    routes: new GatewayRoutes(client, clock),
     readLog,
     metrics,
     settings,

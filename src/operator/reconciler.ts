@@ -3,6 +3,7 @@ import type { Deployment } from '../generated/api/apps/v1.ts';
 import type { Secret, Service } from '../generated/api/core/v1.ts';
 import {
   deployments,
+  ingresses,
   networkpolicies,
   persistentvolumeclaims,
   poddisruptionbudgets,
@@ -18,6 +19,7 @@ import { exposedHosts, isIp } from './addresses.ts';
 import { FINALIZER, ROTATE_TOKEN, type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import type { ReadLog } from './backups/job-result.ts';
 import { finalize } from './finalize.ts';
+import type { GatewayRoutes } from './gateway-routes.ts';
 import { applyWanted, type HostCache, readLive } from './host.ts';
 import { lostNodes, removeNode } from './lost-nodes.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -39,6 +41,8 @@ import { findTakenPorts } from './taken-ports.ts';
 
 /** How long after a change of the host the tenant's nodes are counted again. */
 const PROBE_PERIOD_MS = 5_000;
+/** Hundreds of tenants are asked less often each, so that asking costs the operator a small part of a core. */
+const PROBES_PER_SECOND = 20;
 /** While a server starts, its readiness is asked for this often, so that a tenant is Ready as soon as it serves. */
 const STARTING_PROBE_MS = 100;
 /** How many ports of its sequence a tenant tries before it gives up until the next round. */
@@ -70,6 +74,7 @@ export interface ReconcilerDeps {
   readonly resolve: ResolveName;
   readonly referenced: ReferencedSecrets;
   readonly policies: Policies;
+  readonly routes: GatewayRoutes;
   readonly readLog: ReadLog;
   readonly metrics?: OperatorMetrics | undefined;
   readonly events: EventSink;
@@ -81,6 +86,8 @@ export interface ReconcilerDeps {
 /** Brings the host to what a VirtualCluster asks for: observe, plan step by step, apply, tell in status. */
 export class VirtualClusterReconciler implements Reconciler {
   readonly #deps: ReconcilerDeps;
+  /** Keys of the tenants that there are. */
+  readonly #known = new Set<string>();
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
@@ -91,9 +98,11 @@ export class VirtualClusterReconciler implements Reconciler {
     const key = parseKeyText(keyText);
     const cluster = cache.get(virtualClusters, key);
     if (cluster === undefined) {
+      this.#known.delete(keyText);
       this.#deps.metrics?.gone(key);
       return {};
     }
+    this.#known.add(keyText);
     if (cluster.metadata.deletionTimestamp !== undefined) return await finalize(this.#deps, cluster, signal);
     if (!cluster.metadata.finalizers?.includes(FINALIZER)) {
       const finalizers = [...(cluster.metadata.finalizers ?? []), FINALIZER];
@@ -137,7 +146,7 @@ export class VirtualClusterReconciler implements Reconciler {
     this.#tellSkew(observed);
     await this.#writeStatus(observed, { done, halted }, key, signal);
     if (halted !== undefined || observed.spec.suspend) return { requeueAfterMs: PROBE_PERIOD_MS * 2 };
-    return { requeueAfterMs: tenant?.ready ? PROBE_PERIOD_MS : this.#startingProbeMs(observed) };
+    return { requeueAfterMs: tenant?.ready ? this.#probePeriodMs() : this.#startingProbeMs(observed) };
   }
 
   /** Another join token where the annotation has a value that was not acted on yet. */
@@ -190,6 +199,10 @@ export class VirtualClusterReconciler implements Reconciler {
     return { ...observed, [slot]: undefined };
   }
 
+  #probePeriodMs(): number {
+    return Math.max(PROBE_PERIOD_MS, (this.#known.size * 1000) / PROBES_PER_SECOND);
+  }
+
   /** Often at first, then calmer: a server that does not come up must not cost the host anything. */
   #startingProbeMs({ cluster, nowMs }: Observed): number {
     const ageMs = nowMs - Date.parse(cluster.metadata.creationTimestamp ?? '');
@@ -229,6 +242,8 @@ export class VirtualClusterReconciler implements Reconciler {
       claim: cache.get(persistentvolumeclaims, at(names.claim)),
       deployment,
       networkPolicy: cache.get(networkpolicies, at(names.server)),
+      ingress: cache.get(ingresses, at(names.server)),
+      ...(await this.#observeRoute(cluster, at(names.server), signal)),
     };
     return {
       ...seen,
@@ -236,6 +251,17 @@ export class VirtualClusterReconciler implements Reconciler {
       takenPorts: await findTakenPorts(seen),
       resolved: await this.#resolve(exposedHosts(seen)),
     };
+  }
+
+  /** Asks only where a route is wished, or one was. */
+  async #observeRoute(
+    { spec, status }: VirtualCluster,
+    key: ObjectKey,
+    signal: AbortSignal,
+  ): Promise<Pick<Observed, 'tlsRoute' | 'routeVersion'>> {
+    if (spec.exposure?.gateway === undefined && !status?.publicEndpoint) return {};
+    const { version, route } = await this.#deps.routes.read(key, signal);
+    return { routeVersion: version, tlsRoute: route };
   }
 
   async #resolve(hosts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -392,6 +418,8 @@ const slots: Record<string, keyof Observed> = {
   NetworkPolicy: 'networkPolicy',
   PodDisruptionBudget: 'disruptionBudget',
   Job: 'restoreJob',
+  Ingress: 'ingress',
+  TLSRoute: 'tlsRoute',
 };
 
 function slotOf({ cluster }: Observed, kind: string, name: string | undefined): keyof Observed {

@@ -1,6 +1,6 @@
 import type { Condition } from '../generated/api/meta/v1.ts';
 import { toTimeText } from '../machinery/values/time.ts';
-import { advertised, portOf, toUrl } from './addresses.ts';
+import { advertised, portOf, publicUrl, toUrl } from './addresses.ts';
 import { type Phase, ROTATE_TOKEN, type VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { namesOf, type Observed, secretText } from './observed.ts';
 import type { PolicyVerdict } from './policies/judge.ts';
@@ -36,6 +36,8 @@ export function toStatus(
   const verdicts = judge(observed, progress);
   const nodes = tenant?.nodes ?? cluster.status?.nodes ?? { total: 0, ready: 0 };
   const rotation = rotationDone(observed);
+  // Empty: none any more; a merge patch takes nothing away by itself.
+  const published = publicUrl(spec) ?? (cluster.status?.publicEndpoint === undefined ? undefined : '');
   const caRotation = observed.pkiSecret?.metadata.annotations?.[CA_ROTATION];
   const restored = observed.pkiSecret?.metadata.annotations?.[RESTORED_FROM];
   return {
@@ -63,6 +65,7 @@ export function toStatus(
             message,
           })),
         }),
+    ...(published === undefined ? {} : { publicEndpoint: published }),
     ...(caRotation === undefined ? {} : { caRotation }),
     ...(restored === undefined ? {} : { restoredFrom: restored }),
     conditions: verdicts.map((verdict) => withTransition(verdict, observed)),
@@ -103,6 +106,7 @@ function judge(observed: Observed, progress: Progress): Verdict[] {
     judgeReady(observed, aspects, progress),
     ...aspects,
     toVerdict('NodesReady', judgeNodes(observed)),
+    ...(publicUrl(spec) === undefined ? [] : [toVerdict('Published', judgePublication(observed))]),
     ...(observed.policy === undefined ? [] : [toVerdict(POLICY, judgePolicy(observed.policy))]),
     ...(observed.backups.length === 0 ? [] : [toVerdict('BackupHealthy', judgeBackups(observed))]),
     toVerdict(
@@ -158,6 +162,26 @@ function judgeNodes({ tenant }: Observed): Judgement {
   if (total === 0) return ['False', 'NoNodes', 'no machine has joined yet'];
   if (ready < total) return ['False', 'NodesNotReady', `${total - ready} of ${total} nodes are not ready`];
   return ['True', 'AllReady', `${total} of ${total} nodes are ready`];
+}
+
+/** Told only where users come by a name. */
+function judgePublication({ spec, ingress, tlsRoute, routeVersion }: Observed): Judgement {
+  if (spec.exposure.gateway !== undefined && routeVersion === undefined)
+    return ['False', 'GatewayApiMissing', 'the host cluster has no TLSRoutes: install the Gateway API'];
+  if (spec.exposure.ingress !== undefined && ingress === undefined)
+    return ['False', 'IngressMissing', 'the Ingress is not there yet'];
+  if (spec.exposure.gateway !== undefined && tlsRoute === undefined)
+    return ['False', 'RouteMissing', 'the TLSRoute is not there yet'];
+  const parents = (tlsRoute?.['status'] as RouteStatus | undefined)?.parents ?? [];
+  const refused = parents
+    .flatMap(({ conditions = [] }) => conditions)
+    .find(({ type, status }) => type === 'Accepted' && status === 'False');
+  if (refused !== undefined) return ['False', refused.reason ?? 'NotAccepted', refused.message ?? ''];
+  return ['True', 'Routed', `users reach the API at ${publicUrl(spec)}`];
+}
+
+interface RouteStatus {
+  readonly parents?: readonly { readonly conditions?: readonly Partial<Condition>[] }[];
 }
 
 /** Told only where a policy is for the tenant. */

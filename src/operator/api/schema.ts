@@ -34,6 +34,8 @@ const addons = Object.fromEntries(
     fields(addonTexts[name], { enabled: flag('Deploy it.', { default: tenantAddons[name].byDefault }) }),
   ]),
 );
+const DNS_PATTERN = '^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$';
+
 const exposure = fields(
   'How machines outside the host cluster reach the tenant.',
   {
@@ -64,6 +66,39 @@ const exposure = fields(
           },
         ],
       },
+    ),
+    ingress: fields(
+      'Leads users to the API by a name, through an Ingress whose controller passes TLS on by that name (SNI). Machines come the way of type: agents ask for no name.',
+      {
+        host: text('The name, which must lead to the ingress controller.', { pattern: DNS_PATTERN, maxLength: 253 }),
+        className: text('Class of the Ingress. Left empty: the default of the host cluster.', { maxLength: 253 }),
+        annotations: texts('Annotations of the Ingress, beside those that ask nginx and haproxy to pass TLS on.'),
+      },
+      { required: ['host'] },
+    ),
+    gateway: fields(
+      'Leads users to the API by a name, through a Gateway whose TLS listener passes connections on. Machines come the way of type.',
+      {
+        host: text('The name, which must lead to the Gateway.', { pattern: DNS_PATTERN, maxLength: 253 }),
+        parentRefs: {
+          type: 'array',
+          description: 'Listeners of Gateways.',
+          minItems: 1,
+          maxItems: 8,
+          'x-kubernetes-list-type': 'atomic',
+          items: fields(
+            'A listener.',
+            {
+              name: text('Name of the Gateway.', { minLength: 1, maxLength: 253 }),
+              namespace: text('Namespace of the Gateway. Left empty: that of the VirtualCluster.', { maxLength: 63 }),
+              sectionName: text('Name of the listener.', { maxLength: 253 }),
+              port: count('Port of the listener.', { minimum: 1, maximum: 65535 }),
+            },
+            { required: ['name'] },
+          ),
+        },
+      },
+      { required: ['host', 'parentRefs'] },
     ),
     allowedCIDRs: strings(
       'Ranges from which machines and users may come. Left empty: from anywhere. Traffic keeps its source address then (externalTrafficPolicy Local), and the nodes that run the server answer it.',
@@ -313,6 +348,7 @@ const status = fields('The tenant as it is.', {
   version: text('The version that runs.'),
   conditions,
   endpoint: text('URL that machines and users dial.'),
+  publicEndpoint: text('URL by which users reach the API through an Ingress or a Gateway.'),
   caCertHash: text('SHA-256 of the CA certificate, as join tokens carry it.'),
   nodes: fields('Machines that joined.', {
     total: count('All of them.'),

@@ -9,7 +9,7 @@ export interface VirtualClusterPolicySpec {
   namespaceSelector?: LabelSelector;
   /** Each list that is given names all that is allowed. */
   allowed?: {
-    exposures?: ExposureType[];
+    exposures?: (ExposureType | 'Ingress' | 'Gateway')[];
     /** Minor versions, such as `v1.36`. */
     versions?: string[];
     datastores?: ('SQLite' | 'PostgreSQL')[];

@@ -5,6 +5,14 @@ import { type BackupStorage, durationMs } from './virtual-cluster-backup.ts';
 /** How machines outside reach the tenant's one port. */
 export type ExposureType = 'NodePort' | 'LoadBalancer' | 'ClusterIP';
 
+/** A listener of a Gateway. */
+export interface ParentRef {
+  name: string;
+  namespace?: string;
+  sectionName?: string;
+  port?: number;
+}
+
 export interface VirtualClusterSpec {
   /** Kubernetes minor or patch version of the tenant, such as `v1.36`. Default: the operator's own. */
   version?: string;
@@ -20,6 +28,10 @@ export interface VirtualClusterSpec {
     /** Put on the Service as they are. */
     annotations?: Record<string, string>;
     loadBalancerClass?: string;
+    /** A name by which users reach the API through an Ingress that passes TLS on. */
+    ingress?: { host: string; className?: string; annotations?: Record<string, string> };
+    /** The same through a Gateway's TLS listener. */
+    gateway?: { host: string; parentRefs: ParentRef[] };
     /** Ranges that may come in; empty: anywhere. */
     allowedCIDRs?: string[];
   };
@@ -104,6 +116,8 @@ export interface VirtualClusterStatus {
   conditions?: Condition[];
   /** `https://host:port` of the first advertised address. */
   endpoint?: string;
+  /** URL by which users reach the API through an Ingress or a Gateway. */
+  publicEndpoint?: string;
   /** SHA-256 of the CA, as it stands in join tokens. */
   caCertHash?: string;
   nodes?: { total: number; ready: number; summary: string };
@@ -169,6 +183,8 @@ export function withDefaults(spec: VirtualClusterSpec) {
       annotations: spec.exposure?.annotations ?? {},
       loadBalancerClass: spec.exposure?.loadBalancerClass,
       allowedCIDRs: spec.exposure?.allowedCIDRs ?? [],
+      ingress: spec.exposure?.ingress,
+      gateway: spec.exposure?.gateway,
     },
     networking: {
       podCIDRs: spec.networking?.podCIDRs ?? ['10.42.0.0/16'],

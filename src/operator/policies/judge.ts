@@ -80,6 +80,15 @@ export function judgePolicies(
     const { type } = spec.exposure;
     if (allowed.exposures !== undefined && !allowed.exposures.includes(type))
       say('ExposureNotAllowed', `exposure.type ${type} is not among ${allowed.exposures.join(', ')}`);
+    for (const [kind, wish] of [
+      ['Ingress', spec.exposure.ingress],
+      ['Gateway', spec.exposure.gateway],
+    ] as const)
+      if (allowed.exposures !== undefined && wish !== undefined && !allowed.exposures.includes(kind))
+        say(
+          'PublicationNotAllowed',
+          `exposure.${kind.toLowerCase()} is not allowed: ${kind} is not among ${allowed.exposures.join(', ')}`,
+        );
     const version = minorOf(spec.version ?? around.served);
     if (allowed.versions !== undefined && !allowed.versions.includes(version))
       say('VersionNotAllowed', `version ${version} is not among ${allowed.versions.join(', ')}`);
@@ -104,7 +113,16 @@ export function judgePolicies(
 export function holdToPolicy(
   spec: EffectiveSpec,
   { violations }: PolicyVerdict,
-  { service, deployment }: { readonly service: Service | undefined; readonly deployment: Deployment | undefined },
+  {
+    service,
+    deployment,
+    published = false,
+  }: {
+    readonly service: Service | undefined;
+    readonly deployment: Deployment | undefined;
+    /** Users come by a name already. */
+    readonly published?: boolean;
+  },
 ): EffectiveSpec {
   if (deployment === undefined) return spec;
   const broken = new Set(violations.map(({ reason }) => reason));
@@ -113,6 +131,10 @@ export function holdToPolicy(
   return {
     ...spec,
     ...(broken.has('ExposureNotAllowed') && type !== undefined ? { exposure: { ...spec.exposure, type } } : {}),
+    // What is there stays; what is not is not made.
+    ...(broken.has('PublicationNotAllowed') && !published
+      ? { exposure: { ...spec.exposure, ingress: undefined, gateway: undefined } }
+      : {}),
     ...(broken.has('ResourcesExceeded') ? { resources } : {}),
   };
 }

@@ -75,7 +75,11 @@ export class Policies {
       this.#clusters().filter((each) => each.metadata.namespace === namespace && isFor(policy, each, labels));
     const nodes = cluster.status?.nodes?.total ?? 0;
     const policy = judgePolicies({ cluster, spec: wished, nodes }, policies, { siblings, served });
-    return { spec: holdToPolicy(wished, policy, present), policy, policyDefaults };
+    return {
+      spec: holdToPolicy(wished, policy, { ...present, published: !!cluster.status?.publicEndpoint }),
+      policy,
+      policyDefaults,
+    };
   }
 
   async #labelsOf(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {

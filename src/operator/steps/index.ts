@@ -5,6 +5,7 @@ import { disruptionBudgetStep } from './disruption-budget.ts';
 import { kubeconfigStep } from './kubeconfig.ts';
 import { networkPolicyStep } from './network-policy.ts';
 import { policyStep } from './policy.ts';
+import { publicationStep } from './publication.ts';
 import { restoreStep } from './restore.ts';
 import { serverStep } from './server.ts';
 import { serviceStep } from './service.ts';
@@ -26,4 +27,5 @@ export const steps: readonly Step[] = [
   disruptionBudgetStep,
   serverStep,
   kubeconfigStep,
+  publicationStep,
 ];

@@ -1,6 +1,6 @@
 import type { Secret } from '../../generated/api/core/v1.ts';
 import { secrets } from '../../generated/resource-types.ts';
-import { advertised, portOf, toUrl } from '../addresses.ts';
+import { advertised, portOf, publicUrl, toUrl } from '../addresses.ts';
 import { labelsOf, namesOf, type PkiFiles, secretText, toSecretData } from '../observed.ts';
 import { type Step, wait, want } from './step.ts';
 
@@ -17,7 +17,7 @@ export const kubeconfigStep: Step = {
     const port = portOf(observed.service);
     if (host === undefined || port === undefined) return wait('NoAddress', 'the tenant has no address yet');
     const pki = toPkiFiles(observed.pkiSecret);
-    const url = toUrl(host, port);
+    const url = publicUrl(observed.spec) ?? toUrl(host, port);
     const present = secretText(kubeconfigSecret, 'kubeconfig.yaml');
     if (present !== undefined && stillGood(present, url, pki, keys.kubeconfigEndsMs(present), nowMs)) return want();
     const text = await keys.adminKubeconfig(pki, url, cluster.metadata.name ?? '');

@@ -54,7 +54,10 @@ function toEndpointFile(observed: Observed): EndpointFile {
   const { hosts, addresses } = advertised(observed);
   const { server } = namesOf(cluster);
   const { namespace } = cluster.metadata;
-  const now = [server, `${server}.${namespace}`, `${server}.${namespace}.svc`, ...spec.extraSANs, ...hosts];
+  const { ingress, gateway } = spec.exposure;
+  const published = [ingress?.host, gateway?.host].filter((host) => host !== undefined);
+  const services = [server, `${server}.${namespace}`, `${server}.${namespace}.svc`];
+  const now = [...services, ...spec.extraSANs, ...hosts, ...published];
   const names = [...new Set([...now, ...addresses, ...(endpointFileOf(observed)?.names ?? [])])];
   const { maxNodes } = observed.policy ?? {};
   return { addresses, names: names.slice(0, MAX_NAMES), ...(maxNodes === undefined ? {} : { maxNodes }) };
