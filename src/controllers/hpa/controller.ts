@@ -136,6 +136,9 @@ class Round {
       "the HPA controller was able to get the target's current scale",
     );
     const current = scale.spec.replicas ?? 0;
+    if (this.memory.recommendations.length === 0) {
+      this.memory = { ...this.memory, recommendations: [{ ms: this.#nowMs, value: current }] };
+    }
     const least = spec.minReplicas ?? 1;
     let desired = current;
     let metrics: MetricStatus[] = [];

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { HorizontalPodAutoscaler, MetricSpec, MetricTarget } from '../../generated/api/autoscaling/v2.ts';
 import type { Pod } from '../../generated/api/core/v1.ts';
 import { horizontalpodautoscalersV2, pods } from '../../generated/resource-types.ts';
+import { StatusError } from '../../machinery/errors/status-error.ts';
 import { startControllers } from '../../testing/controller-harness.ts';
 import { FakeTransport } from '../../testing/fake-transport.ts';
 import { ManualClock } from '../../testing/manual-clock.ts';
@@ -110,10 +111,16 @@ describe('readMetric', () => {
     });
     const versions = [{ version: 'v1beta1' }, { version: 'v1beta2' }];
     server.on('GET', /^\/apis\/custom\.metrics\.k8s\.io$/, () => ({ versions }));
-    server.on('GET', /v1beta2\/namespaces\/default\/pods\/\*\/requests$/, () => ({
+    server.on('GET', /v1beta2\/namespaces\/default\/pods\/%2A\/requests$/, () => ({
       items: [value('p0', '30'), value('p1', '10')],
     }));
     server.on('GET', /namespaces\/default\/metrics\/rate$/, () => ({ items: [value('default', '500m')] }));
+    server.on('GET', /external\.metrics\.k8s\.io\/v1beta1\/namespaces\/default\/absent$/, () => {
+      throw new StatusError({ code: 404, reason: 'NotFound', message: '404 page not found' });
+    });
+    server.on('GET', /v1beta2\/namespaces\/default\/services\/web\/lost$/, () => {
+      throw new StatusError({ code: 404, reason: 'NotFound', message: 'there is no such metric' });
+    });
     server.on('GET', /external\.metrics\.k8s\.io\/v1beta1\/namespaces\/default\/queue$/, () => ({
       items: [value('', '100'), value('', '50')],
     }));
@@ -170,6 +177,14 @@ describe('readMetric', () => {
       assert.deepEqual(result, { replicas, status: { type: spec.type, ...current }, description });
     });
   }
+  it('repeats what an API says', async () => {
+    const object = { metric: { name: 'lost' }, describedObject: described, target: target('Value', { value: '1' }) };
+    await assert.rejects(read({ type: 'Object', object }), (error: MetricError) => {
+      const cause = 'unable to fetch metrics from custom metrics API: there is no such metric';
+      assert.equal(error.message, `unable to get metric lost: Service on default web/${cause}`);
+      return true;
+    });
+  });
   it('says which API does not answer', async () => {
     const spec = {
       type: 'External',

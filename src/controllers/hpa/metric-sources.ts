@@ -3,7 +3,7 @@ import { discoverResources } from '../../client/discovery.ts';
 import type { CrossVersionObjectReference } from '../../generated/api/autoscaling/v2.ts';
 import type { APIGroup, LabelSelector } from '../../generated/api/meta/v1.ts';
 import type { PodMetricsList } from '../../generated/api/metrics/v1beta1.ts';
-import { codeOf, isNotFound } from '../../machinery/errors/status-error.ts';
+import { codeOf } from '../../machinery/errors/status-error.ts';
 import { parseApiVersion } from '../../machinery/object/object.ts';
 import { parseQuantity } from '../../machinery/values/quantity.ts';
 import { toSelectorText } from '../selector.ts';
@@ -46,13 +46,10 @@ export function createMetricSources(client: Client): MetricSources {
     try {
       return (await client.transport.request({ method: 'GET', path, query })) as T;
     } catch (error) {
-      // Nobody serves the group: what client libraries say of an answer that is no status.
-      const text =
-        isNotFound(error) || codeOf(error) === 404
-          ? `the server could not find the requested resource (get ${what})`
-          : error instanceof Error
-            ? error.message
-            : String(error);
+      // Nobody serves the group: what client libraries say of an answer that is no status. A status speaks for itself.
+      const said = error instanceof Error ? error.message.trim() : String(error);
+      const isUnserved = codeOf(error) === 404 && said === '404 page not found';
+      const text = isUnserved ? `the server could not find the requested resource (get ${what})` : said;
       throw new Error(text, { cause: error });
     }
   }
@@ -92,7 +89,8 @@ export function createMetricSources(client: Client): MetricSources {
     },
     async ofPods(namespace, metric, selector) {
       return await within('custom', async () => {
-        const path = `/namespaces/${namespace}/pods/*/${metric.name}`;
+        // Escaped, as client-go does it: whoever serves the metrics may compare.
+        const path = `/namespaces/${namespace}/pods/%2A/${metric.name}`;
         const values = await readCustom(path, metric, { labelSelector: selector });
         if (values.length === 0) throw new NothingReturned('custom');
         return new Map(values.map((value) => [value.describedObject?.name ?? '', toSample(value)]));
