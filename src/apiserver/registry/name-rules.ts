@@ -1,3 +1,5 @@
+import { type FieldError, fieldInvalid } from '../../machinery/errors/field-error.ts';
+import type { ObjectMeta } from '../../machinery/object/object.ts';
 import { dns1123LabelFaults, dns1123SubdomainFaults, pathSegmentFaults } from '../../machinery/values/names.ts';
 
 /** Says what is wrong with a name, in upstream's words; `asPrefix` for `generateName`, which may end in a dash. */
@@ -6,6 +8,9 @@ export type NameRule = (name: string, options: { asPrefix: boolean }) => readonl
 /** What a URL path can carry in one piece. */
 export const validatePathSegment: NameRule = (name, { asPrefix }) =>
   asPrefix && (name === '.' || name === '..') ? [] : pathSegmentFaults(name);
+
+/** Of these the rules of the kind itself say more. */
+const anyName: NameRule = () => [];
 
 /** Something follows a prefix, so a dash at its end counts as a letter. Source: apimachinery `api/validation/generic.go`. */
 function asNameRule(faultsOf: (text: string) => readonly string[]): NameRule {
@@ -24,18 +29,25 @@ const rules: Readonly<Record<string, NameRule>> = {
   '/services': nameIsDnsLabel,
   '/events': validatePathSegment,
   'apps/statefulsets': nameIsDnsLabel,
-  'certificates.k8s.io/certificatesigningrequests': validatePathSegment,
+  'certificates.k8s.io/certificatesigningrequests': anyName,
   'rbac.authorization.k8s.io/roles': validatePathSegment,
   'rbac.authorization.k8s.io/rolebindings': validatePathSegment,
   'rbac.authorization.k8s.io/clusterroles': validatePathSegment,
   'rbac.authorization.k8s.io/clusterrolebindings': validatePathSegment,
   'policy/poddisruptionbudgets': validatePathSegment,
   'apiregistration.k8s.io/apiservices': validatePathSegment,
-  'networking.k8s.io/ipaddresses': validatePathSegment,
+  'networking.k8s.io/ipaddresses': anyName,
 };
 
 /** Newer rules judge the finished name only. Source: apimachinery (ValidateObjectMetaWithOpts). */
 const ignoresPrefix = new Set(['/replicationcontrollers', 'resource.k8s.io/deviceclasses']);
+
+/** What is left to say of names where nothing else is wrong. Source: apiserver `registry/rest/create.go` (BeforeCreate). */
+export function validatePathName({ name, generateName }: ObjectMeta): readonly FieldError[] {
+  const faults = (field: string, text: string | undefined, asPrefix: boolean): readonly FieldError[] =>
+    text ? validatePathSegment(text, { asPrefix }).map((why) => fieldInvalid(field, text, why)) : [];
+  return [...faults('metadata.generateName', generateName, true), ...faults('metadata.name', name, false)];
+}
 
 /** How names of a resource are checked. */
 export function nameRuleOf(resource: { readonly group: string; readonly plural: string }): NameRule {

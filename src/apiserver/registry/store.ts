@@ -13,7 +13,7 @@ import { generateName } from './generate-name.ts';
 import { forgetIdleTimes } from './managed-times.ts';
 import { judgesMetadataLast, validateUpdatedMetadata } from './metadata-rounds.ts';
 import { validateKubeFinalizers, validateMetadata } from './metadata-validation.ts';
-import { asksForKubeFinalizers, nameRuleOf } from './name-rules.ts';
+import { asksForKubeFinalizers, nameRuleOf, validatePathName } from './name-rules.ts';
 import type { ResourceStorage, StoredItem } from './resource-storage.ts';
 import { toApiError } from './storage-faults.ts';
 import { mainRules, type UpdateRules } from './update-rules.ts';
@@ -157,6 +157,7 @@ export class ResourceStore {
       const faults = strategy.validateCreate?.(object) ?? [];
       if (judgesMetadataLast(definition)) this.#demand(object, faults);
       this.#demand(object, [...validateMetadata(metadata, scope), ...finalizers, ...faults]);
+      this.#demand(object, validatePathName(metadata));
       for (const text of strategy.warningsOnCreate?.(object) ?? []) request.warn(text);
       // Upstream fills defaults once more when it reads what it stored: they may follow from what the server filled in.
       if (definition.origin === 'builtin') strategy.applyDefaults?.(object);

@@ -8,6 +8,8 @@ import type {
 import { toAggregateText } from '../../machinery/errors/field-error.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { builtinShape } from '../../machinery/schema/builtin.ts';
+import { toWire } from '../../machinery/schema/to-wire.ts';
 import { FieldFaults } from '../../resources/checks/field-faults.ts';
 import type { AuthorizationAttributes, Authorizer, User } from '../call.ts';
 import { isSame } from '../registry/equality.ts';
@@ -149,7 +151,8 @@ function checkSpec(
 
 function checkMetadata(object: AnyObject, faults: FieldFaults, why: string, shown = object.metadata): void {
   const { managedFields: _managers, ...metadata } = object.metadata;
-  if (!isSame(metadata, {})) faults.invalid('metadata', shown, why);
+  if (!isSame(metadata, {}))
+    faults.invalid('metadata', toWire(shown as AnyObject, builtinShape('meta/v1.ObjectMeta')), why);
 }
 
 /** Go shows its internal type here, whose fields have no JSON names. */

@@ -19,6 +19,9 @@ export function checkAnnotations(
   if (bytes > MAX_ANNOTATION_BYTES) faults.tooLong(path, MAX_ANNOTATION_BYTES);
 }
 
+/** Go's zero value, of which nobody knows whether it was given. */
+const isNothing = (value: unknown): boolean => value === undefined || value === null || value === '' || value === 0;
+
 /**
  * Metadata inside of a template that makes other objects: labels and annotations, nothing else.
  *
@@ -29,8 +32,7 @@ export function checkTemplateMeta(metadata: ObjectMeta | undefined, path: string
   checkAnnotations(metadata.annotations, `${path}.annotations`, faults);
   checkLabels(metadata.labels, `${path}.labels`, faults);
   for (const [field, value] of Object.entries(metadata)) {
-    if (field === 'annotations' || field === 'labels' || value === undefined || value === null || value === '')
-      continue;
+    if (field === 'annotations' || field === 'labels' || isNothing(value)) continue;
     // Upstream makes the path from Go's name of the field.
     faults.forbidden(`${path}.${field === 'uid' ? 'uID' : field}`, 'cannot be set');
   }

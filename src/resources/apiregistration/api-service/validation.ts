@@ -15,7 +15,7 @@ export function validateApiService({ metadata, spec }: APIService): readonly Fie
   const { group = '', version = '', groupPriorityMinimum: minimum = 0, versionPriority: priority = 0 } = spec;
   const wanted = `${version}.${group}`;
   const { name = '' } = metadata;
-  if (pathSegmentFaults(name).length === 0 && name !== wanted)
+  if (name !== '' && pathSegmentFaults(name).length === 0 && name !== wanted)
     faults.invalid('metadata.name', name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`);
   if (group !== '') faults.invalidFor('spec.group', group, dns1123SubdomainFaults(group));
   else if (version !== 'v1')

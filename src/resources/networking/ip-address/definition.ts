@@ -10,7 +10,7 @@ import { defineResource } from '../../define.ts';
 
 /** Source: networking/validation (ValidateIPAddress). */
 function check({ metadata, spec }: IPAddress, faults: FieldFaults): void {
-  checkCanonicalIp('metadata.name', metadata.name ?? '', faults);
+  if (metadata.name) checkCanonicalIp('metadata.name', metadata.name, faults);
   const { parentRef } = spec;
   const path = 'spec.parentRef';
   if (!parentRef) return faults.required(path);
