@@ -199,6 +199,11 @@ export const controllers: readonly ControllerDefinition[] = [
     async () => (await import('./resource-claim/controller.ts')).runResourceClaimController,
   ),
   define(
+    'device-taint-eviction-controller',
+    'device-taint-eviction-controller',
+    async () => (await import('./device-taint-eviction/controller.ts')).runDeviceTaintEviction,
+  ),
+  define(
     'disruption-controller',
     'disruption-controller',
     async () => (await import('./disruption/controller.ts')).runDisruptionController,
