@@ -55,7 +55,9 @@ class DeviceTaintEviction implements Reconciler {
     this.#tell(pod, 'Marking for deletion');
     const reason = 'DeletionByDeviceTaintManager';
     const message = 'Device Taint manager: deleting due to NoExecute taint';
-    await markDisrupted(client, pod, { reason, message }, clock.nowMs());
+    // Unlike others, upstream's controller does not say which generation it saw.
+    const { generation: _, ...metadata } = pod.metadata;
+    await markDisrupted(client, { ...pod, metadata }, { reason, message }, clock.nowMs());
     const deleted = client.delete(pods, keyOf(pod), { preconditions: { uid: pod.metadata.uid } });
     await deleted.catch((error: unknown) => {
       if (!isNotFound(error)) throw error;
