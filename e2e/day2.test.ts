@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../src/std/clock.ts';
 import { AgentDouble } from '../src/testing/agent-double/agent.ts';
+import { type EmbeddedPostgres, findPostgres, startPostgres } from '../src/testing/embedded-postgres.ts';
 import { type S3Double, s3Credentials, startS3Double } from '../src/testing/s3-double.ts';
 import { clientFor } from './clients.ts';
 import { eventually } from './program.ts';
@@ -12,7 +13,7 @@ import { startWarrenUp, type WarrenUp } from './warren-up.ts';
 const apiVersion = 'warren.dev/v1alpha1';
 
 describe('backups of tenants', () => {
-  const state: { host?: WarrenUp; s3?: S3Double } = {};
+  const state: { host?: WarrenUp; s3?: S3Double; postgres?: EmbeddedPostgres } = {};
   const host = (): WarrenUp => state.host as WarrenUp;
   before(async () => {
     state.s3 = await startS3Double('warren', 1000);
@@ -21,6 +22,7 @@ describe('backups of tenants', () => {
   after(async () => {
     await state.host?.[Symbol.asyncDispose]();
     await state.s3?.[Symbol.asyncDispose]();
+    await state.postgres?.[Symbol.asyncDispose]();
   });
   const apply = (object: object) => host().kubectl(['apply', '-f', '-'], { input: JSON.stringify(object) });
   const field = (kind: string, name: string, path: string) =>
@@ -119,6 +121,29 @@ describe('backups of tenants', () => {
     await assert.rejects(failing, /the storage of backups: SignatureDoesNotMatch/);
     const told = await field('vc', 'demo', '.status.conditions[?(@.type=="BackupHealthy")].message');
     assert.match(told, /^wrong: the storage of backups/);
+  });
+
+  it('carry a tenant from one database of PostgreSQL to another, and overwrite none', {
+    skip: findPostgres().skip,
+  }, async () => {
+    const postgres = await startPostgres();
+    state.postgres = postgres;
+    for (const name of ['one', 'two'])
+      await host().kubectl(['create', 'secret', 'generic', name, `--from-literal=endpoint=${postgres.endpoint(name)}`]);
+    const on = (name: string) => ({ datastore: { type: 'PostgreSQL', secretRef: { name } } });
+    const tenant = (spec: object) => apply({ apiVersion, kind: 'VirtualCluster', metadata: { name: 'sql' }, spec });
+    await tenant(on('one'));
+    await host().kubectl(['wait', 'vc/sql', '--for=condition=Ready', '--timeout=60s']);
+    await inTenant('sql', ['create', 'configmap', 'kept', '--from-literal=a=1']);
+    const before = [await secret('sql-pki', 'server-ca.crt'), await secret('sql-token', 'token')];
+    await host().warren(['backup', 'create', 'sql', '--size', '1Gi']);
+    await host().warren(['delete', 'sql']);
+    await tenant({ ...on('two'), restoreFrom: { backupName: 'sql' } });
+    await host().kubectl(['wait', 'vc/sql', '--for=condition=Ready', '--timeout=90s']);
+    assert.equal(await inTenant('sql', ['get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}']), '1');
+    assert.deepEqual([await secret('sql-pki', 'server-ca.crt'), await secret('sql-token', 'token')], before);
+    const again = host().warren(['backup', 'restore', 'sql', '--from', 'sql', '--replace', '--timeout', '120']);
+    await assert.rejects(again, /table kine|holds|already/);
   });
 
   it('let machines reconnect after a restore without joining again', async () => {

@@ -21,6 +21,8 @@ const phases: readonly Phase[] = ['Pending', 'Provisioning', 'Ready', 'Degraded'
 /** What is worth an alert; the others follow from these. */
 const watched = ['Ready', 'UpToDate', 'DatastoreReady', 'EndpointReachable', 'ControlPlaneAvailable', 'NodesReady'];
 
+const optional = ['BackupHealthy', 'PolicyViolation', 'Published'];
+
 /** Metrics of one operator; names of the controller's are those of controller-runtime and client-go. */
 export function createOperatorMetrics(): OperatorMetrics {
   const registry = new Registry();
@@ -92,6 +94,12 @@ export function createOperatorMetrics(): OperatorMetrics {
         const found = status.conditions?.find((each) => each.type === type);
         condition.set({ ...labels, condition: type }, found?.status === 'True' ? 1 : 0);
       }
+      // Told only where it is asked for: without it there is nothing to alert of.
+      for (const type of optional) {
+        const found = status.conditions?.find((each) => each.type === type);
+        if (found === undefined) condition.remove({ ...labels, condition: type });
+        else condition.set({ ...labels, condition: type }, found.status === 'True' ? 1 : 0);
+      }
       const { total = 0, ready: readyNodes = 0 } = status.nodes ?? {};
       nodes.set({ ...labels, state: 'ready' }, readyNodes);
       nodes.set({ ...labels, state: 'not_ready' }, total - readyNodes);
@@ -100,7 +108,7 @@ export function createOperatorMetrics(): OperatorMetrics {
     gone({ namespace = '', name = '' }) {
       const labels = { namespace, name };
       for (const each of phases) phase.remove({ ...labels, phase: each });
-      for (const type of watched) condition.remove({ ...labels, condition: type });
+      for (const type of [...watched, ...optional]) condition.remove({ ...labels, condition: type });
       for (const state of ['ready', 'not_ready']) nodes.remove({ ...labels, state });
       ready.remove(labels);
     },

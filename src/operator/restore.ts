@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts';
 import type { Job } from '../generated/api/batch/v1.ts';
 import type { Secret } from '../generated/api/core/v1.ts';
 import { jobs, secrets } from '../generated/resource-types.ts';
+import type { Clock } from '../std/clock.ts';
 import type { RestoreFrom, VirtualCluster } from './api/virtual-cluster.ts';
 import { type BackupStorage, keyPrefix, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import { type JobEnd, outcomeOf, type ReadLog, readEnd } from './backups/job-result.ts';
@@ -30,6 +31,7 @@ export interface RestoreDeps {
   readonly client: Client;
   readonly cache: HostCache;
   readonly readLog: ReadLog;
+  readonly clock: Clock;
 }
 
 /** Everything that matters to a restore; nothing where none is asked for, but for what the last one left. */
@@ -50,7 +52,7 @@ export async function observeRestore(
   const end =
     job === undefined || outcomeOf(job) === undefined
       ? undefined
-      : await readEnd(job, cache.podsOfJob(job), deps.readLog, signal);
+      : await readEnd(job, cache.podsOfJob(job), { readLog: deps.readLog, nowMs: deps.clock.nowMs() }, signal);
   return {
     restore: { id, source: await findSource(deps, cluster, wish, signal), end },
     restoreJob: job,

@@ -1,9 +1,10 @@
 import type { EventRecorder } from '../../client/events.ts';
 import { referenceTo } from '../../client/events.ts';
+import type { Informer } from '../../client/informer.ts';
 import type { Job } from '../../generated/api/batch/v1.ts';
-import { toKeyText } from '../../machinery/object/object.ts';
+import { type KubeObject, toKeyText } from '../../machinery/object/object.ts';
 import { type ControllerMetrics, runController } from '../../reconcile/controller.ts';
-import { onChange } from '../../reconcile/sources.ts';
+import { onChange, untilSynced } from '../../reconcile/sources.ts';
 import { virtualClusterBackups } from '../api/virtual-cluster-backup.ts';
 import type { HostInformers } from '../host-cache.ts';
 import { BACKUP_LABEL } from './job.ts';
@@ -35,6 +36,7 @@ export async function runBackups(
         return name === undefined ? [] : [toKeyText({ namespace: object.metadata.namespace, name })];
       }),
     ),
+    ...[...host.owned, ...host.pods].map((informer) => untilSynced(informer as Informer<KubeObject>)),
     // A backup that waits for its tenant goes on once that is ready.
     ...host.clusters.map((informer) =>
       onChange(informer, ({ object, previous }) =>

@@ -20,13 +20,24 @@ export function outcomeOf(job: Job): 'complete' | 'failed' | undefined {
   return conditions.some(({ type, status }) => type === 'Failed' && status === 'True') ? 'failed' : undefined;
 }
 
-/** Reads how a Job ended from the log of its last pod. */
-export async function readEnd(job: Job, pods: readonly Pod[], readLog: ReadLog, signal: AbortSignal): Promise<JobEnd> {
+/** What was seen of pods may lag behind what was seen of their Job by less than this. */
+const LAG_MS = 60_000;
+
+/** Reads how a Job ended from the log of its last pod. @throws Error where that is not known yet: look again. */
+export async function readEnd(
+  job: Job,
+  pods: readonly Pod[],
+  { readLog, nowMs }: { readonly readLog: ReadLog; readonly nowMs: number },
+  signal: AbortSignal,
+): Promise<JobEnd> {
   const wanted = outcomeOf(job) === 'complete' ? 'Succeeded' : 'Failed';
   const [pod] = pods
     .filter(({ status }) => status?.phase === wanted)
     .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1));
   const why = job.status?.conditions?.find(({ type }) => type === 'Failed')?.message ?? '';
+  const ageMs = nowMs - Date.parse(job.status?.completionTime ?? '');
+  if (pod === undefined && wanted === 'Succeeded' && ageMs < LAG_MS)
+    throw new Error(`the pod of Job ${job.metadata.name} is not known yet`);
   if (pod === undefined) return { succeeded: false, message: cut(why || 'its pod is gone, and with it what it said') };
   const key = { namespace: pod.metadata.namespace, name: pod.metadata.name ?? '' };
   const lines = (await readLog(key, signal)).trim().split('\n');

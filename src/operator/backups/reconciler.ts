@@ -92,12 +92,12 @@ export class BackupReconciler implements Reconciler {
 
   /** How the Job ended; undefined while it runs. */
   async #endOf(backup: VirtualClusterBackup, name: string, signal: AbortSignal): Promise<JobEnd | undefined> {
-    const { client, cache, readLog } = this.#deps;
+    const { client, cache, readLog, clock } = this.#deps;
     const key = { namespace: backup.metadata.namespace, name };
     const job = cache.get(jobs, key) ?? (await readLive(client, jobs, key, signal));
     if (job === undefined) return { succeeded: false, message: `Job ${name} was deleted before it had ended` };
     if (outcomeOf(job) === undefined) return undefined;
-    return await readEnd(job, cache.podsOfJob(job), readLog, signal);
+    return await readEnd(job, cache.podsOfJob(job), { readLog, nowMs: clock.nowMs() }, signal);
   }
 
   #tell(backup: VirtualClusterBackup, { lastBackup }: VirtualClusterBackupStatus, end: JobEnd): void {

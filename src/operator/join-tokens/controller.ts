@@ -1,4 +1,5 @@
 import { type EventRecorder, referenceTo } from '../../client/events.ts';
+import type { Informer } from '../../client/informer.ts';
 import type { Secret } from '../../generated/api/core/v1.ts';
 import { secrets, services } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
@@ -50,9 +51,12 @@ export async function runJoinTokens(
       return type !== 'deleted' && turned ? [toKeyText(keyOf(object))] : [];
     }),
   );
-  const waits = host.joinTokens.map((informer) => untilSynced(informer));
+  const waits = [...host.joinTokens, ...host.owned].map((informer) => untilSynced(informer as Informer<KubeObject>));
   await Promise.all([
-    runController({ name: 'jointoken', reconciler, sources, workers: 2, clock, logger, metrics }, signal),
+    runController(
+      { name: 'jointoken', reconciler, sources: [...sources, ...waits], workers: 2, clock, logger, metrics },
+      signal,
+    ),
     runController(
       {
         name: 'jointoken-sweep',
