@@ -14,6 +14,7 @@ import {
   unionsOf,
 } from '../../machinery/schema/schema-table.ts';
 import type { Descriptions } from './descriptions.ts';
+import { enumerationKey } from './enumerations.ts';
 import { schemaNameOf } from './schema-names.ts';
 
 /** A JSON schema in the dialect of OpenAPI 3.0. */
@@ -25,6 +26,8 @@ export interface Schemas {
   /** Those that come from definitions. */
   readonly customNames: Set<string>;
   readonly descriptions: Descriptions;
+  /** Values of fields that take some only. */
+  readonly enumerations: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Required fields that stand in an embedded struct, of which the recorded document has no definition. */
@@ -188,10 +191,16 @@ function toProperty({ schemas, typeName }: Owner, [, name, type, flags, extra]: 
   // Of fields that are structs the library lost what they say of themselves; what the struct is for is left.
   const description =
     schemas.descriptions.ofField(typeName, name) ?? (single ? describeType(schemas, type) : undefined);
-  const value = toValue(schemas, type);
+  const choice = schemas.enumerations.get(enumerationKey(schemaNameOf(typeName), name));
+  const value = withChoice(toValue(schemas, type), choice);
   if (single) return withHints(described(value, description), hints);
   const shape = flags & MAP ? { type: 'object', additionalProperties: value } : { type: 'array', items: value };
   return { ...described(shape, description), ...hints };
+}
+
+/** A type, or the elements of one that is a list, with the values that they take. */
+function withChoice(schema: Schema, choice: readonly string[] | undefined): Schema {
+  return choice === undefined || schema['type'] !== 'string' ? schema : { ...schema, enum: choice };
 }
 
 /** @param isAlways - A field without `omitempty`. Structs are always there. */

@@ -29,7 +29,7 @@ function publish(
     },
   } as unknown as CustomResourceDefinition;
   const descriptions = { ofType: () => undefined, ofField: () => undefined };
-  const schemas: Schemas = { byName: new Map(), customNames: new Set(), descriptions };
+  const schemas: Schemas = { byName: new Map(), customNames: new Set(), descriptions, enumerations: new Map() };
   addCustom(schemas, crd, { version: 'v1', dialect });
   return schemas.byName.get('com.example.v1.Widget') as Record<string, unknown>;
 }

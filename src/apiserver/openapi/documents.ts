@@ -4,9 +4,10 @@ import type { ResourceDefinition } from '../../machinery/object/resource-definit
 import { KUBERNETES_VERSION } from '../../machinery/object/version.ts';
 import { typeNameOf } from '../../machinery/schema/builtin.ts';
 import type { ServedSubresource } from '../served-resources.ts';
-import { addBuiltin, refTo, type Schema, type Schemas } from './builtin-schemas.ts';
+import { addBuiltin, type GroupVersionKindEntry, refTo, type Schema, type Schemas } from './builtin-schemas.ts';
 import { addCustom, type Dialect } from './custom-schemas.ts';
 import type { Descriptions } from './descriptions.ts';
+import { readEnumerations } from './enumerations.ts';
 import { addPaths, type Paths, type ResourceSchemas } from './operations.ts';
 import { addRootPath } from './root-operations.ts';
 import type { RootPath } from './root-paths.ts';
@@ -32,12 +33,19 @@ export interface DocumentedVersion {
   readonly resources: readonly DocumentedResource[];
 }
 
+interface GroupAndVersion {
+  readonly group: string;
+  readonly version: string;
+}
+
 /** Paths and schemas of one group and version. */
 export interface ApiDocument {
   readonly paths: Paths;
   readonly schemas: ReadonlyMap<string, Schema>;
   /** Schemas that come from definitions. */
   readonly customNames: ReadonlySet<string>;
+  /** What the document is of; undefined where it has no resources. */
+  readonly own?: GroupAndVersion | undefined;
 }
 
 /** What documents are made of, beside the table of types. */
@@ -51,7 +59,12 @@ export interface DocumentSources {
 /** Builds what a group and version has to say of itself. Takes some milliseconds: keep bytes, not the result. */
 export function toApiDocument({ roots, resources }: DocumentedVersion, sources: DocumentSources): ApiDocument {
   const paths: Paths = {};
-  const schemas: Schemas = { byName: new Map(), customNames: new Set(), descriptions: sources.descriptions };
+  const schemas: Schemas = {
+    byName: new Map(),
+    customNames: new Set(),
+    descriptions: sources.descriptions,
+    enumerations: readEnumerations(),
+  };
   const verbs = new Set(resources.flatMap((entry) => [entry, ...entry.subresources].flatMap((each) => each.verbs)));
   // Created only where some operation refers to them.
   const status = verbs.has('delete') ? addBuiltin(schemas, 'meta/v1.Status') : {};
@@ -81,7 +94,13 @@ export function toApiDocument({ roots, resources }: DocumentedVersion, sources: 
     };
     addPaths(paths, entry, all);
   }
-  return { paths, schemas: schemas.byName, customNames: schemas.customNames };
+  const own = resources[0]?.definition;
+  return {
+    paths,
+    schemas: schemas.byName,
+    customNames: schemas.customNames,
+    own: own === undefined ? undefined : { group: own.group, version: own.version },
+  };
 }
 
 function kindsOf(
@@ -105,17 +124,30 @@ function addKind(schemas: Schemas, group: string, version: string, kind: string)
   return addBuiltin(schemas, typeName);
 }
 
+/** The version that documents tell: the emulated one, without its patches. */
+export const DOCUMENT_VERSION = KUBERNETES_VERSION.replace(/^v(\d+\.\d+).*$/, '$1');
+
+/** Of options, which are of a kind in every group, a document tells those of the core and of its own group. */
+function withOwnKinds(schema: Schema, own: GroupAndVersion | undefined): Schema {
+  const kinds = schema['x-kubernetes-group-version-kind'];
+  if (!Array.isArray(kinds) || kinds.length < 2 || own === undefined) return schema;
+  const isShown = ({ group, version }: GroupAndVersion): boolean =>
+    (group === '' && version === 'v1') || (group === own.group && version === own.version);
+  const shown = (kinds as readonly GroupVersionKindEntry[]).filter(isShown);
+  return { ...schema, 'x-kubernetes-group-version-kind': shown.length === 0 ? kinds : shown };
+}
+
 /** The document in OpenAPI 3.0. */
-export function toV3({ paths, schemas, customNames }: ApiDocument): unknown {
+export function toV3({ paths, schemas, customNames, own }: ApiDocument): unknown {
   return {
     openapi: '3.0.0',
     info:
       customNames.size > 0
         ? { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' }
-        : { title: 'Kubernetes', version: KUBERNETES_VERSION },
+        : { title: 'Kubernetes', version: DOCUMENT_VERSION },
     paths: sorted(paths),
     components: {
-      schemas: sorted(Object.fromEntries(schemas)),
+      schemas: sorted(Object.fromEntries([...schemas].map(([name, schema]) => [name, withOwnKinds(schema, own)]))),
       securitySchemes: { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header' } },
     },
   };

@@ -38,6 +38,7 @@ const listParameters: readonly QueryParameter[] = [
   ['resourceVersion', 'string'],
   ['resourceVersionMatch', 'string'],
   ['sendInitialEvents', 'boolean'],
+  ['shardSelector', 'string'],
   ['timeoutSeconds', 'integer'],
   ['watch', 'boolean'],
 ];
@@ -50,6 +51,7 @@ const patchParameters: readonly QueryParameter[] = [...writeParameters, ['force'
 const deleteParameters: readonly QueryParameter[] = [
   ['dryRun', 'string'],
   ['gracePeriodSeconds', 'integer'],
+  ['ignoreStoreReadErrorWithClusterBreakingPotential', 'boolean'],
   ['orphanDependents', 'boolean'],
   ['propagationPolicy', 'string'],
 ];
@@ -218,13 +220,18 @@ function setPath(
   const sharedNames = new Set(shared.map(({ name }) => name));
   const item: Record<string, unknown> = {};
   for (const [index, [method, { parameters: _all, ...operation }]] of given.entries()) {
-    const own = queries[index]?.filter(({ name }) => !sharedNames.has(name)) ?? [];
+    const own = byName(queries[index]?.filter(({ name }) => !sharedNames.has(name)) ?? []);
     item[method] = own.length === 0 ? operation : { ...operation, parameters: own };
   }
   paths[path] = {
     ...item,
-    parameters: [...parameters, ...(pretty ? toParameters([['pretty', 'string']]) : []), ...shared],
+    parameters: byName([...parameters, ...(pretty ? toParameters([['pretty', 'string']]) : []), ...shared]),
   };
+}
+
+function byName(parameters: readonly Schema[]): readonly Schema[] {
+  const nameOf = ({ name }: Schema): string => String(name);
+  return [...parameters].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0));
 }
 
 function pathParameter(name: string): Schema {

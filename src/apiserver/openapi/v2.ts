@@ -1,6 +1,5 @@
-import { KUBERNETES_VERSION } from '../../machinery/object/version.ts';
 import type { Schema } from './builtin-schemas.ts';
-import { type ApiDocument, sorted } from './documents.ts';
+import { type ApiDocument, DOCUMENT_VERSION, sorted } from './documents.ts';
 
 /** All groups in one document of OpenAPI 2.0, in which older clients look for schemas. */
 export function toV2(documents: readonly ApiDocument[]): Record<string, unknown> {
@@ -16,7 +15,7 @@ export function toV2(documents: readonly ApiDocument[]): Record<string, unknown>
   }
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: KUBERNETES_VERSION },
+    info: { title: 'Kubernetes', version: DOCUMENT_VERSION },
     paths: sorted(paths),
     definitions: sorted(definitions),
     securityDefinitions: { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header' } },

@@ -33,7 +33,8 @@ export function parseJson(bytes: Buffer, options: ParseOptions = {}): ParsedJson
   try {
     value = parseExactJson(text);
   } catch (cause) {
-    throw new JsonSyntaxError(goSyntaxMessage(text), { cause });
+    // Go reads bytes, of which each is a character here.
+    throw new JsonSyntaxError(goSyntaxMessage(bytes.toString('latin1')), { cause });
   }
   const { findDuplicates: findsDuplicates = false, intoStructs = false } = options;
   if (findsDuplicates || intoStructs) {
@@ -211,7 +212,7 @@ function invalid(text: string, scan: { at: number }, where: string): string {
 function toGoCharacter(character: string): string {
   if (character === "'") return `'\\''`;
   if (character === '"') return `'"'`;
-  const code = Buffer.from(character)[0] ?? 0;
+  const code = character.charCodeAt(0);
   if (code < 0x20 || code === 0x7f) {
     const short = { 7: 'a', 8: 'b', 9: 't', 10: 'n', 11: 'v', 12: 'f', 13: 'r' }[code];
     return short === undefined ? `'\\x${code.toString(16).padStart(2, '0')}'` : `'\\${short}'`;
