@@ -1,6 +1,7 @@
 /** What an operator's users do on a bad day and a good one: databases, rotations, rights, with the real kubectl and helm. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
@@ -87,6 +88,19 @@ describe('tenants of the operator', () => {
     assert.doesNotMatch(text, /PRIVATE KEY/);
   });
 
+  it('get a port that no other program of the machine has, and are told where the chosen one is taken', async () => {
+    await using other = await holdNodePort();
+    const spec = { exposure: { nodePort: { port: other.port } } };
+    const object = { apiVersion: 'warren.dev/v1alpha1', kind: 'VirtualCluster', metadata: { name: 'apart' }, spec };
+    await host().kubectl(['apply', '-f', '-'], { input: JSON.stringify(object) });
+    const told = '.status.conditions[?(@.type=="EndpointReachable")].reason';
+    await eventually(async () => assert.equal(await field(told, 'apart'), 'PortTaken'));
+    await host().kubectl(['patch', 'vc', 'apart', '--type=merge', '-p', '{"spec":{"exposure":{"nodePort":null}}}']);
+    await host().kubectl(['wait', 'vc/apart', '--for=condition=Ready', '--timeout=60s']);
+    assert.ok(!(await field('.status.endpoint', 'apart')).endsWith(`:${other.port}`));
+    await host().kubectl(['delete', 'vc', 'apart', '--timeout=60s']);
+  });
+
   it('keep their state in PostgreSQL', { skip: findPostgres().skip }, async () => {
     const postgres = await startPostgres();
     state.postgres = postgres;
@@ -105,6 +119,20 @@ describe('tenants of the operator', () => {
     await host().kubectl(['wait', 'vc/sql', '--for=condition=Ready', '--timeout=60s']);
   });
 });
+
+/** Another program on a port that a tenant could get. */
+async function holdNodePort(): Promise<{ readonly port: number } & AsyncDisposable> {
+  for (;;) {
+    const port = 30_000 + Math.floor(Math.random() * 2_768);
+    const server = createServer();
+    const isHeld = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isHeld) continue;
+    return { port, [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())) };
+  }
+}
 
 describe('the chart', () => {
   const template = async (...sets: string[]) => {
