@@ -53,7 +53,10 @@ export function validatePathName({ name, generateName }: ObjectMeta): readonly F
 export function nameRuleOf(resource: { readonly group: string; readonly plural: string }): NameRule {
   const key = `${resource.group}/${resource.plural}`;
   const rule = rules[key] ?? nameIsDnsSubdomain;
-  return ignoresPrefix.has(key) ? (name, options) => (options.asPrefix ? [] : rule(name, options)) : rule;
+  if (!ignoresPrefix.has(key)) return rule;
+  // They count in bytes.
+  return (name, options) =>
+    options.asPrefix ? [] : rule(name, options).map((why) => why.replace(/(no more than \d+) characters/, '$1 bytes'));
 }
 
 /** Built-in kinds whose finalizers follow the general rules only. Source: their calls of ValidateObjectMeta. */

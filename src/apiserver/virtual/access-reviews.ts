@@ -150,9 +150,9 @@ function checkSpec(
 }
 
 function checkMetadata(object: AnyObject, faults: FieldFaults, why: string, shown = object.metadata): void {
-  const { managedFields: _managers, ...metadata } = object.metadata;
-  if (!isSame(metadata, {}))
-    faults.invalid('metadata', toWire(shown as AnyObject, builtinShape('meta/v1.ObjectMeta')), why);
+  const shape = builtinShape('meta/v1.ObjectMeta');
+  const { managedFields: _managers, ...metadata } = toWire(object.metadata as AnyObject, shape);
+  if (!isSame(metadata, {})) faults.invalid('metadata', toWire(shown as AnyObject, shape), why);
 }
 
 /** Go shows its internal type here, whose fields have no JSON names. */
