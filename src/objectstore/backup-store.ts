@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import type { S3Bucket, StoredObject } from './s3-bucket.ts';
@@ -84,11 +83,4 @@ async function writeFileOf(
   }
   await file.sync();
   return { bytes: total, sha256: hash.digest('hex') };
-}
-
-/** SHA-256 of a file in hex. */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
