@@ -3,6 +3,8 @@ import { stringify } from 'yaml';
 import {
   deployments,
   events,
+  ingresses,
+  jobs,
   networkpolicies,
   persistentvolumeclaims,
   poddisruptionbudgets,
@@ -10,7 +12,10 @@ import {
   secrets,
   services,
 } from '../generated/resource-types.ts';
+import { StatusError } from '../machinery/errors/status-error.ts';
 import type { AnyObject, ResourceType } from '../machinery/object/object.ts';
+import { joinTokens } from '../operator/api/join-token.ts';
+import { virtualClusterBackups } from '../operator/api/virtual-cluster-backup.ts';
 import { type Host, type HostOptions, openHost, readCluster, withHostOptions } from './host.ts';
 import { printLine } from './output.ts';
 import { WARREN_VERSION } from './version.ts';
@@ -31,10 +36,24 @@ async function debug(name: string, options: HostOptions): Promise<void> {
   const cluster = await readCluster(host, name);
   printLine(`# ${WARREN_VERSION}`);
   print({ apiVersion: 'warren.dev/v1alpha1', kind: 'VirtualCluster', ...cluster });
-  const types = [services, deployments, pods, persistentvolumeclaims, networkpolicies, poddisruptionbudgets, secrets];
+  const types = [
+    services,
+    ingresses,
+    deployments,
+    pods,
+    persistentvolumeclaims,
+    networkpolicies,
+    poddisruptionbudgets,
+    secrets,
+  ];
   const found: AnyObject[] = [];
   for (const type of types as unknown as readonly ResourceType<AnyObject>[])
-    found.push(...(await listOwned(host, type, name)));
+    found.push(...(await listOwned(host, type, `warren.dev/virtualcluster=${name}`)));
+  // Jobs of backups and restores, whose pods are not the server's.
+  for (const type of [jobs, pods] as unknown as readonly ResourceType<AnyObject>[])
+    found.push(...(await listOwned(host, type, `warren.dev/works-for=${name}`)));
+  for (const type of [virtualClusterBackups, joinTokens] as unknown as readonly ResourceType<AnyObject>[])
+    found.push(...(await listOwned(host, type)).filter((object) => tenantOf(object) === name));
   for (const object of found) print(object);
   const names = new Set([name, ...found.map(({ metadata }) => metadata.name)]);
   const { items } = await host.client.list(events, { namespace: host.namespace });
@@ -48,10 +67,16 @@ async function debug(name: string, options: HostOptions): Promise<void> {
   for (const { kind, metadata } of found) if (kind === 'Pod') await printLog(host, metadata.name ?? '');
 }
 
-async function listOwned(host: Host, type: ResourceType<AnyObject>, name: string): Promise<AnyObject[]> {
-  const { items } = await host.client.list(type, {
-    namespace: host.namespace,
-    labelSelector: `warren.dev/virtualcluster=${name}`,
+function tenantOf(object: AnyObject): unknown {
+  return (object['spec'] as { virtualClusterName?: string } | undefined)?.virtualClusterName;
+}
+
+/** Nothing where the host does not know the kind, before its CRD is installed. */
+async function listOwned(host: Host, type: ResourceType<AnyObject>, labelSelector?: string): Promise<AnyObject[]> {
+  const list = host.client.list(type, { namespace: host.namespace, labelSelector });
+  const { items } = await list.catch((error: unknown) => {
+    if (error instanceof StatusError && error.code === 404) return { items: [] };
+    throw error;
   });
   return items.map((item) => ({
     apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}`,
@@ -78,7 +103,9 @@ async function printLog(host: Host, name: string): Promise<void> {
   const path = `/api/v1/namespaces/${host.namespace}/pods/${name}/log`;
   try {
     const text = await host.client.transport.request({ method: 'GET', path, query: { tailLines: LOG_LINES } });
-    for (const line of String(text).trimEnd().split('\n')) printLine(`# ${line}`);
+    // An identity on its way from a backup is sealed; it has no business here all the same.
+    const shown = String(text).replace(/"identity":"[^"]*"/g, '"identity":"…"');
+    for (const line of shown.trimEnd().split('\n')) printLine(`# ${line}`);
   } catch (error) {
     printLine(`# it cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
