@@ -21,6 +21,7 @@ import { isEmptySelector } from '../selector.ts';
 import { isRollingUpdate } from './fenceposts.ts';
 import {
   byCreation,
+  byRevision,
   findNewReplicaSet,
   HASH_LABEL,
   planAnnotations,
@@ -173,8 +174,9 @@ class Rollout {
     return current === undefined ? await this.#createNew() : await this.#updateNew(current);
   }
 
-  get #nextRevision(): number {
-    return Math.max(0, ...this.#old.map(revisionOf)) + 1;
+  get #nextRevision(): bigint {
+    const [newest = 0n] = this.#old.map(revisionOf).sort(byRevision);
+    return newest + 1n;
   }
 
   async #updateNew(current: ReplicaSet): Promise<ReplicaSet> {
@@ -300,7 +302,7 @@ class Rollout {
     if (limit === undefined || limit === 2147483647) return;
     const alive = this.#old.filter((each) => each.metadata.deletionTimestamp === undefined);
     const excess = alive
-      .sort((a, b) => revisionOf(a) - revisionOf(b) || byCreation(a, b))
+      .sort((a, b) => byRevision(revisionOf(b), revisionOf(a)) || byCreation(a, b))
       .slice(0, Math.max(0, alive.length - limit));
     for (const each of excess) {
       const observed = (each.status?.observedGeneration ?? 0) >= (each.metadata.generation ?? 0);

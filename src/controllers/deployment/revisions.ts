@@ -23,10 +23,19 @@ export function isCopied(key: string): boolean {
 
 type Annotations = Record<string, string>;
 
-/** Revision of a replica set; 0 where it has none. */
-export function revisionOf(replicaSet: ReplicaSet): number {
-  const value = Number(replicaSet.metadata.annotations?.[REVISION] ?? 0);
-  return Number.isInteger(value) ? value : 0;
+/** Revision of a replica set, which can be any number of 64 bits; 0 where it has none, or none that can be read. */
+export function revisionOf(replicaSet: ReplicaSet): bigint {
+  return toRevision(replicaSet.metadata.annotations?.[REVISION]);
+}
+
+/** A revision's text as a number; 0 for what is no number. */
+export function toRevision(text: string | undefined): bigint {
+  return text !== undefined && /^[+-]?\d+$/.test(text) ? BigInt(text.replace(/^\+/, '')) : 0n;
+}
+
+/** The newest first. */
+export function byRevision(a: bigint, b: bigint): number {
+  return a === b ? 0 : a > b ? -1 : 1;
 }
 
 export function byCreation(a: ReplicaSet, b: ReplicaSet): number {
@@ -55,7 +64,7 @@ export function templateText(template: PodTemplateSpec): string {
 export function planAnnotations(
   deployment: Deployment,
   replicaSet: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Annotations | undefined {
   const current: Annotations = replicaSet?.metadata.annotations ?? {};
   const next: Annotations = { ...current };
@@ -63,7 +72,7 @@ export function planAnnotations(
     if (isCopied(key)) next[key] = value;
   }
   const old = current[REVISION];
-  if (Number(old ?? 0) < revision) {
+  if (toRevision(old) < revision) {
     next[REVISION] = String(revision);
     if (old !== undefined) next[HISTORY] = appendRevision(current[HISTORY] ?? '', old);
   }

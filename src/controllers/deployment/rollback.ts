@@ -1,5 +1,5 @@
 import type { Deployment, ReplicaSet } from '../../generated/api/apps/v1.ts';
-import { HASH_LABEL, isCopied, ROLLBACK_TO, revisionOf, templateText } from './revisions.ts';
+import { byRevision, HASH_LABEL, isCopied, ROLLBACK_TO, revisionOf, templateText, toRevision } from './revisions.ts';
 
 export interface RollbackPlan {
   /** The deployment to write: with the wish taken off in any case. */
@@ -25,8 +25,8 @@ export function planRollback(deployment: Deployment, all: readonly ReplicaSet[])
     deployment: cleared,
     event: { type: 'Warning', reason, message },
   });
-  const revision = Number(wish) || beforeNewest(all);
-  if (revision === 0) return warn('DeploymentRollbackRevisionNotFound', 'Unable to find last revision.');
+  const revision = toRevision(wish) || beforeNewest(all);
+  if (revision === 0n) return warn('DeploymentRollbackRevisionNotFound', 'Unable to find last revision.');
   const target = all.find((each) => revisionOf(each) === revision);
   if (target === undefined)
     return warn('DeploymentRollbackRevisionNotFound', 'Unable to find the revision to rollback to.');
@@ -53,7 +53,7 @@ export function planRollback(deployment: Deployment, all: readonly ReplicaSet[])
   };
 }
 
-function beforeNewest(all: readonly ReplicaSet[]): number {
-  const [, second = 0] = all.map(revisionOf).sort((a, b) => b - a);
+function beforeNewest(all: readonly ReplicaSet[]): bigint {
+  const [, second = 0n] = all.map(revisionOf).sort(byRevision);
   return second;
 }
