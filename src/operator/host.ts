@@ -66,7 +66,9 @@ export async function applyWanted(
   const wish: AnyObject = { ...wanted.object, metadata: { ...wanted.object.metadata, ownerReferences: owners } };
   const hash = createHash('sha256').update(JSON.stringify(wish)).digest('hex').slice(0, 16);
   wish.metadata.annotations = { ...wish.metadata.annotations, [WISH_ANNOTATION]: hash };
-  if (present !== undefined && present.metadata.deletionTimestamp === undefined && isSatisfied(wish, present))
+  // Items of lists do not say what they are: what was seen since the operator started, and never changed, has neither.
+  const { apiVersion: _version, kind: _kind, ...said } = wish;
+  if (present !== undefined && present.metadata.deletionTimestamp === undefined && isSatisfied(said, present))
     return present;
   const key = keyOf(wish);
   return (await client.patch(wanted.type as ResourceType<AnyObject>, key, wish, {
