@@ -204,7 +204,7 @@ function decodeCustom(
     const below = path === '' ? name : `${path}.${name}`;
     if (field === undefined) {
       if (!shape.preservesUnknown) context.unknown.push(below);
-      if (context.keep || shape.preservesUnknown) setOwnField(result, name, inner);
+      if (context.keep || shape.preservesUnknown) setOwnField(result, name, toPlainNumbers(inner));
     } else if (inner === null) {
       if (field.nullable || field.default === undefined) result[name] = inner;
     } else result[name] = decodeLeniently(inner, field.type, below, context);
@@ -231,8 +231,21 @@ function decodeLeniently(value: unknown, type: TypeSchema, path: string, context
       if (!Array.isArray(value)) return value;
       return value.map((inner, index) => decodeLeniently(inner, type.items, `${path}[${index}]`, context));
     default:
-      return typeof value === 'bigint' && BigInt.asIntN(64, value) !== value ? Number(value) : value;
+      return toPlainNumbers(value);
   }
+}
+
+/** Numbers as Go holds them where no type is known: whole ones of 64 bits, all others as floating point. */
+function toPlainNumbers(value: unknown): unknown {
+  if (typeof value === 'bigint') return BigInt.asIntN(64, value) === value ? value : Number(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof NumberText)
+    throw new TypeMismatchError(`json: cannot unmarshal number ${value.text} into Go value of type float64`);
+  for (const [name, inner] of Object.entries(value)) {
+    const plain = toPlainNumbers(inner);
+    if (plain !== inner) (value as Record<string, unknown>)[name] = plain;
+  }
+  return value;
 }
 
 function decodeMap(

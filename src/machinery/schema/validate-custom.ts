@@ -57,6 +57,13 @@ function toFieldError({ name, build, message }: Issue, base: string): FieldError
 
 type JsonType = 'null' | 'array' | 'object' | 'string' | 'boolean' | 'integer' | 'number';
 
+/** The largest number of 64 bits that is a number of JavaScript. */
+const LARGEST = 2 ** 63 - 1024;
+
+function toNumber(value: number | bigint): number {
+  return typeof value === 'bigint' ? Math.min(Number(value), LARGEST) : value;
+}
+
 /** Numbers without a fraction are integers as far as Go's 64 bits go. */
 function jsonTypeOf(value: unknown): JsonType {
   if (value === null || value === undefined) return 'null';
@@ -108,7 +115,7 @@ function validateValue(
     run(checkString(value, schema, path));
     if (format !== '' && hasFormat(format, value) !== undefined) run(checkFormat(value, format, path));
   } else if (typeof value === 'number' || typeof value === 'bigint') {
-    run(checkNumber(Number(value), schema, { path, type: types.length === 1 ? (types[0] ?? '') : '', format }));
+    run(checkNumber(toNumber(value), schema, { path, type: types.length === 1 ? (types[0] ?? '') : '', format }));
     result.matches++;
   } else if (Array.isArray(value)) {
     merge(result, validateItems(value, schema, path, correlated));

@@ -32,7 +32,7 @@ function rangeFaults(value: number, what: string, { path, type, format }: Number
   let fits = true;
   if (type === 'integer') {
     const limit = format === 'int32' ? INT32_LIMIT : INT64_LIMIT;
-    fits = Number.isInteger(value) && value >= -limit && value <= limit - (format === 'int32' ? 1 : 0);
+    fits = Number.isInteger(value) && value >= -limit && value < limit;
   } else if (format === 'float') fits = Math.abs(value) <= FLOAT32_MAX;
   if (fits) return [];
   const shown = format === '' ? `${type} (default format)` : `${type} with format ${format}`;

@@ -66,6 +66,15 @@ export function parseJsonWithTexts(text: string): unknown {
   });
 }
 
+/** As {@link parseExactJson}, with {@link NumberText} for numbers that are too large to be one. */
+export function parseFinite(text: string): unknown {
+  return (JSON.parse as ParseWithSource)(text, (key, value, context) =>
+    typeof value === 'number' && !Number.isFinite(value)
+      ? new NumberText(context.source ?? '', value)
+      : toExact(key, value, context),
+  );
+}
+
 /** The value with plain numbers; itself where it has no others. */
 export function withoutNumberTexts(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;

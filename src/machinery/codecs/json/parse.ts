@@ -1,4 +1,4 @@
-import { NumberText, parseExactJson, parseJsonWithTexts } from './exact-numbers.ts';
+import { NumberText, parseExactJson, parseFinite, parseJsonWithTexts } from './exact-numbers.ts';
 import { parseMergingRepeated } from './merge-repeated.ts';
 
 /** JSON that cannot be read; the message is Go's. */
@@ -43,6 +43,7 @@ export function parseJson(bytes: Buffer, options: ParseOptions = {}): ParsedJson
     const isSuspect = colons !== countKeys(value);
     if (intoStructs && isSuspect) value = parseMergingRepeated(text, read);
     else if (intoStructs && hasFractions) value = read(text);
+    else if (hasFractions && /[eE]\+?\d{3}/.test(text)) value = parseFinite(text);
     if (findsDuplicates && isSuspect) return { value: toWellFormed(value, text), duplicates: findDuplicates(text) };
   }
   return { value: toWellFormed(value, text), duplicates: [] };
