@@ -22,7 +22,7 @@ export function checkJob(job: Job, options: { readonly needsPrefixedLabels: bool
   checkFullSpec(spec, 'spec', faults);
   const { completionMode, completions = 0 } = spec;
   if (completionMode !== 'Indexed' || completions <= 0) return;
-  const longest = `${metadata.name}-${completions - 1}`;
+  const longest = `${metadata.name ?? ''}-${completions - 1}`;
   if (dns1123LabelFaults(longest).length > 0) {
     const why = `will not able to create pod with invalid DNS label: ${longest}`;
     faults.invalid('metadata.name', metadata.name, why);
