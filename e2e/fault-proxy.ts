@@ -9,8 +9,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly url: string;
   /** PEM of the authority that signed its certificate. */
   readonly ca: string;
-  /** Calls that came, and those that were made to fail. */
-  readonly calls: { total: number; failed: number };
+  /** Calls that came, those of them for a lease, and those that were made to fail. */
+  readonly calls: { total: number; leases: number; failed: number };
 }
 
 /**
@@ -27,9 +27,10 @@ export async function startFaultProxy(
   const subject = { commonName: 'proxy', organizations: [], usages: ['server' as const], names: ['127.0.0.1'] };
   const { chainPem: cert, keyPem: key } = issueCertificate(authority, subject, { nowMs });
   const agent = new Agent({ keepAlive: true, ca, ...(tlsServerName ? { servername: tlsServerName } : {}) });
-  const calls = { total: 0, failed: 0 };
+  const calls = { total: 0, leases: 0, failed: 0 };
   const proxy = createServer({ cert, key }, (incoming, response) => {
     calls.total++;
+    if (/\/leases(\/|$)/.test(incoming.url ?? '')) calls.leases++;
     const fault = random() < rate ? Math.floor(random() * 4) : undefined;
     if (fault !== undefined) calls.failed++;
     if (fault === 0 || fault === 1) return fail(response, fault === 0 ? 500 : 429);

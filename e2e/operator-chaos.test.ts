@@ -150,7 +150,7 @@ describe('the operator in chaos', { skip, timeout: (MINUTES + 15) * 60_000 }, ()
     await eventually(checkEnd, { timeoutMs: isLong ? 600_000 : 90_000, pauseMs: 1_000 });
     test.diagnostic(`${JSON.stringify(counts)}; in the end ${wished.size} tenants, ${retained.size} retained`);
     test.diagnostic(`as wished ${Date.now() - startedMs} ms after the last act`);
-    const { calls } = state.proxy ?? { calls: { total: 0, failed: 0 } };
+    const { calls } = state.proxy ?? { calls: { total: 0, leases: 0, failed: 0 } };
     test.diagnostic(`the operator made ${calls.total} calls, of which ${calls.failed} failed`);
     assert.ok(counts.killed >= 3 && calls.failed > 10, 'it was chaos');
   });
