@@ -7,7 +7,8 @@ import { validateEvent, validateEventUpdate } from './validation.ts';
 /** Seconds that an event stays: an hour, and a minute so that clocks may differ. */
 export const EVENT_LEASE_SECONDS = 3660;
 
-const isSet = (time: string | undefined): time is string => time !== undefined && time !== '';
+/** Times that are not set are null in events as they are stored. */
+const isSet = (time: string | null | undefined): time is string => Boolean(time);
 
 function firstSeen({ firstTimestamp, eventTime }: Event, nowMs: number): string {
   return ageOf(isSet(firstTimestamp) ? firstTimestamp : eventTime, nowMs);
