@@ -1,12 +1,15 @@
-/** 5,000 pods on 100 nodes that exist on paper only: how fast they are placed, alone and by a Deployment. */
+/** 5,000 pods on 100 nodes that exist on paper only: how fast they are placed, alone and by a Deployment, and what idle nodes cost. */
+import { readFileSync } from 'node:fs';
 import type { Deployment } from '../src/generated/api/apps/v1.ts';
+import type { Lease } from '../src/generated/api/coordination/v1.ts';
 import type { Node, Pod } from '../src/generated/api/core/v1.ts';
-import { deployments, nodes, pods } from '../src/generated/resource-types.ts';
+import { deployments, leases, nodes, pods } from '../src/generated/resource-types.ts';
 import { rate, residentMb, show, startServer, wait, withPlace } from './server-process.ts';
 
 const NODES = 100;
 const PODS = 5000;
 const REPLICAS = 1000;
+const IDLE_SECONDS = 30;
 
 const makeNode = (index: number): Node =>
   ({
@@ -26,6 +29,12 @@ const spec = {
 };
 const makePod = (index: number): Pod =>
   ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: `pod-${index}`, namespace: 'default' }, spec }) as Pod;
+
+/** Processor time that a process has taken, in seconds; the kernel counts in hundredths. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
 
 await withPlace(async (folder, port) => {
   const server = await startServer(folder, port);
@@ -94,7 +103,29 @@ await withPlace(async (folder, port) => {
     `Deployment of ${REPLICAS}, down to the last deletion`,
     `${(REPLICAS / ((performance.now() - down) / 1000)).toFixed(0)} /s`,
   );
-  show('resident memory', `${residentMb(server.pid).toFixed(0)} MB`);
   clearInterval(heart);
+  while ((await client.list(pods, { namespace: 'default', limit: 1 })).items.length > 0) {
+    await client.deleteCollection(pods, { namespace: 'default', gracePeriodSeconds: 0 });
+    await wait(500);
+  }
+
+  // Leases as kubelets renew them, every ten seconds each.
+  const lease = (index: number) => ({ namespace: 'kube-node-lease', name: `node-${index}` });
+  const renewTime = (): string => `${new Date().toISOString().slice(0, -1)}000Z`;
+  await rate(NODES, 8, (index) =>
+    client.create(leases, { metadata: lease(index), spec: { renewTime: renewTime() } } as Lease).catch(() => {}),
+  );
+  let at = 0;
+  const renewals = setInterval(() => {
+    const patch = { spec: { renewTime: renewTime(), leaseDurationSeconds: 40 } };
+    void client.patch(leases, lease(at++ % NODES), patch, { type: 'merge' }).catch(() => {});
+  }, 10_000 / NODES);
+  await wait(5_000);
+  const idle = cpuSeconds(server.pid);
+  await wait(IDLE_SECONDS * 1000);
+  const share = ((cpuSeconds(server.pid) - idle) / IDLE_SECONDS) * 100;
+  show(`${NODES} nodes that renew their leases`, `${share.toFixed(1)} %`, 'of a core');
+  clearInterval(renewals);
+  show('resident memory', `${residentMb(server.pid).toFixed(0)} MB`);
   await server.stop();
 });

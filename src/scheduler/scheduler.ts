@@ -20,13 +20,14 @@ import { DefaultSpread } from './default-spread.ts';
 import type { DeviceCycle, NodePlan } from './devices/device-cycle.ts';
 import { DeviceDoor } from './devices/device-door.ts';
 import type { DeviceScheduling } from './devices/device-scheduling.ts';
-import { type ClusterChange, PluginError, type Snapshot } from './framework/plugin.ts';
+import { PluginError, type Snapshot } from './framework/plugin.ts';
 import { filterPlugins } from './plugins/index.ts';
 import { gatesOf } from './plugins/scheduling-gates.ts';
 import { chooseForPod, type VolumeChoice } from './plugins/volume-binding.ts';
 import { evict } from './preemption/evict.ts';
 import { Nominator } from './preemption/nominator.ts';
 import { type Candidate, planPreemption } from './preemption/preemption.ts';
+import { changesFit, nodeHint } from './queue/node-hints.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { type SchedulingEvent, SchedulingEvents } from './scheduling-events.ts';
 import { type Trouble, tellUnschedulable } from './tell-unschedulable.ts';
@@ -105,8 +106,8 @@ class Scheduler {
     this.#queue.onReady(() => this.#pump(signal));
     const stops = [
       nodeInformer.addHandler({
-        added: (node) => this.#onNode(node, 'node-added'),
-        updated: (node, previous) => this.#onNode(node, changesFit(node, previous) ? 'node-updated' : undefined),
+        added: (node) => this.#onNode(node, undefined),
+        updated: (node, previous) => this.#onNode(node, previous),
         deleted: (node) => this.#cache.removeNode(node.metadata.name ?? ''),
       }),
       podInformer.addHandler({
@@ -146,9 +147,10 @@ class Scheduler {
     return scheduling;
   }
 
-  #onNode(node: Node, change: ClusterChange | undefined): void {
+  #onNode(node: Node, previous: Node | undefined): void {
     this.#cache.setNode(node);
-    if (change !== undefined) this.#queue.changed(change);
+    if (previous !== undefined && !changesFit(node, previous)) return;
+    this.#queue.changed(previous === undefined ? 'node-added' : 'node-updated', nodeHint(node, previous));
   }
 
   #onPod(pod: Pod, previous: Pod | undefined): void {
@@ -389,12 +391,5 @@ function changesOthers(next: Pod, previous: Pod): boolean {
       metadata.labels,
       [...spec.containers, ...(spec.initContainers ?? [])].map((each) => each.resources),
     ]);
-  return relevant(next) !== relevant(previous);
-}
-
-/** Whether a node's change can matter to pods that wait; heartbeats do not. */
-function changesFit(next: Node, previous: Node): boolean {
-  const relevant = ({ metadata, spec, status }: Node): string =>
-    JSON.stringify([metadata.labels, spec?.taints, spec?.unschedulable, status?.allocatable, status?.declaredFeatures]);
   return relevant(next) !== relevant(previous);
 }

@@ -108,7 +108,9 @@ function findVictims(
 
   const byImportance = (a: Pod, b: Pod): number =>
     priorityOf(b) - priorityOf(a) || startMs(a, options.nowMs) - startMs(b, options.nowMs);
-  lower.sort((a, b) => byImportance(a.pod, b.pod));
+  // As upstream's sorting comes to it, of equal pods that have not started the last stands first.
+  const order = new Map(lower.map((info, at) => [info, info.pod.status?.startTime === undefined ? -at : at]));
+  lower.sort((a, b) => byImportance(a.pod, b.pod) || (order.get(a) ?? 0) - (order.get(b) ?? 0));
   const { protectedOnes, others } = splitByBudget(lower, options.budgets);
   const victims: Pod[] = [];
   const isSpared = (info: PodInfo): boolean => {

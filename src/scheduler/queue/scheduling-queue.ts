@@ -12,7 +12,7 @@ interface Entry {
   attempts: number;
   /** Rises with each entry that becomes active: the order among pods of one priority. */
   turn: number;
-  /** When it was tried last. */
+  /** When it was tried last, to the end of the bind. */
   triedMs: number;
   /** Plugins that turned it down last time. */
   rejectedBy: ReadonlySet<string>;
@@ -133,12 +133,15 @@ export class SchedulingQueue {
   }
 
   /** Wakes the pods that the change can help. @param helps - Where it is known closer which those are. */
-  changed(change: ClusterChange, helps: (pod: Pod) => boolean = () => true): void {
-    for (const entry of this.#busy) if (!entry.missed.has(change) && helps(entry.pod)) entry.missed.add(change);
-    for (const entry of this.#waiting) if (this.#helps(entry, change) && helps(entry.pod)) this.#activateLater(entry);
+  changed(change: ClusterChange, helps: (pod: Pod, plugin: string) => boolean = () => true): void {
+    // Nobody knows yet who will turn those down that are being tried.
+    for (const entry of this.#busy) if (!entry.missed.has(change) && helps(entry.pod, '')) entry.missed.add(change);
+    for (const entry of this.#waiting) if (this.#helps(entry, change, helps)) this.#activateLater(entry);
   }
 
   #settle(entry: Entry): void {
+    // A bind may have taken long: the back-off counts from its end.
+    if (entry.place === 'in-flight') entry.triedMs = this.#clock.nowMs();
     let isWorthIt = entry.rejectedBy.size === 0;
     for (const change of entry.missed) isWorthIt ||= this.#helps(entry, change);
     this.#move(entry, 'waiting');
@@ -146,8 +149,9 @@ export class SchedulingQueue {
     else entry.timer = this.#clock.after(LONGEST_WAIT_MS, () => this.#activate(entry));
   }
 
-  #helps(entry: Entry, change: ClusterChange): boolean {
-    for (const plugin of entry.rejectedBy) if (this.#wakesOn.get(plugin)?.has(change)) return true;
+  #helps(entry: Entry, change: ClusterChange, helps?: (pod: Pod, plugin: string) => boolean): boolean {
+    for (const plugin of entry.rejectedBy)
+      if (this.#wakesOn.get(plugin)?.has(change) && (helps?.(entry.pod, plugin) ?? true)) return true;
     return false;
   }
 
