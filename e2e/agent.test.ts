@@ -118,7 +118,7 @@ for (const generation of ['2021', 'current'] as const) {
 
     it('lets proxies into its pods, by port-forward where its generation allows nothing else', async () => {
       const asked = await kubectl(['get', '--raw', '/api/v1/namespaces/default/services/web/proxy/a?b=c']);
-      assert.match(asked, /^hello from 10\.42\.0\.\d+:8080\/a\?b=c\n$/);
+      assert.match(asked, /^hello from .*\/a\?b=c\n$/);
     });
 
     it('lets pods go when they are deleted', async () => {

@@ -129,7 +129,8 @@ async function podTarget(pod: Pod, options: PodTargetOptions): Promise<ProxyTarg
       return await kubelets.connectAddress(nodeName, { scheme, host: address, port }, call.signal);
     } catch (error) {
       // Some agents let nobody but their kubelet be reached, which forwards ports of pods with a network of their own.
-      if (pod.spec?.hostNetwork || call.signal.aborted) throw error;
+      const forwards = node !== undefined && !servesCluster(node) && !pod.spec?.hostNetwork;
+      if (!forwards || call.signal.aborted) throw error;
       return await forward(pod, options).catch(() => {
         throw error;
       });
@@ -144,6 +145,11 @@ async function forward(pod: Pod, { scheme, port, call, kubelets }: PodTargetOpti
   const host = join(location.host, location.port);
   const kubelet = await kubelets.connect(location, call.signal);
   return await kubelets.dress(await openPortForward(kubelet, { namespace, pod: name, port, host }), scheme);
+}
+
+/** Whether the node's agent dials addresses of pods. Source: k3s `pkg/agent/tunnel/tunnel.go`. */
+function servesCluster({ metadata }: Node): boolean {
+  return metadata?.labels?.['egress.k3s.io/cluster'] !== undefined;
 }
 
 function isAddressOf(node: Node | undefined, wanted: string): boolean {
