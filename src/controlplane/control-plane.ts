@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
@@ -12,6 +13,7 @@ import type { Authorizer, User } from '../apiserver/call.ts';
 import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
 import { createHealthPaths } from '../apiserver/health/health.ts';
 import { createMetricsPath, RequestMetrics } from '../apiserver/health/metrics.ts';
+import { serverChecks } from '../apiserver/health/server-checks.ts';
 import { createVersionPath } from '../apiserver/health/version.ts';
 import { type Listener, openListener, type ServingCertificate } from '../apiserver/listener/https.ts';
 import { createCredentialsReader } from '../apiserver/listener/peer-certificates.ts';
@@ -72,6 +74,8 @@ export interface ControlPlaneOptions {
   readonly besideControllers?: ((seams: LoopSeams, signal: AbortSignal) => Promise<void>) | undefined;
   /** Who this server is among several of one cluster: controllers run in one of them. Undefined: it is the only one. */
   readonly leaderIdentity?: string | undefined;
+  /** Controllers and scheduler begin after it: they read every object once, which would hold up the rest of a start. */
+  readonly loopsAfter?: Promise<void> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -215,18 +219,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       const aggregation = aggregationFor(seams);
       const { externalAddress = `${options.host}:${port}` } = options;
       const paths: OtherPaths[] = [
-        createHealthPaths({
-          livez: [],
-          readyz: [
-            {
-              name: 'poststarthook/start-api-server',
-              check: () => {
-                if (!holder.server?.ready()) throw new Error('the server starts');
-              },
-            },
-            { name: 'datastore', check: async () => void (await backend.currentRevision()) },
-          ],
-        }),
+        createHealthPaths(
+          serverChecks({
+            started: () => holder.server?.ready() === true,
+            askDatastore: () => backend.currentRevision(),
+          }),
+        ),
         createVersionPath(),
         createMetricsPath(metrics, () => queueMetrics.render()),
         createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregation }),
@@ -295,7 +293,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
 
   async function runWhileLeading(loops: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { leaderIdentity: identity } = options;
+    const { leaderIdentity: identity, loopsAfter } = options;
+    if (loopsAfter !== undefined) await Promise.race([loopsAfter, once(abort.signal, 'abort')]);
+    if (abort.signal.aborted) return;
     if (identity === undefined) {
       await loops(abort.signal);
       return;

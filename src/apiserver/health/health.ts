@@ -8,6 +8,8 @@ export interface HealthCheck {
 }
 
 export interface HealthOptions {
+  /** Both of the following in one, as older probes ask. Default: those of `livez`. */
+  readonly healthz?: readonly HealthCheck[] | undefined;
   /** Whether the process works at all: a failure means that it should be started anew. */
   readonly livez: readonly HealthCheck[];
   /** Whether it should get requests. */
@@ -26,7 +28,7 @@ const plain = { contentType: 'text/plain; charset=utf-8', headers: { 'X-Content-
 export function createHealthPaths(options: HealthOptions): (call: AuthenticatedCall) => Promise<Answer> | undefined {
   const { onFailure } = options;
   const sets: Readonly<Record<string, readonly HealthCheck[] | undefined>> = {
-    healthz: [ping, ...options.livez],
+    healthz: [ping, ...(options.healthz ?? options.livez)],
     livez: [ping, ...options.livez],
     readyz: [ping, ...options.readyz],
   };
