@@ -5,7 +5,7 @@ import { request } from 'node:https';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BackupEntry, checkedBytes } from '../datastore/backup/backup-file.ts';
+import { type BackupEntry, BackupError, checkedBytes } from '../datastore/backup/backup-file.ts';
 import { type BackupStore, bucketStore, folderStore } from '../objectstore/backup-store.ts';
 import { backupTimeMs, outdated } from '../objectstore/retention.ts';
 import { ObjectStoreError, S3Bucket } from '../objectstore/s3-bucket.ts';
@@ -125,17 +125,25 @@ async function restoreJob(options: RestoreOptions): Promise<void> {
   const { datastoreCafile: caFile, datastoreCertfile: certFile, datastoreKeyfile: keyFile } = options;
   const { endpoint, folder } = readTenantPlace({ dataDir: options.dataDir, tlsFiles: { caFile, certFile, keyFile } });
   const path = await store.fetch(key, join(folder, 'restore')).catch(inOneLine);
-  const { filesOf, restore } = await import('../datastore/backup/backup.ts');
+  const { filesOf, isAsRestored, restore } = await import('../datastore/backup/backup.ts');
   const marker = join(folder, 'restored');
   // A Job may run twice: what the first one has made must not be put aside by the second.
   const isDone = existsSync(marker) && readFileSync(marker, 'utf8') === options.id;
   const files = await telling(async () => {
     if (isDone) return await filesOf(path);
     if (endpoint.engine === 'sqlite') putAside(dirname(endpoint.path));
-    return (await restore(path, endpoint, { keepsRevisions: false })).files;
+    try {
+      return (await restore(path, endpoint, { keepsRevisions: false })).files;
+    } catch (error) {
+      // A Job before this one may have come so far, and died before it could say so.
+      const isDone = error instanceof BackupError && endpoint.engine === 'postgres';
+      if (isDone && (await isAsRestored(path, endpoint))) return await filesOf(path);
+      throw error;
+    }
   });
   rmSync(join(folder, 'cred', 'encryption-config.json'), { force: true });
   for (const file of files) if (BELONGS_TO_DATABASE.test(file.path)) placeBackupFile(folder, file);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(marker, options.id, { mode: 0o600 });
   rmSync(join(folder, 'restore'), { recursive: true, force: true });
   const identity = sealIdentity(toIdentity(files), readFileSync(options.sealKey, 'utf8').trim());

@@ -9,7 +9,7 @@ import { type EmbeddedPostgres, findPostgres, startPostgres } from '../../testin
 import type { Backend } from '../backend.ts';
 import { type Endpoint, openBackend, parseEndpoint } from '../endpoint.ts';
 import { StorageError } from '../storage-error.ts';
-import { backUp, restore } from './backup.ts';
+import { backUp, isAsRestored, restore } from './backup.ts';
 import { BackupError } from './backup-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'warren-backup-'));
@@ -94,6 +94,7 @@ describe('a backup', () => {
 
       const target = newFrom();
       await restore(path, parse(target), { keepsRevisions: false });
+      assert.equal(await isAsRestored(path, parse(target)), true);
       await using copy = await open(target);
       assert.deepEqual(await stateOf(copy), state);
       assert.ok((await copy.currentRevision()) > known + 1000n);
@@ -104,6 +105,7 @@ describe('a backup', () => {
       );
       const next = await copy.create('/registry/b', Buffer.from('x'));
       assert.equal(next, await copy.currentRevision());
+      assert.equal(await isAsRestored(path, parse(target)), false, 'somebody has written since');
       await copy.update('/registry/a', Buffer.from('new'), (await copy.get('/registry/a'))?.modRevision ?? 0n);
     });
 

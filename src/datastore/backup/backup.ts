@@ -10,7 +10,7 @@ import {
   openBackup,
   writeBackup,
 } from './backup-file.ts';
-import { renewedRows } from './renewed-rows.ts';
+import { newestRenewedId, renewedRows } from './renewed-rows.ts';
 
 /** A table as it was at one moment, read while others write. */
 export interface TableSnapshot extends AsyncDisposable {
@@ -64,6 +64,16 @@ export async function restore(
   const files: BackupEntry[] = [];
   for await (const file of backup.files()) files.push(file);
   return { rows: await fill(endpoint, { rows, sequence }), files };
+}
+
+/** Whether an endpoint holds what {@link restore} made of this very backup, and nothing that came later. */
+export async function isAsRestored(path: string, endpoint: Endpoint): Promise<boolean> {
+  const backup = await openBackup(path);
+  const expected = await newestRenewedId(backup.rows(), backup.header.sequence);
+  await using snapshot = await openSnapshot(endpoint);
+  let newest = 0;
+  for await (const { id } of snapshot.rows()) newest = Math.max(newest, id);
+  return newest === expected;
 }
 
 /** The files of a backup alone. @throws BackupError */

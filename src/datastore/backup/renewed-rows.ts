@@ -6,6 +6,13 @@ const JUMP = 1_000_000;
 /** Source: kine's `compact-min-retain`: it expects the pointer at least so far behind the newest row. */
 const RETAINED = 1_000;
 
+/** The id of the newest row of a table that was made from a backup, as long as nobody has written to it. */
+export async function newestRenewedId(rows: AsyncIterable<Row>, sequence: number): Promise<number> {
+  let last = sequence;
+  for await (const { id } of rows) last = Math.max(last, id);
+  return last + JUMP;
+}
+
 /**
  * The rows of a table that takes a backup's place in a cluster that went on after it: what lived, at its old revisions,
  * and one row far ahead, up to which all is compacted. Clients know revisions that are not in the backup; so they are
