@@ -38,7 +38,7 @@ export function checkBodyKind(value: unknown, definition: ResourceDefinition, by
   const isAccepted = given.apiVersion === expected || given.apiVersion === acceptedVersions[definition.kind];
   if (given.kind === definition.kind && isAccepted) return;
   const { version } = parseApiVersion(given.apiVersion);
-  const head = `${given.kind} in version "${version}" cannot be handled as a ${definition.kind}`;
+  const head = `${given.kind} in version ${quoteGo(version)} cannot be handled as a ${definition.kind}`;
   if (version === '') throw badRequest(`${head}: Object 'apiVersion' is missing in '${bytes.toString('utf8')}'`);
   if (!isKnown(given.apiVersion, given.kind)) {
     const text = `no kind ${quoteGo(given.kind)} is registered for version ${quoteGo(given.apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;

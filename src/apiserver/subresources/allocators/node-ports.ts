@@ -160,7 +160,7 @@ export class PortReservation {
 
   /** A port that stands for one that would be found: behind those that the write has already. */
   #guess(): number {
-    const port = Math.max(GUESSES_AFTER, ...this.#own) + 1;
+    const port = (this.#own.size === 0 ? GUESSES_AFTER : Math.max(0, ...this.#own)) + 1;
     this.#own.add(port);
     return port;
   }

@@ -30,4 +30,11 @@ describe('numbers with a point or an exponent', () => {
       ['1.0', '1e3', 2, '1.0', true],
     );
   });
+
+  it('are told of where they are too large for any number', () => {
+    const found = parseJson(Buffer.from('{"a":1.5,"b":"e400","c":{"d":1e400},"a":2}'), { findDuplicates: true });
+    assert.equal(found.hasHugeNumbers, true);
+    assert.deepEqual(found.duplicates, ['a']);
+    assert.equal(parseJson(Buffer.from('{"a":1.5,"b":"e400"}'), { findDuplicates: true }).hasHugeNumbers, false);
+  });
 });

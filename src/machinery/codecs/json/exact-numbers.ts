@@ -66,13 +66,16 @@ export function parseJsonWithTexts(text: string): unknown {
   });
 }
 
-/** As {@link parseExactJson}, with {@link NumberText} for numbers that are too large to be one. */
-export function parseFinite(text: string): unknown {
-  return (JSON.parse as ParseWithSource)(text, (key, value, context) =>
-    typeof value === 'number' && !Number.isFinite(value)
-      ? new NumberText(context.source ?? '', value)
-      : toExact(key, value, context),
-  );
+/**
+ * As {@link parseExactJson}, with {@link NumberText} for numbers that are too large to be one.
+ * @param onFound - Called for each of these.
+ */
+export function parseFinite(text: string, onFound: () => void): unknown {
+  return (JSON.parse as ParseWithSource)(text, (key, value, context) => {
+    if (typeof value !== 'number' || Number.isFinite(value)) return toExact(key, value, context);
+    onFound();
+    return new NumberText(context.source ?? '', value);
+  });
 }
 
 /** The value with plain numbers; itself where it has no others. */

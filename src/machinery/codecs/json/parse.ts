@@ -19,6 +19,8 @@ export interface ParsedJson {
   readonly value: unknown;
   /** Paths of keys that stand twice in one object; only looked for when asked to. */
   readonly duplicates: readonly string[];
+  /** Whether there are numbers beyond all that floating point holds, as {@link NumberText}. */
+  readonly hasHugeNumbers: boolean;
 }
 
 /**
@@ -37,16 +39,22 @@ export function parseJson(bytes: Buffer, options: ParseOptions = {}): ParsedJson
     throw new JsonSyntaxError(goSyntaxMessage(bytes.toString('latin1')), { cause });
   }
   const { findDuplicates: findsDuplicates = false, intoStructs = false } = options;
+  let duplicates: readonly string[] = [];
+  let hasHugeNumbers = false;
   if (findsDuplicates || intoStructs) {
     const { colons, hasFractions } = survey(bytes);
     const read = intoStructs && hasFractions ? parseJsonWithTexts : parseExactJson;
     const isSuspect = colons !== countKeys(value);
     if (intoStructs && isSuspect) value = parseMergingRepeated(text, read);
     else if (intoStructs && hasFractions) value = read(text);
-    else if (hasFractions && /[eE]\+?\d{3}/.test(text)) value = parseFinite(text);
-    if (findsDuplicates && isSuspect) return { value: toWellFormed(value, text), duplicates: findDuplicates(text) };
+    else if (hasFractions && /[eE]\+?\d{3}/.test(text)) {
+      value = parseFinite(text, () => {
+        hasHugeNumbers = true;
+      });
+    }
+    if (findsDuplicates && isSuspect) duplicates = findDuplicates(text);
   }
-  return { value: toWellFormed(value, text), duplicates: [] };
+  return { value: toWellFormed(value, text), duplicates, hasHugeNumbers };
 }
 
 /** Half characters, which only escapes can write, become the sign for what is unknown. */

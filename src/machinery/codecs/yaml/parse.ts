@@ -41,8 +41,9 @@ function faultText(cause: unknown): string {
 function parseAsJson(bytes: Buffer): ParsedYaml | undefined {
   if (bytes[0] !== 0x7b) return undefined;
   try {
-    const { value, duplicates } = parseJson(bytes, { findDuplicates: true });
-    return duplicates.length === 0 ? { value, duplicates } : undefined;
+    const { value, duplicates, hasHugeNumbers } = parseJson(bytes, { findDuplicates: true });
+    // To YAML, numbers that are too large are texts.
+    return duplicates.length === 0 && !hasHugeNumbers ? { value, duplicates } : undefined;
   } catch (error) {
     if (error instanceof JsonSyntaxError) return undefined;
     throw error;

@@ -6,7 +6,7 @@ import { FieldFaults } from '../../checks/field-faults.ts';
 import { checkCanonicalIp, checkEndpointIp, checkIp, familyOf } from '../../checks/ip-addresses.ts';
 import { checkLabels } from '../../checks/labels.ts';
 import { checkDnsLabel, checkQualifiedName, objectNameFaults } from '../../checks/names.ts';
-import { isSame } from '../../checks/same.ts';
+import { isSameStruct } from '../../checks/same.ts';
 
 const TYPES = ['FQDN', 'IPv4', 'IPv6'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
@@ -39,7 +39,11 @@ function check(slice: EndpointSlice, previous: EndpointSlice | undefined, faults
   const { addressType, ports = [], endpoints = [] } = slice;
   faults.oneOf('addressType', addressType, TYPES);
   checkPorts(ports, faults);
-  if (previous !== undefined && isSame(previous.endpoints, endpoints)) return;
+  if (
+    previous !== undefined &&
+    isSameStruct({ endpoints: previous.endpoints }, { endpoints }, 'discovery/v1.EndpointSlice')
+  )
+    return;
   if (endpoints.length > MAX_ENDPOINTS) return faults.tooMany('endpoints', endpoints.length, MAX_ENDPOINTS);
   endpoints.forEach((endpoint, index) => {
     checkEndpoint(endpoint, addressType, `endpoints[${index}]`, faults);
