@@ -2,7 +2,7 @@ import type { Client } from '../client/client.ts';
 import type { Binding, Node, Pod } from '../generated/api/core/v1.ts';
 import { pods } from '../generated/resource-types.ts';
 import { isConflict, isNotFound } from '../machinery/errors/status-error.ts';
-import type { ResourceType } from '../machinery/object/object.ts';
+import { keyOf, type ResourceType } from '../machinery/object/object.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Reservation } from './devices/device-scheduling.ts';
 import type { VolumeChoice } from './plugins/volume-binding.ts';
@@ -33,6 +33,9 @@ export type BindOutcome =
 export const needsVolumes = ({ volumes }: Equipment): boolean =>
   volumes.bindings.length + volumes.provisions.length > 0;
 
+/** Whether something is to be made ready before the pod may go to its node. */
+export const isPrepared = (equipment: Equipment): boolean => needsVolumes(equipment) || equipment.devices !== undefined;
+
 /**
  * Gives a pod its volumes and devices, and then its node. Rejects never.
  *
@@ -42,8 +45,14 @@ export async function bindPod(pod: Pod, node: Node, equipment: Equipment, option
   const { client, clock, lister, waitsForDevices, signal } = options;
   const { volumes, devices, volumeTimeoutMs } = equipment;
   const { name, namespace, uid } = pod.metadata;
-  let step = 'running PreBind plugin "VolumeBinding"';
+  let step = 'updating the nominated node';
   try {
+    // Others can see where the pod is going while its volumes and devices are made ready.
+    if (isPrepared(equipment) && pod.status?.nominatedNodeName !== node.metadata.name) {
+      const status = { nominatedNodeName: node.metadata.name };
+      await client.patch(pods, keyOf(pod), { status }, { type: 'strategic', subresource: 'status' });
+    }
+    step = 'running PreBind plugin "VolumeBinding"';
     if (needsVolumes(equipment))
       await bindVolumes(node, volumes, { client, clock, lister, signal, timeoutMs: volumeTimeoutMs });
     step = 'running PreBind plugin "DynamicResources"';
@@ -59,7 +68,7 @@ export async function bindPod(pod: Pod, node: Node, equipment: Equipment, option
     return { step: 'bound' };
   } catch (error) {
     await devices?.undo();
-    if (isNotFound(error) && step.startsWith('running Bind ')) return { step: 'gone' };
+    if (isNotFound(error) && !step.includes('PreBind')) return { step: 'gone' };
     if (isConflict(error)) return { step: 'failed' };
     return { step: 'failed', message: `${step}: ${error instanceof Error ? error.message : String(error)}` };
   }

@@ -9,7 +9,7 @@ import { keyOf, toKeyText } from '../machinery/object/object.ts';
 import { orAborted, whenAborted } from '../std/abort.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { bindPod, type Equipment, needsVolumes } from './bind-pod.ts';
+import { bindPod, type Equipment, isPrepared, needsVolumes } from './bind-pod.ts';
 import { isGoing } from './cache/node-info.ts';
 import type { NamespaceLabels } from './cache/pod-affinity.ts';
 import { type PodInfo, toPodInfo, uidOf } from './cache/pod-info.ts';
@@ -288,7 +288,10 @@ class Scheduler {
     this.#queue.turnedDown(pod, new Set());
     this.#queue.changed('pod-deleted');
     logger.debug('a bind failed', { pod: toKeyText(keyOf(pod)), nodeName, message });
-    if (message !== undefined) await this.#tell(pod, { message, reason: 'SchedulerError', promised: '' });
+    if (message === undefined) return;
+    // What the bind has promised is taken back.
+    const status = isPrepared(equipment) ? { ...pod.status, nominatedNodeName: nodeName } : pod.status;
+    await this.#tell({ ...pod, status }, { message, reason: 'SchedulerError', promised: '' });
   }
 
   /** No node fits: looks whether devices or evicting others make one fit, and tells the user what is the matter. */
