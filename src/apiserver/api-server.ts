@@ -1,5 +1,6 @@
 import { Client } from '../client/client.ts';
 import type { Transport } from '../client/transport.ts';
+import { writeBigIntsAsNumbers } from '../machinery/codecs/json/exact-numbers.ts';
 import type { ResourceType } from '../machinery/object/object.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
 import { type AdmissionChain, type AdmissionPlugin, createAdmissionChain } from './admission/admission.ts';
@@ -65,6 +66,7 @@ export const serverUser: User = { name: 'system:apiserver', groups: ['system:mas
 /** Composes a server; it answers at once, and is ready after {@link ApiServer.start}. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { backend, clock, logger, definitions } = options;
+  writeBigIntsAsNumbers();
   const serviceCidrs = options.serviceCidrs ?? [DEFAULT_SERVICE_CIDR];
   const storage = new Storage({ backend, clock, logger, decodeStored });
   await storage.start();
