@@ -3,7 +3,7 @@
 // Plain JavaScript on purpose, since the Node that reads it may not know types.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire, enableCompileCache } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -28,7 +28,8 @@ function bundledNode() {
 async function start() {
   if (main === undefined) fail(`${root} holds neither src/main.ts nor dist/warren.js; install the package again`);
   if (Number.parseInt(process.versions.node, 10) >= REQUIRED_MAJOR) {
-    enableCompileCache?.(process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'warren'));
+    // Not imported by its name: Node 20, which only has to read this file, does not have it.
+    module.enableCompileCache?.(process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'warren'));
     process.argv[1] = main;
     await import(pathToFileURL(main).href);
     return;
