@@ -59,6 +59,8 @@ export interface ApiServer {
 const DEFAULT_SERVICE_CIDR = '10.43.0.0/16';
 const DEFAULT_NODE_PORTS = '30000-32767';
 const DEFAULT_PORT = 6443;
+const KUBERNETES_SERVICE_TRIES = 10;
+const KUBERNETES_SERVICE_PAUSE_MS = 300;
 
 /** The server itself, when it calls itself. Source: apiserver `pkg/authentication/user` (APIServerUser). */
 export const serverUser: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
@@ -198,11 +200,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   async function startKubernetesService(port?: number): Promise<void> {
     const [primary] = serviceCidrs;
     if (primary === undefined) return;
-    await ensureKubernetesService(
-      deps,
-      firstAddress(parseIpRange(primary)),
-      port ?? options.advertisedPort ?? DEFAULT_PORT,
-    );
+    const ip = firstAddress(parseIpRange(primary));
+    for (let tries = 1; ; tries++) {
+      try {
+        await ensureKubernetesService(deps, ip, port ?? options.advertisedPort ?? DEFAULT_PORT);
+        return;
+      } catch (error) {
+        // Another server that starts at the same moment is about to make it.
+        if (tries === KUBERNETES_SERVICE_TRIES) throw error;
+        await clock.sleep(KUBERNETES_SERVICE_PAUSE_MS);
+      }
+    }
   }
 }
 

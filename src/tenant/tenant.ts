@@ -86,6 +86,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
   const state: { client?: Client; events?: EventRecorder; nodes?: Lister<Node>; pods?: Lister<Pod>; ready: boolean } = {
     ready: false,
   };
+  const ready = Promise.withResolvers<void>();
   const ending = new AbortController();
   const egress: EgressOptions = {
     mode: config.egressMode,
@@ -204,6 +205,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
         };
         await runAddons({ client: addonClient, informers, clock, logger }, options, signal);
       },
+      loopsAfter: ready.promise,
       leaderIdentity: isShared ? `${hostname()}_${randomUUID()}` : undefined,
       clock,
       logger,
@@ -230,6 +232,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
     const stopPasswords = releaseNodePasswords({ client, informers, clock, logger });
     const stopLabels = labelJoinedNodes({ client, informers, clock, logger });
     const stopLeftovers = removeNodeLeftovers({ client, informers, clock, logger });
+    ready.resolve();
     const url = `https://${toHostPort(advertised, config.port)}`;
     const kubeconfigPath = writeKubeconfigs(config, pki, nowMs);
     const renew = (): void => {

@@ -100,7 +100,9 @@ export class ServiceIps {
       const name = address.metadata?.name ?? '';
       const managed = address.metadata?.labels?.['ipaddress.kubernetes.io/managed-by'] === 'ipallocator.k8s.io';
       const ageMs = clock.nowMs() - Date.parse(address.metadata?.creationTimestamp ?? '');
-      const isYoung = ageMs < GRACE_MS;
+      // The one that every server makes sure of at its start is not waited for.
+      const { namespace, name: service } = address.spec?.parentRef ?? {};
+      const isYoung = ageMs < GRACE_MS && !(namespace === 'default' && service === 'kubernetes');
       isYoungLeft ||= managed && isYoung && !wanted.has(name);
       if (managed && !isYoung && !wanted.has(name)) work.push(this.release(name));
       wanted.delete(name);
