@@ -133,7 +133,9 @@ function withOwnKinds(schema: Schema, own: GroupAndVersion | undefined): Schema 
   if (!Array.isArray(kinds) || kinds.length < 2 || own === undefined) return schema;
   const isShown = ({ group, version }: GroupAndVersion): boolean =>
     (group === '' && version === 'v1') || (group === own.group && version === own.version);
-  const shown = (kinds as readonly GroupVersionKindEntry[]).filter(isShown);
+  const shown = (kinds as readonly GroupVersionKindEntry[])
+    .filter(isShown)
+    .sort((a, b) => (a.group < b.group ? -1 : a.group > b.group ? 1 : 0));
   return { ...schema, 'x-kubernetes-group-version-kind': shown.length === 0 ? kinds : shown };
 }
 
