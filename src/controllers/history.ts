@@ -21,6 +21,8 @@ export interface HistoryRequest<T extends KubeObject> {
   readonly collisionCount: number | undefined;
   /** Label that holds the template's hash. */
   readonly hashLabel: string;
+  /** The hash of a revision's data, which names it. Default: one of the template. */
+  readonly hashOf?: ((data: Record<string, unknown>, collisionCount: number | undefined) => string) | undefined;
   /** Another template has taken the name that the hash gives: raise the count on the owner's status. */
   onCollision(nextCount: number): Promise<unknown>;
 }
@@ -60,7 +62,8 @@ export async function ensureHistory<T extends KubeObject>(request: HistoryReques
 
 async function create<T extends KubeObject>(request: HistoryRequest<T>, revision: number): Promise<ControllerRevision> {
   const { client, type, owner, template, collisionCount, hashLabel } = request;
-  const hash = toSafeHash(template, collisionCount);
+  const data = toPatch(template);
+  const hash = request.hashOf?.(data, collisionCount) ?? toSafeHash(template, collisionCount);
   const { namespace, annotations } = owner.metadata;
   const name = `${(owner.metadata.name ?? '').slice(0, 223)}-${hash}`;
   const wanted: ControllerRevision = {
@@ -71,7 +74,7 @@ async function create<T extends KubeObject>(request: HistoryRequest<T>, revision
       ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
       ownerReferences: [ownedBy(owner, type)],
     },
-    data: toPatch(template),
+    data,
     revision,
   };
   try {

@@ -21,6 +21,7 @@ import { toStableText } from '../safe-hash.ts';
 import { ClaimControl } from './claims.ts';
 import { HASH_LABEL, hasIdentity, ordinalOf, podOf, revisionOf, withIdentity } from './identity.ts';
 import { planSet, planStatus, type SetStep, type SetView } from './plan.ts';
+import { revisionHash } from './revision-hash.ts';
 
 interface Deps {
   readonly client: Client;
@@ -53,6 +54,7 @@ class StatefulSetController implements Reconciler {
       template: set.spec.template,
       collisionCount: set.status?.collisionCount,
       hashLabel: HASH_LABEL,
+      hashOf: revisionHash,
       onCollision: (collisionCount) => this.#writeStatus(set, { ...(set.status ?? { replicas: 0 }), collisionCount }),
     });
     const owned = await claimObjects({
