@@ -23,7 +23,14 @@ export const certificatesStep: Step = {
       if (missing.length === 0) return planRotation(observed, keys);
       return wait(
         'CertificatesIncomplete',
-        `Secret ${name} lacks ${missing.join(', ')}: restore it from a backup, or delete it to make a new identity (all machines must join again)`,
+        `Secret ${name} lacks ${missing.join(', ')}: restore it from a backup, or delete it and Secret ${namesOf(cluster).token} to make a new identity (all machines must join again)`,
+      );
+    }
+    if (secretText(observed.tokenSecret, 'token')) {
+      const { token } = namesOf(cluster);
+      return wait(
+        'CertificatesLost',
+        `Secret ${name} is gone, and machines trust what was in it: restore it from a backup, or delete Secret ${token} too to make a new identity (all machines must join again)`,
       );
     }
     return want({

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type VirtualClusterSpec, withDefaults } from '../api/virtual-cluster.ts';
-import type { Observed } from '../observed.ts';
+import { type Observed, toSecretData } from '../observed.ts';
+import { certificatesStep } from './certificates.ts';
 import { databasePorts, datastoreStep } from './datastore.ts';
 import { networkPolicyStep } from './network-policy.ts';
 import type { KeySource, StepOutcome } from './step.ts';
@@ -67,6 +68,21 @@ describe('databasePorts', () => {
   for (const [title, [endpoint, ports]] of Object.entries(rows)) {
     it(title, () => assert.deepEqual(databasePorts(endpoint), ports));
   }
+});
+
+describe('the certificates step', () => {
+  const making = { newPki: async () => ({ 'server-ca.crt': 'new' }) } as unknown as KeySource;
+  const withToken = {
+    tokenSecret: { metadata: { name: 'demo-token' }, data: toSecretData({ token: 'K10ab::server:x' }) },
+  };
+
+  it('makes an identity once', async () => {
+    assert.equal(reasonOf(await certificatesStep.plan(observe({}), making)), '1 objects');
+  });
+
+  it('makes no other one while machines are told to trust what was lost', async () => {
+    assert.equal(reasonOf(await certificatesStep.plan(observe({}, withToken), making)), 'CertificatesLost');
+  });
 });
 
 describe('the datastore step', () => {
