@@ -127,7 +127,7 @@ describe('machines with a join token', () => {
     const token = state.tenant?.token ?? '';
     const refused = /may have \d+ nodes, and has them/;
     await until('the limit is known', async () =>
-      enter(token, 'one-more').then(
+      enter(token, 'one-more', 'its-own').then(
         () =>
           client()
             .delete(nodes, { name: 'one-more' })
@@ -137,7 +137,7 @@ describe('machines with a join token', () => {
     );
     limit();
     await until('the limit is gone', async () =>
-      enter(token, 'one-more').then(
+      enter(token, 'one-more', 'its-own').then(
         () => true,
         () => false,
       ),
