@@ -48,6 +48,8 @@ export class TunnelConnection extends Duplex {
 
   constructor(target: string, peer: ConnectionPeer) {
     super({ allowHalfOpen: false });
+    // A tunnel breaks at any time, also while nobody has the stream in hand: before it is taken, or after it was used.
+    this.on('error', () => {});
     this.target = target;
     this.#peer = peer;
     this.#gate = new SendingGate({

@@ -232,6 +232,15 @@ describe('a tunnel', () => {
     });
   }
 
+  it('harms nobody with a stream that breaks while no one has it in hand', async () => {
+    onConnection = () => {};
+    const client = await join();
+    const stream = await dial();
+    await client.close();
+    if (!stream.closed) await once(stream, 'close').catch(() => {});
+    assert.match(stream.errored?.message ?? '', /tunnel disconnect/);
+  });
+
   it('breaks its streams when it ends', async () => {
     onConnection = () => {};
     const client = await join();

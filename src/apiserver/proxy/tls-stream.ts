@@ -14,6 +14,8 @@ export class TlsStream extends Duplex {
   /** @param secured - After its handshake. */
   constructor(secured: TLSSocket, transport: Duplex) {
     super({ allowHalfOpen: false });
+    // It may break while nobody has it in hand: before it is taken, or after it was used.
+    this.on('error', () => {});
     this.#secured = secured;
     this.#transport = transport;
     secured.on('data', (chunk: Buffer) => {
