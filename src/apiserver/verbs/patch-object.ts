@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { fieldInvalid, quoteGo } from '../../machinery/errors/field-error.ts';
 import { invalid, StatusError } from '../../machinery/errors/status-error.ts';
 import { type AnyObject, parseApiVersion, toApiVersion } from '../../machinery/object/object.ts';
@@ -8,6 +9,7 @@ import { applyStrategicMergePatch, PatchResultError } from '../../machinery/patc
 import { builtinShape, typeNameOf } from '../../machinery/schema/builtin.ts';
 import { decodeObject, TypeMismatchError } from '../../machinery/schema/decode.ts';
 import { unstructuredFault } from '../../machinery/schema/unstructured-fault.ts';
+import { wrapNumbers } from '../../machinery/schema/wrap-numbers.ts';
 import type { AuthenticatedCall } from '../call.ts';
 import { withDefaults } from './decode-body.ts';
 import { goText } from './go-text.ts';
@@ -122,6 +124,8 @@ function decode(
     if (error instanceof StatusError && error.cause instanceof TypeMismatchError) {
       const fault = isStrategic ? unstructuredFault(typed, definition.schema) : undefined;
       if (fault !== undefined) throw invalidPatch(shown(), fault);
+      const wrapped = isStrategic ? wrapNumbers(typed, definition.schema) : typed;
+      if (!isDeepStrictEqual(wrapped, typed)) return decode(wrapped, definition, shown, isStrategic);
       // Strategic patches are maps, whose bytes go through JSON once more.
       const prefix =
         isStrategic && error.cause.message.startsWith('illegal base64') ? 'error decoding from json: ' : '';

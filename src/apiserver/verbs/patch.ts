@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { badRequest, conflict, notFound, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { applyServerSide, describeApplied, describeKind } from '../../machinery/patch/apply/apply.ts';
 import { internalPatchError } from '../../machinery/patch/patch-error.ts';
 import { TypeMismatchError } from '../../machinery/schema/decode.ts';
 import { unstructuredFault } from '../../machinery/schema/unstructured-fault.ts';
+import { wrapNumbers } from '../../machinery/schema/wrap-numbers.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';
 import { toObjectAnswer } from './create.ts';
 import { toObject, withDefaults } from './decode-body.ts';
@@ -109,13 +111,17 @@ async function applied(
  *
  * Source: apimachinery `managedfields/internal/structuredmerge.go`, `runtime/converter.go`.
  */
-function fromApplied(object: AnyObject, applied: AnyObject, { bodyDefinition }: VerbScope): AnyObject {
+function fromApplied(object: AnyObject, applied: AnyObject, scope: VerbScope): AnyObject {
+  const { bodyDefinition } = scope;
   try {
     return toObject(object, bodyDefinition).object;
   } catch (error) {
     if (!(error instanceof StatusError && error.cause instanceof TypeMismatchError)) throw error;
     const what = `failed to convert new object (${describeApplied(applied)}) to proper version`;
-    const why = unstructuredFault(object, bodyDefinition.schema) ?? toConversionFault(error.cause.message);
+    const fault = unstructuredFault(object, bodyDefinition.schema);
+    const wrapped = wrapNumbers(object, bodyDefinition.schema) as AnyObject;
+    if (fault === undefined && !isDeepStrictEqual(wrapped, object)) return fromApplied(wrapped, applied, scope);
+    const why = fault ?? toConversionFault(error.cause.message);
     const message = `${what}: unable to convert unstructured object to ${describeKind(applied)}: ${why}`;
     throw internalPatchError(message);
   }
