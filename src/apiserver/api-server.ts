@@ -19,6 +19,7 @@ import { CrdController } from './crds/crd-controller.ts';
 import { CustomResources } from './crds/custom-resources.ts';
 import { createDispatcher } from './dispatch.ts';
 import { withAuthorization } from './filters/authorization.ts';
+import { FlowControl } from './flowcontrol/flow-control.ts';
 import { FlowSchemaStatuses } from './flowcontrol/flow-schema-statuses.ts';
 import { keepStandardConfigs } from './flowcontrol/standard-objects.ts';
 import { InProcessTransport } from './in-process/transport.ts';
@@ -139,12 +140,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       ),
     ),
   );
+  const flowControl = new FlowControl({ feed: seams.feed, clock, seats: options.seats });
   const handle = createChain({
     logger,
     clock,
     authenticator,
     authorizer,
     audit: options.audit,
+    flowControl,
     credentialsOf: options.credentialsOf ?? headersOnly,
     dispatch,
   });
@@ -174,6 +177,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       await Promise.all([
         serviceIps.repair().then(() => startKubernetesService()),
         controller.start(signal),
+        flowControl.start(signal),
         apiServices.sync(versionsOf(catalog)),
       ]);
       const subscription = catalog.onResourcesChange(() => {

@@ -52,6 +52,8 @@ export interface Call {
   readonly startedMs: number;
   /** Notes for the audit event, by annotation key. */
   readonly annotations: Map<string, string>;
+  /** Headers of whatever the answer will be; filters add to them. Absent for in-process calls. */
+  readonly answerHeaders?: Record<string, string> | undefined;
   readonly raw?: RawExchange | undefined;
 }
 

@@ -14,7 +14,9 @@ import { withAuthentication } from './filters/authentication.ts';
 import { withAuthorization } from './filters/authorization.ts';
 import { withDeadline } from './filters/deadline.ts';
 import { toFaultAnswer, withFaults } from './filters/faults.ts';
+import { withFlowControl } from './filters/flow-control.ts';
 import { withImpersonation } from './filters/impersonation.ts';
+import type { FlowControl } from './flowcontrol/flow-control.ts';
 import { render } from './render/render.ts';
 
 export interface ChainDeps {
@@ -24,16 +26,22 @@ export interface ChainDeps {
   readonly authorizer: Authorizer;
   credentialsOf(call: Call): Credentials;
   readonly audit: Filter | undefined;
+  readonly flowControl: FlowControl;
   /** What serves the call in the end. */
   readonly dispatch: Handler<AuthenticatedCall>;
 }
 
 /**
  * The filters of a request, outermost first: render the answer (faults too), set the deadline, authenticate, audit, impersonate,
- * authorize, dispatch. The request's meaning comes with the call; no body is read before dispatch.
+ * sort by flow, authorize, dispatch. The request's meaning comes with the call; no body is read before dispatch.
  */
 export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
   const { authenticator, authorizer, audit = (next) => next, logger } = deps;
+  const controlled = withFlowControl(
+    deps.flowControl,
+    () => deps.clock.nowMs(),
+    withAuthorization(authorizer, deps.dispatch),
+  );
   const answer = withFaults(
     logger,
     withDeadline(
@@ -41,7 +49,7 @@ export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
       withAuthentication(
         authenticator,
         deps.credentialsOf,
-        audit(withFaults(logger, withImpersonation(authorizer, withAuthorization(authorizer, deps.dispatch)))),
+        audit(withFaults(logger, withImpersonation(authorizer, controlled))),
       ),
     ),
   );

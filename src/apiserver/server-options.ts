@@ -52,6 +52,8 @@ export interface ApiServerOptions {
   readonly nodePorts?: string | undefined;
   /** Port that the service `default/kubernetes` leads to. Default 6443. */
   readonly advertisedPort?: number | undefined;
+  /** Requests that the server works on at a time, those of the exempt level apart. Default 600. */
+  readonly seats?: number | undefined;
   readonly tokenIssuer: TokenIssuer;
   readonly readRequestSubject: ReadRequestSubject;
   /** Handlers of subresources that lead elsewhere, by `resource/subresource`: `pods/log`, `nodes/proxy`. */

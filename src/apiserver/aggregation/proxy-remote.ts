@@ -103,6 +103,7 @@ async function pass(
     else sent.end();
     try {
       const answer = await headOf(sent);
+      for (const [name, value] of Object.entries(call.answerHeaders ?? {})) response.setHeader(name, value);
       writeHead(response, answer, undefined, request.httpVersionMajor > 1);
       answer.pipe(response);
       answer.once('error', () => response.destroy());

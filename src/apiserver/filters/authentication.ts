@@ -29,6 +29,7 @@ export function withUser(call: Call, user: User, impersonator?: User): Authentic
     warnings: call.warnings,
     startedMs: call.startedMs,
     annotations: call.annotations,
+    answerHeaders: call.answerHeaders,
     raw: call.raw,
     user,
     impersonator,

@@ -20,16 +20,18 @@ const longSubresources = new Set(['attach', 'exec', 'proxy', 'log', 'portforward
 export function withDeadline<C extends Call>(clock: Clock, next: Handler<C>): Handler<C> {
   return async (call) => {
     if (isLong(call.info)) return await next(call);
-    return await beforeDeadline(clock, timeoutOf(call.query), next(call));
+    return await beforeDeadline(clock, timeoutOf(call.query), next(call), () => forgetHeaders(call));
   };
 }
 
-function isLong({ isResourceRequest, verb, subresource, path }: RequestInfo): boolean {
+/** Whether a request takes as long as it takes. Source: `cmd/kube-apiserver/app` (LongRunningFunc). */
+export function isLong({ isResourceRequest, verb, subresource, path }: RequestInfo): boolean {
   if (!isResourceRequest) return path.startsWith('/debug/pprof/');
   return longVerbs.has(verb) || longSubresources.has(subresource);
 }
 
-function timeoutOf(query: URLSearchParams): number {
+/** Milliseconds that a call may take. @throws StatusError 400 where its parameter is no duration */
+export function timeoutOf(query: URLSearchParams): number {
   const text = query.get('timeout');
   if (text === null || text === '') return MAX_MS;
   const wishedMs = parseDurationMs(text);
@@ -50,11 +52,24 @@ function durationFault(text: string): string {
     : `unknown unit ${JSON.stringify(unit[1])} in duration ${shown}`;
 }
 
-function beforeDeadline(clock: Clock, timeoutMs: number, answer: Promise<Answer>): Promise<Answer> {
+function beforeDeadline(
+  clock: Clock,
+  timeoutMs: number,
+  answer: Promise<Answer>,
+  onTimeout: () => void,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const timer = clock.after(timeoutMs, () => reject(timedOut()));
+    const timer = clock.after(timeoutMs, () => {
+      onTimeout();
+      reject(timedOut());
+    });
     answer.then(resolve, reject).finally(() => timer.cancel());
   });
+}
+
+/** What filters further inside had to say belongs to their answer, which nobody gets. */
+function forgetHeaders({ answerHeaders = {} }: Call): void {
+  for (const name of Object.keys(answerHeaders)) delete answerHeaders[name];
 }
 
 function timedOut(): StatusError {

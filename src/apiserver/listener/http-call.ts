@@ -20,6 +20,7 @@ export class HttpCall implements Call {
   readonly path: string;
   readonly startedMs: number;
   readonly warnings: string[] = [];
+  readonly answerHeaders: Record<string, string> = {};
   readonly raw: RawExchange;
   readonly #search: string;
   readonly #request: IncomingMessage;

@@ -110,6 +110,7 @@ function headersOf(call: HttpCall, answer: BytesAnswer | StreamAnswer): Outgoing
     ...(answer.contentType === '' ? {} : { 'Content-Type': answer.contentType }),
   };
   if (call.warnings.length > 0) headers['Warning'] = fitting([...new Set(call.warnings)]).map(toWarning);
+  Object.assign(headers, call.answerHeaders);
   if (answer.headers !== undefined) Object.assign(headers, answer.headers);
   return headers;
 }
