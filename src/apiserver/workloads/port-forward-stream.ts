@@ -46,6 +46,8 @@ class PortForwardStream extends Duplex {
 
   constructor(socket: Duplex, head: Buffer) {
     super();
+    // It may break while nobody has it in hand: before it is open, or after it was used.
+    this.on('error', () => {});
     this.#spdy = new SpdyClient(socket, head, (error) => {
       if (error !== undefined) this.destroy(error);
       else if (!this.readableEnded) this.push(null);

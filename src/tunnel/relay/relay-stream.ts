@@ -11,6 +11,8 @@ export class RelayStream extends Duplex {
   /** @param socket - Paused, with what follows the answers. */
   constructor(socket: TLSSocket) {
     super({ allowHalfOpen: false });
+    // It may break while nobody has it in hand: before it is taken, or after it was used.
+    this.on('error', () => {});
     this.#socket = socket;
     this.#frames = new FrameReader((bytes) => {
       if (!this.push(bytes)) socket.pause();
@@ -26,7 +28,7 @@ export class RelayStream extends Duplex {
       this.#ended = true;
       this.#pushEnd();
     });
-    socket.once('error', (error) => this.destroy(error));
+    socket.on('error', (error) => this.destroy(error));
     socket.once('close', () => {
       this.#ended = true;
       this.#pushEnd();
