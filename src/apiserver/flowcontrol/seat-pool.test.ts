@@ -60,6 +60,10 @@ const shares: Record<string, [Record<string, PriorityLevelConfigurationSpec>, Re
     { a: limited(0, { borrowingLimitPercent: 0 }), b: limited(1) },
     { a: 1, b: 10 },
   ],
+  'none where it has no shares, and a queue': [
+    { a: limited(0, { borrowingLimitPercent: 0, ...queuing }), b: limited(1) },
+    { a: 0, b: 10 },
+  ],
   'all it wants where it is exempt': [
     { a: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } }, b: limited(1) },
     { a: 100, b: 10 },

@@ -94,8 +94,9 @@ export class SeatPool {
   }
 
   #hasSeat(level: Level): boolean {
-    // One at a time goes through however small the part.
-    if (level.executing === 0 || level.executing < level.own) return true;
+    if (level.executing < level.own) return true;
+    // Where nothing waits, one at a time goes through however small the part.
+    if (level.executing === 0 && shapeOf(level.spec) === undefined) return true;
     if (level.executing >= level.most) return false;
     let left = this.#total;
     for (const { executing, own } of this.#levels.values()) left -= Math.max(executing, own);
