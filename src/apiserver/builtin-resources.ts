@@ -25,6 +25,7 @@ import type { Creater } from './subresources/creater.ts';
 import { evictionCreater } from './subresources/eviction.ts';
 import { ephemeralContainersRules, resizeRules } from './subresources/pod-parts.ts';
 import { approvalRules, finalizeRules } from './subresources/rules.ts';
+import { scaleColumns } from './subresources/scale-columns.ts';
 import { defaultTokenRequest, type TokenIssuer, tokenCreater } from './subresources/token.ts';
 import {
   localSubjectAccessReviewCreater,
@@ -235,7 +236,7 @@ function bodyRecord(
   version: string,
   kind: string,
   typeName: string,
-  strategy: ResourceDefinition['strategy'] = {},
+  { columns = [], strategy = {} }: Partial<Pick<ResourceDefinition, 'columns' | 'strategy'>> = {},
 ): ResourceDefinition {
   return {
     group,
@@ -255,7 +256,7 @@ function bodyRecord(
     storagePrefix: '',
     storageVersion: version,
     hasStatus: false,
-    columns: [],
+    columns,
     selectableFields: {},
     generation: 'none',
     allowCreateOnUpdate: false,
@@ -265,9 +266,9 @@ function bodyRecord(
   };
 }
 
-export const scaleRecord = bodyRecord('autoscaling', 'v1', 'Scale', 'autoscaling/v1.Scale');
+export const scaleRecord = bodyRecord('autoscaling', 'v1', 'Scale', 'autoscaling/v1.Scale', { columns: scaleColumns });
 const binding = bodyRecord('', 'v1', 'Binding', 'core/v1.Binding');
 const podEviction = bodyRecord('policy', 'v1', 'Eviction', 'policy/v1.Eviction');
 const tokenRequest = bodyRecord('authentication.k8s.io', 'v1', 'TokenRequest', 'authentication/v1.TokenRequest', {
-  applyDefaults: defaultTokenRequest,
+  strategy: { applyDefaults: defaultTokenRequest },
 });

@@ -1,4 +1,5 @@
 import { methodNotSupported, notFound } from '../machinery/errors/status-error.ts';
+import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
 import type { Answer, AuthenticatedCall, Handler } from './call.ts';
 import type { RequestInfo } from './request-info.ts';
 import { methodNotAllowed, noSuchResource, pageNotFound } from './route-errors.ts';
@@ -40,6 +41,8 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
       answer.catch(() => {});
       throw methodNotAllowed();
     }
+    if (openIdPaths.test(call.path) && call.method !== 'GET') throw methodNotAllowed();
+    if (namelessPaths.test(call.path)) return withoutName(call.path);
     // Below a group that is built in, what is unknown is a resource that is not there.
     const [, prefix, group = ''] = call.path.split('/');
     const isKnown = prefix === 'api' || (prefix === 'apis' && group !== '' && deps.resources.isBuiltinGroup(group));
@@ -64,6 +67,18 @@ const readOnlyPaths = /^\/(api(\/[^/]*)?|version|openid\/v1\/jwks|\.well-known\/
 function isReadOnly(path: string, resources: ResourceTable): boolean {
   const group = /^\/apis\/([^/]+)\/[^/]+\/?$/.exec(path)?.[1];
   return group === undefined ? readOnlyPaths.test(path) : resources.isBuiltinGroup(group);
+}
+
+const openIdPaths = /^\/(openid\/v1\/jwks|\.well-known\/openid-configuration)$/;
+/** The old paths of watches and proxies, without what they are about. */
+const namelessPaths = /^\/(api|apis\/[^/]+)\/[^/]+\/(watch|proxy)\/?$/;
+
+/** Source: apiserver `endpoints/filters/requestinfo.go`. */
+function withoutName(path: string): Answer {
+  const why = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`;
+  const body = Buffer.from(`Internal Server Error: ${JSON.stringify(path)}: ${why}\n`);
+  const headers = { 'X-Content-Type-Options': 'nosniff' };
+  return { kind: 'bytes', status: 500, contentType: 'text/plain; charset=utf-8', headers, body };
 }
 
 /** Upstream's router owns what is below these, and knows nothing there. */
@@ -95,8 +110,10 @@ async function dispatchResource(call: AuthenticatedCall, resources: ResourceTabl
 function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler<AuthenticatedCall> {
   const { verbs, definition } = resource;
   const { info, method } = call;
+  if (definition.origin === 'builtin' && isWatchPath(call.path)) requireWatchable(info, definition);
   if (info.verb === 'watch' && verbs.list !== undefined) {
-    if (method !== 'GET' && definition.origin === 'builtin') throw methodNotAllowed();
+    const isRefused = method !== 'GET' || !definition.verbs.includes('watch');
+    if (isRefused && definition.origin === 'builtin') throw methodNotAllowed();
     return verbs.list;
   }
   const named = info.parts.length > 1;
@@ -109,6 +126,17 @@ function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler
   const handler = isHead ? undefined : found;
   if (handler === undefined) throw refusedMethod(call, resource);
   return handler;
+}
+
+/** The old paths of watches. */
+function isWatchPath(path: string): boolean {
+  return /^\/(api|apis\/[^/]+)\/[^/]+\/watch\//.test(path);
+}
+
+/** The old paths know what can be watched, and single objects in their namespace. Source: apiserver `endpoints/installer.go`. */
+function requireWatchable({ namespace, parts }: RequestInfo, { namespaced, verbs }: ResourceDefinition): void {
+  const isOutside = namespaced && namespace === '' && parts.length > 1;
+  if (isOutside || !verbs.includes('watch')) throw noSuchResource();
 }
 
 /** Custom resources have words of their own for a method that they do not take. */
@@ -161,6 +189,7 @@ function subresourceHandler(
   resource: ServedResource,
 ): Handler<AuthenticatedCall> {
   const { definition } = resource;
+  if (definition.origin === 'builtin' && isWatchPath(call.path)) throw noSuchResource();
   const handlers = resource.subresources.get(info.subresource);
   if (handlers === undefined) {
     // Custom resources say that the object is missing where the subresource is.

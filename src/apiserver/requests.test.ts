@@ -40,6 +40,27 @@ const refusals: Record<string, [question: Question, code: number, message: strin
     406,
     '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
   ],
+  'a group in a form that nobody has': [
+    get('/apis/apps', { accept: 'image/png' }),
+    406,
+    'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+  ],
+  'old paths of watches for what cannot be watched': [
+    get('/apis/authentication.k8s.io/v1/watch/tokenreviews'),
+    404,
+    'the server could not find the requested resource',
+  ],
+  'old paths of watches for subresources': [
+    get('/apis/apps/v1/watch/namespaces/default/deployments/d/scale'),
+    404,
+    'the server could not find the requested resource',
+  ],
+  'old paths of watches for one object without its namespace': [
+    get('/api/v1/watch/pods/x'),
+    404,
+    'the server could not find the requested resource',
+  ],
+  'a watch of what is only listed': [get('/api/v1/componentstatuses?watch=1'), 405, refused],
   'anything but GET on what tells of the server': [{ method: 'POST', target: '/apis/apps/v1' }, 405, refused],
   'a timeout that is no duration': [
     get(`${ONE}?timeout=soon`),
@@ -166,6 +187,59 @@ describe('requests', () => {
     const event = body as { type: string; object: AnyAnswer };
     assert.equal(event.type, 'BOOKMARK');
     assert.deepEqual(event.object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });
+  });
+
+  it('show marks of a watch in tables, though they have metadata alone', async () => {
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const target = '/apis/apps/v1/deployments?watch=true&allowWatchBookmarks=true&fieldSelector=metadata.name=none';
+    const { body } = await asking.ask(get(target, { accept }));
+    const event = body as { type: string; object: { rows: { cells: unknown[] }[] } };
+    assert.equal(event.type, 'BOOKMARK');
+    assert.deepEqual(event.object.rows[0]?.cells, ['', '0/0', 0, 0, '<unknown>', '', '', '']);
+  });
+
+  it('show a scale as a table, and keep the lowest bits of what does not fit', async () => {
+    const spec = {
+      replicas: 3,
+      selector: { matchLabels: { a: 'b' } },
+      template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+    };
+    const target = '/apis/apps/v1/namespaces/default/deployments';
+    await asking.ask(post(target, { metadata: { name: 'd' }, spec }));
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const { body } = await asking.ask(get(`${target}/d/scale`, { accept }));
+    const { columnDefinitions, rows } = body as unknown as {
+      columnDefinitions: { name: string }[];
+      rows: { cells: unknown[] }[];
+    };
+    assert.deepEqual(
+      columnDefinitions.map(({ name }) => name),
+      ['Name', 'Desired', 'Available', 'Age'],
+    );
+    assert.deepEqual(rows[0]?.cells.slice(0, 3), ['d', 3, 0]);
+    const large = { apiVersion: 'apps/v1', kind: 'Deployment', spec: { replicas: 2 ** 32 + 1 } };
+    for (const headers of [applyPatch, { 'content-type': 'application/strategic-merge-patch+json' }]) {
+      const query = headers === applyPatch ? '?fieldManager=m&force=true&dryRun=All' : '?dryRun=All';
+      const { status, body } = await asking.ask(patch(`${target}/d${query}`, headers, large));
+      assert.equal(status, 200);
+      assert.equal(((body as AnyAnswer)['spec'] as { replicas: number }).replicas, 1);
+    }
+  });
+
+  it('list flow schemas as tables in the order in which they are asked', async () => {
+    const target = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas';
+    const spec = (matchingPrecedence: number): object => ({
+      matchingPrecedence,
+      priorityLevelConfiguration: { name: 'p' },
+    });
+    await asking.ask(post(target, { metadata: { name: 'a-late' }, spec: spec(9000) }));
+    await asking.ask(post(target, { metadata: { name: 'b-early' }, spec: spec(8000) }));
+    const { body } = await asking.ask(get(target, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' }));
+    const names = (body as unknown as { rows: { cells: unknown[] }[] }).rows.map(({ cells }) => cells[0]);
+    assert.deepEqual(
+      names.filter((name) => name === 'a-late' || name === 'b-early'),
+      ['b-early', 'a-late'],
+    );
   });
 
   it('end in time', async () => {

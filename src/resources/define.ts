@@ -23,6 +23,8 @@ export interface KindRules<T> {
   /** What the columns of the kind's table show, by their name. `Name`, `Age` and `Created At` need none. */
   readonly cells?: Cells<T>;
   readonly columns?: ResourceDefinition<T & KubeObject>['columns'];
+  /** See {@link ResourceDefinition.compareRows}. */
+  readonly compareRows?: (a: T, b: T) => number;
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   readonly generation?: 'spec' | 'none';
   readonly allowCreateOnUpdate?: boolean;
@@ -91,6 +93,7 @@ export function defineResource<T extends KubeObject>(
     scale: rules.scale,
     subresources: further,
     columns: rules.columns ?? tableColumns(type, rules.cells ?? {}),
+    compareRows: rules.compareRows,
     selectableFields: rules.selectableFields ?? {},
     generation: rules.generation ?? 'none',
     allowCreateOnUpdate: rules.allowCreateOnUpdate ?? false,

@@ -100,7 +100,7 @@ async function answerRoot(
   const form = call.direct === undefined ? aggregatedForm(call.header('accept')) : undefined;
   if (form !== undefined) return answerAggregated(call, documents.aggregated(root), form);
   const { snapshot } = documents;
-  if (root === 'apis') return toAnswer(call, toGroupList(snapshot));
+  if (root === 'apis') return toAnswer(call, toGroupList(snapshot), false);
   return toAnswer(call, toApiVersions(snapshot, serverAddress));
 }
 
@@ -120,7 +120,7 @@ function answerAggregated(call: AuthenticatedCall, document: AggregatedDocument,
 
 function answerGroup(call: AuthenticatedCall, snapshot: ResourcesSnapshot, name: string): Promise<Answer> | undefined {
   const group = snapshot.groups.find((each) => each.group === name);
-  return group === undefined || name === '' ? undefined : toAnswer(call, toGroup(group));
+  return group === undefined || name === '' ? undefined : toAnswer(call, toGroup(group), false);
 }
 
 function answerResources(
@@ -135,7 +135,7 @@ function answerResources(
 }
 
 /** @throws StatusError 406 where the client takes no form that there is. */
-async function toAnswer(call: AuthenticatedCall, object: unknown): Promise<Answer> {
-  if (call.direct === undefined) negotiateAnswer(call, { protobuf: true, transforms: false });
+async function toAnswer(call: AuthenticatedCall, object: unknown, routed = true): Promise<Answer> {
+  if (call.direct === undefined) negotiateAnswer(call, { protobuf: true, transforms: false, routed });
   return { kind: 'object', status: 200, item: { object: object as AnyObject } };
 }

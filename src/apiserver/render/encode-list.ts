@@ -38,8 +38,9 @@ function shapeList(list: ListPage, definition: ResourceDefinition, form: Negotia
   const objects = list.items.map((item) => item.object);
   if (form.as === 'Table') {
     const { includeObject, call } = context;
+    const { compareRows } = definition;
     return tableOf(
-      objects,
+      compareRows === undefined ? objects : objects.toSorted(compareRows),
       { form, definition, nowMs: call.startedMs, includeObject },
       metadataOf(list, { custom: false }),
     );

@@ -1,6 +1,8 @@
 import type { Negotiated } from '../../machinery/codecs/negotiate.ts';
 import { encodeWatchEventFrame } from '../../machinery/codecs/protobuf/envelope.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import type { ObjectShape } from '../../machinery/schema/type-schema.ts';
 import type { Call, StreamAnswer, StreamSink, WatchAnswer } from '../call.ts';
 import type { ServedEvent } from '../pages.ts';
 import { toProtobuf } from './encode.ts';
@@ -65,12 +67,31 @@ function shapedEncoder(call: Call, definition: ResourceDefinition, form: Negotia
     const object =
       type === 'ERROR'
         ? item.object
-        : shapeObject(item.object, { form, definition, nowMs: call.startedMs, includeObject, withoutHeader });
+        : shapeObject(type === 'BOOKMARK' ? withStructs(item.object, definition) : item.object, {
+            form,
+            definition,
+            nowMs: call.startedMs,
+            includeObject,
+            withoutHeader,
+          });
     if (type !== 'ERROR') withoutHeader = true;
     if (form.mediaType === 'application/vnd.kubernetes.protobuf')
       return encodeWatchEventFrame(type, toProtobuf({ object }));
     return Buffer.from(`${JSON.stringify({ type, object })}\n`);
   };
+}
+
+/** What marks a place in a watch has metadata alone. In Go the structs of its kind are there all the same, and empty. */
+function withStructs(bookmark: AnyObject, { origin, schema }: ResourceDefinition): AnyObject {
+  return origin === 'custom' ? bookmark : { ...emptyStructs(schema), ...bookmark };
+}
+
+function emptyStructs({ fields }: ObjectShape): Record<string, unknown> {
+  const structs: Record<string, unknown> = {};
+  for (const [name, { type, pointer }] of fields) {
+    if (type.shape === 'object' && pointer === false) structs[name] = emptyStructs(type);
+  }
+  return structs;
 }
 
 /** Writes as fast as the client takes, and keeps what it has not taken yet. */

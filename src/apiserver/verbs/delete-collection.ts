@@ -25,7 +25,7 @@ export function deleteCollectionHandler(
     const listOptions = readListOptions(call.query, { watch: false });
     const options = await decodeDeleteOptions(call);
     warnOfPropagation(call, scope.definition, options);
-    const query = toCollectionQuery(call, listOptions);
+    const query = toCollectionQuery(call, listOptions, scope.definition);
     const hasLimit = listOptions.limit > 0;
     const items: ServedItem[] = [];
     let page = await collection.list({ ...query, limit: hasLimit ? listOptions.limit : PAGE_ITEMS });

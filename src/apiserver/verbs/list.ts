@@ -1,3 +1,4 @@
+import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { AuthenticatedCall, Handler, ListAnswer, WatchAnswer } from '../call.ts';
 import type { Collection, CollectionQuery } from '../registry/collection.ts';
 import { type ListOptions, readListOptions } from './list-options.ts';
@@ -16,7 +17,7 @@ export function listHandler(
   return async (call) => {
     requireAcceptable(call, scope.bodyDefinition, { streams: true });
     const options = readListOptions(call.query, { watch: call.info.verb === 'watch' });
-    const query = toCollectionQuery(call, options);
+    const query = toCollectionQuery(call, options, scope.definition);
     if (!options.watch) return { kind: 'list', status: 200, list: await collection.list(query), table };
     requireStreamable(call, scope.bodyDefinition);
     const asked = options.timeoutSeconds;
@@ -27,9 +28,14 @@ export function listHandler(
 }
 
 /** The options with what the path says. */
-export function toCollectionQuery(call: AuthenticatedCall, options: ListOptions): CollectionQuery {
+export function toCollectionQuery(
+  call: AuthenticatedCall,
+  options: ListOptions,
+  { namespaced }: Pick<ResourceDefinition, 'namespaced'>,
+): CollectionQuery {
   const { namespace, name } = call.info;
-  const query = { ...options, namespace: namespace === '' ? undefined : namespace, signal: call.signal };
+  const isWithin = namespaced && namespace !== '';
+  const query = { ...options, namespace: isWithin ? namespace : undefined, signal: call.signal };
   // The old paths of watches may name one object.
   if (name === '' || options.fieldSelector) return query;
   return { ...query, fieldSelector: `metadata.name=${name}` };

@@ -19,11 +19,15 @@ export function requireAcceptable(
 /**
  * The form of the answer.
  * @param options.streams - Whether the path can be watched too, which the fault then tells. Default false.
+ * @param options.routed - Whether upstream's router leads there, and not its aggregator. Default true.
  * @throws StatusError 406, in the words of upstream's router for built-in kinds, of its negotiation else
  */
-export function negotiateAnswer(call: Call, options: Offers & { readonly streams?: boolean }): Negotiated {
+export function negotiateAnswer(
+  call: Call,
+  options: Offers & { readonly streams?: boolean; readonly routed?: boolean },
+): Negotiated {
   const accept = call.header('accept');
-  if (options.protobuf && !isRoutable(accept)) throw unroutable(call, options);
+  if (options.protobuf && options.routed !== false && !isRoutable(accept)) throw unroutable(call, options);
   const chosen = negotiate(accept, options);
   if (chosen !== undefined) return chosen;
   throw notAcceptable(offers);

@@ -99,6 +99,8 @@ export interface ResourceDefinition<T extends KubeObject = AnyObject> extends Re
   /** Further subresources of discovery (`log`, `exec`, `binding`, ...): name to kind and verbs. Handlers are the server's. */
   readonly subresources?: Readonly<Record<string, SubresourceRecord>> | undefined;
   readonly columns: readonly Column<T>[];
+  /** The order of the rows of a list. Default: that of the list. */
+  readonly compareRows?: ((a: T, b: T) => number) | undefined;
   /** Field selectors beside metadata.name and metadata.namespace. */
   readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
   /** Whether `metadata.generation` is kept: raised when anything but metadata and status changes. */

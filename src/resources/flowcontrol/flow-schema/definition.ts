@@ -7,6 +7,8 @@ import { validateFlowSchema, validateFlowSchemaStatus } from './validation.ts';
 
 const DEFAULT_PRECEDENCE = 1000;
 
+const precedenceOf = ({ spec }: FlowSchema): number => spec.matchingPrecedence ?? 0;
+
 export const flowSchemaResource = defineResource(flowschemas, {
   generation: 'spec',
   cells: {
@@ -19,6 +21,9 @@ export const flowSchemaResource = defineResource(flowschemas, {
       return found === undefined ? '?' : (found.status ?? '');
     },
   },
+  /** Source: `printers.go` (printFlowSchemaList). */
+  compareRows: (a, b) =>
+    precedenceOf(a) - precedenceOf(b) || (String(a.metadata.name) < String(b.metadata.name) ? -1 : 1),
   strategy: specAndStatus<FlowSchema>({
     /** Source: pkg/apis/flowcontrol/v1/defaults.go. */
     applyDefaults({ spec }) {
