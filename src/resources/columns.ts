@@ -21,7 +21,7 @@ const defaultRows: readonly Row[] = [
 const standardCells: Cells<KubeObject> = {
   Name: ({ metadata }) => metadata.name ?? '',
   Age: ({ metadata }, { nowMs }) => ageOf(metadata.creationTimestamp, nowMs),
-  'Created At': ({ metadata }) => metadata.creationTimestamp ?? '<unknown>',
+  'Created At': ({ metadata }) => metadata.creationTimestamp ?? '0001-01-01T00:00:00Z',
 };
 
 /** The columns of a kind in upstream's order, with upstream's types and priorities. @throws Error without a cell for one */

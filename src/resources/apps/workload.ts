@@ -24,6 +24,12 @@ export function selectorText(selector: LabelSelector | undefined): string {
   return isUsableSelector(selector) ? toSelectorText(parseSelectorObject(selector)) || '<none>' : '<error>';
 }
 
+/** The selector of a Deployment, whose printer has words of its own. Source: `printers.go` (printDeployment). */
+export function ownSelectorText(selector: LabelSelector | undefined): string {
+  if (!selector) return '';
+  return isUsableSelector(selector) ? toSelectorText(parseSelectorObject(selector)) : '<invalid>';
+}
+
 /** Source: layoutContainerCells. */
 export const containerCells: Cells<Workload> = {
   Containers: (object) =>

@@ -7,7 +7,7 @@ import { templateWarnings } from '../../core/pod-spec/warnings.ts';
 import { podNameWarnings } from '../../core/replication-controller/definition.ts';
 import { defineResource } from '../../define.ts';
 import { specAndStatus } from '../../status-strategy.ts';
-import { wideCells } from '../workload.ts';
+import { containerCells, ownSelectorText } from '../workload.ts';
 import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './validation.ts';
 
 /** Source: pkg/apis/apps/v1/defaults.go (SetDefaults_Deployment). */
@@ -34,7 +34,8 @@ export const deploymentResource = defineResource(deployments, {
     Ready: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
     'Up-to-date': ({ status }) => status?.updatedReplicas ?? 0,
     Available: ({ status }) => status?.availableReplicas ?? 0,
-    ...wideCells,
+    ...containerCells,
+    Selector: ({ spec }) => ownSelectorText(spec.selector),
   },
   strategy: specAndStatus<Deployment>(
     {

@@ -41,7 +41,7 @@ const PATH = 'spec.jobTemplate.spec';
 export const cronJobResource = defineResource(cronjobs, {
   generation: 'spec',
   cells: {
-    Schedule: ({ spec }) => spec.schedule,
+    Schedule: ({ spec }) => spec.schedule ?? '',
     Timezone: ({ spec }) => spec.timeZone ?? '<none>',
     Suspend: suspendText,
     Active: ({ status }) => status?.active?.length ?? 0,

@@ -36,7 +36,7 @@ export const serviceResource = defineResource(services, {
   },
   cells: {
     Type: ({ spec }) => spec.type ?? '',
-    'Cluster-IP': ({ spec }) => spec.clusterIPs?.[0] ?? '<none>',
+    'Cluster-IP': ({ spec }) => spec.clusterIPs?.[0] ?? (spec.clusterIP || '<none>'),
     'External-IP': externalIps,
     'Port(s)': portsText,
     Selector: ({ spec }) => labelsText(spec.selector),

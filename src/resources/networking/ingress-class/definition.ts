@@ -55,7 +55,7 @@ const DEFAULT = 'ingressclass.kubernetes.io/is-default-class';
 export const ingressClassResource = defineResource(ingressclasses, {
   generation: 'spec',
   cells: {
-    Name: ({ metadata }) => `${metadata.name}${metadata.annotations?.[DEFAULT] === 'true' ? ' (default)' : ''}`,
+    Name: ({ metadata }) => `${metadata.name ?? ''}${metadata.annotations?.[DEFAULT] === 'true' ? ' (default)' : ''}`,
     Controller: ({ spec }) => spec.controller ?? '',
     Parameters: parametersText,
   },

@@ -22,7 +22,7 @@ export const storageClassResource = defineResource(storageclasses, {
   cells: {
     Name: ({ metadata }) => {
       const isDefault = DEFAULTS.some((key) => metadata.annotations?.[key] === 'true');
-      return `${metadata.name}${isDefault ? ' (default)' : ''}`;
+      return `${metadata.name ?? ''}${isDefault ? ' (default)' : ''}`;
     },
     Provisioner: ({ provisioner }) => provisioner ?? '',
     ReclaimPolicy: ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete',
