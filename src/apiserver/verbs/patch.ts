@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { badRequest, conflict, notFound, StatusError } from '../../machinery/errors/status-error.ts';
+import { badRequest, conflict, invalid, notFound, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { applyServerSide, describeApplied, describeKind } from '../../machinery/patch/apply/apply.ts';
 import { internalPatchError } from '../../machinery/patch/patch-error.ts';
@@ -118,6 +118,8 @@ function fromApplied(object: AnyObject, applied: AnyObject, scope: VerbScope): A
   } catch (error) {
     if (!(error instanceof StatusError && error.cause instanceof TypeMismatchError)) throw error;
     const what = `failed to convert new object (${describeApplied(applied)}) to proper version`;
+    const { fieldError } = error.cause;
+    if (fieldError !== undefined) throw invalid(bodyDefinition, object.metadata.name ?? '', [fieldError]);
     const fault = unstructuredFault(object, bodyDefinition.schema);
     const wrapped = wrapNumbers(object, bodyDefinition.schema) as AnyObject;
     if (fault === undefined && !isDeepStrictEqual(wrapped, object)) return fromApplied(wrapped, applied, scope);

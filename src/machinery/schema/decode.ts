@@ -1,4 +1,5 @@
 import { NumberText, withoutNumberTexts } from '../codecs/json/exact-numbers.ts';
+import { type FieldError, fieldInvalid } from '../errors/field-error.ts';
 import { badRequest } from '../errors/status-error.ts';
 import type { AnyObject } from '../object/object.ts';
 import { parseDurationMs, toDurationText } from '../values/duration.ts';
@@ -27,10 +28,16 @@ export class TypeMismatchError extends Error {
   override readonly name = 'TypeMismatchError';
   /** Go's decoder gives up at once where a type reads itself; else it reads on and tells of the first fault at the end. */
   readonly isFinal: boolean;
+  /** The same as a fault of validation, where reading by itself judges a field. */
+  readonly fieldError: FieldError | undefined;
 
-  constructor(message: string, options: ErrorOptions & { readonly isFinal?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly isFinal?: boolean; readonly fieldError?: FieldError } = {},
+  ) {
     super(message, options);
     this.isFinal = options.isFinal ?? false;
+    this.fieldError = options.fieldError;
   }
 }
 
@@ -199,12 +206,16 @@ function decodeCustom(
   context: Context,
 ): Record<string, unknown> {
   const result: Record<string, unknown> = {};
+  const metadata = shape.fields.get('metadata')?.type;
+  const isEmbedded = path !== '' && metadata?.shape === 'object' && metadata.typeName !== undefined;
   for (const [name, inner] of Object.entries(value)) {
     const field = shape.fields.get(name);
     const below = path === '' ? name : `${path}.${name}`;
     if (field === undefined) {
       if (!shape.preservesUnknown) context.unknown.push(below);
       if (context.keep || shape.preservesUnknown) setOwnField(result, name, toPlainNumbers(inner));
+    } else if (isEmbedded && metaNames.has(name)) {
+      result[name] = decodeEmbedded(name, inner, field.type, below, context);
     } else if (inner === null) {
       if (field.nullable || field.default === undefined) result[name] = inner;
     } else result[name] = decodeLeniently(inner, field.type, below, context);
@@ -212,15 +223,52 @@ function decodeCustom(
   return result;
 }
 
+const metaNames = new Set(['apiVersion', 'kind', 'metadata']);
+
+/**
+ * Type and metadata of an object inside of a custom one, which are the only values there that reading refuses.
+ * Source: apiextensions-apiserver `pkg/apiserver/schema/objectmeta/algorithm.go`.
+ */
+function decodeEmbedded(name: string, value: unknown, type: TypeSchema, path: string, context: Context): unknown {
+  const refuse = (why: string): TypeMismatchError => {
+    const fieldError = fieldInvalid(path, value, why);
+    return new TypeMismatchError(`${fieldError}`, { isFinal: true, fieldError });
+  };
+  if (name !== 'metadata' || type.shape !== 'object') {
+    if (typeof value !== 'string') throw refuse('must be a string');
+    return value;
+  }
+  const unknown: string[] = [];
+  const alone: Context = { ...context, unknown, custom: false, holder: '', goType: undefined, faults: undefined };
+  try {
+    const metadata = value === null ? {} : decodeStruct(value, type, '', alone);
+    context.unknown.push(...unknown.map((stranger) => `${path}.${stranger}`));
+    return metadata;
+  } catch (error) {
+    throw error instanceof TypeMismatchError ? refuse(error.message) : error;
+  }
+}
+
+/**
+ * A value of another type than its schema's. It stays, for validation to judge, without the fields that nothing describes.
+ * Source: apiextensions-apiserver `pkg/apiserver/schema/pruning/algorithm.go`.
+ */
+function decodeStray(value: unknown, path: string, context: Context): unknown {
+  if (Array.isArray(value)) return value.map((inner, index) => decodeStray(inner, `${path}[${index}]`, context));
+  if (!isRecord(value) || value instanceof NumberText) return toPlainNumbers(value);
+  for (const name of Object.keys(value)) context.unknown.push(`${path}.${name}`);
+  return context.keep ? toPlainNumbers(value) : {};
+}
+
 function decodeLeniently(value: unknown, type: TypeSchema, path: string, context: Context): unknown {
   switch (type.shape) {
     case 'object':
-      if (!isRecord(value)) return value;
+      if (!isRecord(value)) return type.preservesUnknown ? toPlainNumbers(value) : decodeStray(value, path, context);
       return type.typeName === undefined
         ? decodeCustom(value, type, path, context)
         : decodeStruct(value, type, path, context);
     case 'map':
-      if (!isRecord(value)) return value;
+      if (!isRecord(value)) return decodeStray(value, path, context);
       return Object.fromEntries(
         Object.entries(value).map(([name, inner]) => [
           name,
@@ -228,8 +276,10 @@ function decodeLeniently(value: unknown, type: TypeSchema, path: string, context
         ]),
       );
     case 'list':
-      if (!Array.isArray(value)) return value;
+      if (!Array.isArray(value)) return decodeStray(value, path, context);
       return value.map((inner, index) => decodeLeniently(inner, type.items, `${path}[${index}]`, context));
+    case 'scalar':
+      return decodeStray(value, path, context);
     default:
       return toPlainNumbers(value);
   }
