@@ -242,6 +242,19 @@ describe('requests', () => {
     );
   });
 
+  it('refuse mirror pods that name an account while they are still changed, before nodes are judged', async () => {
+    const pod = {
+      metadata: { name: 'mirror', annotations: { 'kubernetes.io/config.mirror': 'x' } },
+      spec: { serviceAccountName: 'a', priorityClassName: 'none', containers: [{ name: 'c', image: 'i' }] },
+    };
+    const { status, body } = await asking.ask(post('/api/v1/namespaces/default/pods', pod));
+    assert.equal(status, 403);
+    assert.equal(
+      (body as Status).message,
+      'pods "mirror" is forbidden: a mirror pod may not reference service accounts',
+    );
+  });
+
   it('end in time', async () => {
     assert.equal((await asking.ask(get(`${ONE}?timeout=1m`))).status, 200);
   });

@@ -45,6 +45,8 @@ export function serviceAccount(deps: ServiceAccountDeps): AdmissionPlugin {
     async mutate(attempt) {
       if (!isPod(attempt) || attempt.operation !== 'CREATE' || attempt.subresource !== '') return;
       const pod = attempt.object as unknown as Pod;
+      // Judged here already, as upstream does: before NodeRestriction, which mutates.
+      if (isMirror(pod)) validateMirror(attempt, pod);
       if (pod.spec === undefined || isMirror(pod)) return;
       if (!pod.spec.serviceAccountName) {
         pod.spec.serviceAccountName = 'default';
