@@ -167,6 +167,22 @@ describe('the HTTPS listener', async () => {
     assert.equal(JSON.parse(body.toString()).message, 'Request entity too large: limit is 3145728');
   });
 
+  it('lets clients write bodies to their end that it has refused', async () => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const faults: Error[] = [];
+    socket.on('error', (error) => faults.push(error));
+    const piece = Buffer.alloc(1024 * 1024);
+    socket.write(`POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: ${4 * piece.length}\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    for (let left = 4; left > 0; left--) await new Promise((resolve) => socket.write(piece, resolve));
+    socket.resume();
+    await once(socket, 'end');
+    assert.match(answer.toString(), /^HTTP\/1.1 413 /);
+    assert.deepEqual(faults, []);
+    socket.destroy();
+  });
+
   it('turns what nobody caught into a Status', async () => {
     const { status, body } = await fetchFrom(port, '/boom');
     assert.equal(status, 500);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { BytesAnswer, StreamAnswer, StreamSink, WireAnswer } from '../call.ts';
 import type { HttpCall } from './http-call.ts';
@@ -40,9 +40,39 @@ async function writeBytes(call: HttpCall, response: ServerResponse, answer: Byte
   if (answer.status === 413) headers['Connection'] = 'close';
   if (call.raw.request.httpVersionMajor > 1) delete headers['Connection'];
   response.writeHead(answer.status, headers);
-  if (call.method === 'HEAD' || length === 0) response.end();
+  if (headers['Connection'] === 'close' && !call.raw.request.complete) {
+    response.write(Buffer.concat(buffers, length));
+    await readAway(call.raw.request);
+    response.end();
+  } else if (call.method === 'HEAD' || length === 0) response.end();
   else if (length <= CHUNK_BYTES) response.end(buffers.length === 1 ? buffers[0] : Buffer.concat(buffers, length));
   else await writeChunks(response, buffers);
+}
+
+/** More than that is no mistake of a client. */
+const MOST_READ_AWAY = 64 * 1024 * 1024;
+
+const MOST_IDLE_MS = 500;
+
+/**
+ * Takes the rest of a body that nobody wants, as long as it keeps coming: a client that is still writing when its
+ * connection goes would not see its answer. Source: Go `net/http` (closeWriteAndWait).
+ */
+function readAway(request: IncomingMessage): Promise<void> {
+  if (request.destroyed || request.complete) return Promise.resolve();
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const done = (): void => {
+      request.off('data', count).off('end', done).off('close', done).off('error', done);
+      resolve();
+    };
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > MOST_READ_AWAY) done();
+    };
+    request.on('data', count).on('end', done).on('close', done).on('error', done).setTimeout(MOST_IDLE_MS, done);
+    request.resume();
+  });
 }
 
 function isZipped(call: HttpCall, answer: BytesAnswer, length: number): boolean {
