@@ -319,6 +319,9 @@ class OrphanController implements Reconciler {
   }
 }
 
+/** How long a job waits after calls that failed. Source: `pkg/controller/job/job_controller.go` (DefaultJobApiBackOff). */
+const API_BACKOFF = { firstMs: 1_000, maxMs: 60_000 };
+
 export async function runJobController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
   const { clientFor, informers, clock, logger, metrics, config } = deps;
   const batchMs = config.jobBatchMs ?? BATCH_MS;
@@ -387,7 +390,7 @@ export async function runJobController(deps: ControllerDeps, signal: AbortSignal
   ];
   const loop = { clock, logger, metrics };
   await Promise.all([
-    runController({ ...loop, name: 'job', reconciler, sources, workers: 5 }, signal),
+    runController({ ...loop, name: 'job', reconciler, sources, workers: 5, backoff: API_BACKOFF }, signal),
     runController(
       {
         ...loop,
