@@ -23,6 +23,7 @@ COPY --from=build /src/crds ./crds
 COPY --from=build /src/LICENSE ./
 USER 65532:65532
 # The root file system may be read-only: what is written goes to volumes.
-ENV NODE_ENV=production
+# One arena of malloc for all threads, of which all but one wait mostly: some 3 MB less.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=1
 ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", "/app/dist/warren.js"]
 CMD ["--help"]
