@@ -6,7 +6,7 @@ import type { Clock } from '../../std/clock.ts';
 import type { Answer, AuthenticatedCall, BytesAnswer, RawExchange } from '../call.ts';
 import { backendHeaders } from '../proxy/backend-headers.ts';
 import { requestUpgrade } from '../proxy/kubelet.ts';
-import { joinStreams, repeatAnswer, repeatHead } from '../proxy/pipe.ts';
+import { joinUpgraded, repeatAnswer } from '../proxy/pipe.ts';
 import { writeHead } from '../proxy/reverse-proxy.ts';
 import { openWorkload } from '../workloads/open-workload.ts';
 import { wasStale } from '../workloads/workload-agent.ts';
@@ -138,10 +138,7 @@ async function upgrade(
     repeatAnswer(outcome.answer, raw.socket);
     return taken;
   }
-  repeatHead(outcome.answer, raw.socket);
-  if (outcome.head.length > 0) raw.socket.write(outcome.head);
-  if (raw.head.length > 0) outcome.socket.write(raw.head);
-  joinStreams(raw.socket, outcome.socket);
+  joinUpgraded(raw, outcome);
   return taken;
 }
 

@@ -8,7 +8,7 @@ const GRACE_MS = 10_000;
  * Carries bytes both ways until one side ends; then both are over. What the other side has not taken yet is still written:
  * the last bytes of a large output wait in its socket. Source: apimachinery `util/proxy/upgradeaware.go`.
  */
-export function joinStreams(client: Duplex, backend: Duplex): void {
+function joinStreams(client: Duplex, backend: Duplex): void {
   follow(client, backend);
   follow(backend, client);
   client.pipe(backend);
@@ -59,8 +59,22 @@ export function joinWebSocket(client: WebSocket, backend: Duplex): void {
   client.resume();
 }
 
+/** One side of an upgrade: its stream, and what came behind the head of its message. */
+interface Upgraded {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** Tells the client that the backend has upgraded, and carries bytes both ways from then on. */
+export function joinUpgraded(client: Upgraded, backend: Upgraded & { readonly answer: IncomingMessage }): void {
+  repeatHead(backend.answer, client.socket);
+  if (backend.head.length > 0) client.socket.write(backend.head);
+  if (client.head.length > 0) backend.socket.write(client.head);
+  joinStreams(client.socket, backend.socket);
+}
+
 /** Repeats the head of a backend's answer to the client, word for word. */
-export function repeatHead(answer: IncomingMessage, client: Duplex): void {
+function repeatHead(answer: IncomingMessage, client: Duplex): void {
   const lines = [`HTTP/1.1 ${answer.statusCode ?? 502} ${answer.statusMessage ?? ''}`];
   const { rawHeaders } = answer;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {

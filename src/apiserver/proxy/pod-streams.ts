@@ -10,7 +10,7 @@ import {
   requestUpgrade,
   type UpgradeOutcome,
 } from './kubelet.ts';
-import { joinStreams, joinWebSocket, repeatAnswer, repeatHead } from './pipe.ts';
+import { joinUpgraded, joinWebSocket, repeatAnswer } from './pipe.ts';
 import { chooseContainer, nodeOf, readFlag, readPod } from './pod-target.ts';
 import { type RemoteStreams, translateStreams } from './stream-translator.ts';
 import { acceptWebSocket, isWebSocket, offeredProtocols } from './web-socket-server.ts';
@@ -119,10 +119,7 @@ async function passThrough(
     repeatAnswer(outcome.answer, raw.socket);
     return taken;
   }
-  repeatHead(outcome.answer, raw.socket);
-  if (outcome.head.length > 0) raw.socket.write(outcome.head);
-  if (raw.head.length > 0) outcome.socket.write(raw.head);
-  joinStreams(raw.socket, outcome.socket);
+  joinUpgraded(raw, outcome);
   return taken;
 }
 

@@ -5,7 +5,7 @@ import type { Answer, AuthenticatedCall, RawExchange } from '../call.ts';
 import { backendHeaders, isHopByHop } from './backend-headers.ts';
 import { isPage } from './html-page.ts';
 import { requestUpgrade, sendRequest } from './kubelet.ts';
-import { joinStreams, repeatAnswer, repeatHead } from './pipe.ts';
+import { joinUpgraded, repeatAnswer } from './pipe.ts';
 import { type LinkPlace, rewriteLink } from './proxied-link.ts';
 
 export interface ProxyTarget {
@@ -111,10 +111,7 @@ async function proxyUpgrade(
     repeatAnswer(outcome.answer, raw.socket);
     return taken;
   }
-  repeatHead(outcome.answer, raw.socket);
-  if (outcome.head.length > 0) raw.socket.write(outcome.head);
-  if (raw.head.length > 0) outcome.socket.write(raw.head);
-  joinStreams(raw.socket, outcome.socket);
+  joinUpgraded(raw, outcome);
   return taken;
 }
 
