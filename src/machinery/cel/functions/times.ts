@@ -1,3 +1,4 @@
+import { localOffsetMs } from '../../../std/time-zone.ts';
 import { CelError, TimestampValue } from '../values.ts';
 import { checkTimestamp } from './numbers.ts';
 
@@ -85,19 +86,7 @@ function offsetMs(ms: number, zone: string): number {
     return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
   }
   try {
-    const parts = new Intl.DateTimeFormat('en-US', {
-      timeZone: zone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    }).formatToParts(ms);
-    const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value);
-    const local = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
-    return local - Math.floor(ms / 1000) * 1000;
+    return localOffsetMs(ms, zone);
   } catch (cause) {
     throw new CelError(`unknown time zone ${zone}`, { cause });
   }
