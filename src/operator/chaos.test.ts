@@ -16,6 +16,7 @@ import {
 import type { KubeObject, ResourceType } from '../machinery/object/object.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
+import { collectHostGarbage } from '../testing/host-garbage.ts';
 import { startMemoryServer, until } from '../testing/memory-server.ts';
 import { virtualClusterCrd } from './api/schema.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
@@ -104,7 +105,7 @@ describe('the operator in bad company', () => {
       };
     };
 
-    const collecting = collectGarbage(client, stop.signal);
+    const collecting = collectHostGarbage(client, stop.signal);
     const wished = new Map<string, string>();
     const at = (name: string) => ({ namespace: 'default', name });
     let kill = live();
@@ -168,19 +169,3 @@ describe('the operator in bad company', () => {
     await collecting;
   });
 });
-
-/** Does what controllers of the host do: ends what is deleted in the foreground, and claims that no pod uses. */
-async function collectGarbage(client: Client, signal: AbortSignal): Promise<void> {
-  const types = [deployments, persistentvolumeclaims] as unknown as readonly ResourceType<KubeObject>[];
-  while (!signal.aborted) {
-    for (const type of types) {
-      const { items } = await client.list(type, { namespace: 'default' });
-      for (const { metadata } of items) {
-        if (metadata.deletionTimestamp === undefined) continue;
-        const key = { namespace: 'default', name: metadata.name ?? '' };
-        await client.patch(type, key, { metadata: { finalizers: null } }, { type: 'merge' }).catch(() => {});
-      }
-    }
-    await systemClock.sleep(20, signal).catch(() => {});
-  }
-}

@@ -19,6 +19,7 @@ import { isNotFound } from '../machinery/errors/status-error.ts';
 import type { AnyObject, KubeObject, ResourceType } from '../machinery/object/object.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
+import { collectHostGarbage } from '../testing/host-garbage.ts';
 import { startMemoryServer, until } from '../testing/memory-server.ts';
 import { allCrds } from './api/crds.ts';
 import { type VirtualCluster, type VirtualClusterSpec, virtualClusters } from './api/virtual-cluster.ts';
@@ -68,7 +69,7 @@ describe('what belongs to a tenant', () => {
       },
       stop.signal,
     );
-    const collecting = collect(own, stop.signal);
+    const collecting = collectHostGarbage(own, stop.signal);
     state.running = Promise.all([operator, informers.ended(), collecting]);
   });
   after(async () => {
@@ -212,20 +213,4 @@ describe('what belongs to a tenant', () => {
 
 function dataOf(object: AnyObject | undefined): Record<string, string> {
   return (object?.['data'] ?? {}) as Record<string, string>;
-}
-
-/** Does what controllers of the host do: ends what is deleted in the foreground, and claims that no pod uses. */
-async function collect(client: Client, signal: AbortSignal): Promise<void> {
-  const types = [deployments, persistentvolumeclaims] as unknown as readonly ResourceType<KubeObject>[];
-  while (!signal.aborted) {
-    for (const type of types) {
-      const { items } = await client.list(type, { namespace: 'default' });
-      for (const { metadata } of items) {
-        if (metadata.deletionTimestamp === undefined) continue;
-        const key = { namespace: 'default', name: metadata.name ?? '' };
-        await client.patch(type, key, { metadata: { finalizers: null } }, { type: 'merge' }).catch(() => {});
-      }
-    }
-    await systemClock.sleep(20, signal).catch(() => {});
-  }
 }
