@@ -1,4 +1,5 @@
 import type { LabelSelector } from '../generated/api/meta/v1.ts';
+import { meetsRequirement } from '../machinery/values/selector-object.ts';
 
 type Labels = Readonly<Record<string, string>> | undefined;
 
@@ -6,21 +7,9 @@ type Labels = Readonly<Record<string, string>> | undefined;
 export function matchesSelector(selector: LabelSelector | undefined, labels: Labels): boolean {
   if (selector === undefined) return false;
   if (!matchesLabels(selector.matchLabels, labels)) return false;
-  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const actual = labels?.[key];
-    switch (operator) {
-      case 'In':
-        return actual !== undefined && values.includes(actual);
-      case 'NotIn':
-        return actual === undefined || !values.includes(actual);
-      case 'Exists':
-        return actual !== undefined;
-      case 'DoesNotExist':
-        return actual === undefined;
-      default:
-        return false;
-    }
-  });
+  return (selector.matchExpressions ?? []).every(({ key, operator, values }) =>
+    meetsRequirement(operator, values, labels?.[key]),
+  );
 }
 
 /** Whether labels hold all the pairs wanted; none wanted meets everything. */
@@ -32,28 +21,6 @@ export function matchesLabels(wanted: Labels, labels: Labels): boolean {
 export function isEmptySelector(selector: LabelSelector | undefined): boolean {
   if (selector === undefined) return true;
   return Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
-}
-
-/** The selector as a query text (`a=b,c in (d,e)`), keys in order. */
-export function toSelectorText(selector: LabelSelector): string {
-  const terms = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => [key, `${key}=${value}`] as const);
-  const more = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    const list = [...values].sort().join(',');
-    switch (operator) {
-      case 'In':
-        return [key, `${key} in (${list})`] as const;
-      case 'NotIn':
-        return [key, `${key} notin (${list})`] as const;
-      case 'Exists':
-        return [key, key] as const;
-      default:
-        return [key, `!${key}`] as const;
-    }
-  });
-  return [...terms, ...more]
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([, text]) => text)
-    .join(',');
 }
 
 /** The selector as Go's `%v` prints it: some events show it so. Source: apimachinery `meta/v1/generated.pb.go` (String). */

@@ -6,7 +6,7 @@ import type { PodMetricsList } from '../../generated/api/metrics/v1beta1.ts';
 import { codeOf } from '../../machinery/errors/status-error.ts';
 import { parseApiVersion } from '../../machinery/object/object.ts';
 import { parseQuantity } from '../../machinery/values/quantity.ts';
-import { toSelectorText } from '../selector.ts';
+import { toSelectorText } from '../../machinery/values/selector-object.ts';
 import { parseTime } from '../timestamps.ts';
 import type { Sample } from './replicas.ts';
 

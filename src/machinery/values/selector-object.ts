@@ -37,56 +37,67 @@ export function parseSelectorObject(selector: LabelSelector | undefined): Requir
 
 /** Whether labels satisfy all requirements. */
 export function matchesLabels(requirements: Requirements, labels: Readonly<Record<string, string>>): boolean {
-  return requirements.every((requirement) => matchesRequirement(requirement, labels));
+  return requirements.every(({ key, operator, values }) =>
+    meetsRequirement(operator, values, Object.hasOwn(labels, key) ? labels[key] : undefined),
+  );
 }
 
-function matchesRequirement(
-  { key, operator, values }: LabelRequirement,
-  labels: Readonly<Record<string, string>>,
+/**
+ * Whether a value, or the absence of one, is what an operator of selectors asks for. Operators that nobody knows are met
+ * by nothing.
+ *
+ * Source: apimachinery `pkg/labels/selector.go` (Requirement.Matches).
+ */
+export function meetsRequirement(
+  operator: string | undefined,
+  values: readonly string[] | undefined,
+  actual: string | undefined,
 ): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
     case 'In':
-      return value !== undefined && values.includes(value);
+      return actual !== undefined && values?.includes(actual) === true;
     case 'NotIn':
-      return value === undefined || !values.includes(value);
+      return actual === undefined || values?.includes(actual) !== true;
     case 'Exists':
-      return value !== undefined;
+      return actual !== undefined;
     case 'DoesNotExist':
-      return value === undefined;
+      return actual === undefined;
     case 'Gt':
-      return isInteger(value) && BigInt(value as string) > BigInt(values[0] ?? '0');
+      return isWhole(actual) && isWhole(values?.[0]) && BigInt(actual) > BigInt(values[0]);
     case 'Lt':
-      return isInteger(value) && BigInt(value as string) < BigInt(values[0] ?? '0');
+      return isWhole(actual) && isWhole(values?.[0]) && BigInt(actual) < BigInt(values[0]);
     default:
       return false;
   }
 }
 
-function isInteger(text: string | undefined): boolean {
+function isWhole(text: string | undefined): text is string {
   return text !== undefined && /^[+-]?\d+$/.test(text);
 }
 
-/** The query text of a selector, as `status.selector` of a scale shows it. Source: labels.Selector.String. */
-export function toSelectorText(requirements: Requirements): string {
-  const sorted = [...requirements].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  return sorted
-    .map(({ key, operator, values }) => {
-      const list = [...values].sort().join(',');
-      switch (operator) {
-        case 'In':
-          return values.length === 1 ? `${key}=${values[0]}` : `${key} in (${list})`;
-        case 'NotIn':
-          return values.length === 1 ? `${key}!=${values[0]}` : `${key} notin (${list})`;
-        case 'Exists':
-          return key;
-        case 'DoesNotExist':
-          return `!${key}`;
-        case 'Gt':
-          return `${key}>${values[0]}`;
-        default:
-          return `${key}<${values[0]}`;
-      }
-    })
-    .join(',');
+/**
+ * A selector in the form of the `labelSelector` parameter, sorted by key; empty for one that asks for nothing.
+ *
+ * Source: apimachinery `pkg/labels/selector.go` (Requirement.String): lists of one value keep their brackets.
+ */
+export function toSelectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+  const terms = Object.entries(matchLabels).map(([key, value]) => ({ key, text: `${key}=${value}` }));
+  for (const { key, operator, values = [] } of matchExpressions) {
+    terms.push({ key, text: expressionText(key, operator, [...values].sort().join(',')) });
+  }
+  terms.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return terms.map(({ text }) => text).join(',');
+}
+
+function expressionText(key: string, operator: string, list: string): string {
+  switch (operator) {
+    case 'In':
+      return `${key} in (${list})`;
+    case 'NotIn':
+      return `${key} notin (${list})`;
+    case 'Exists':
+      return key;
+    default:
+      return `!${key}`;
+  }
 }

@@ -21,13 +21,13 @@ const containersOf = ({ spec }: Workload): readonly Container[] => spec.template
 /** A selector as one cell. Source: apimachinery `metav1.FormatLabelSelector`. */
 export function selectorText(selector: LabelSelector | undefined): string {
   if (!selector) return '<none>';
-  return isUsableSelector(selector) ? toSelectorText(parseSelectorObject(selector)) || '<none>' : '<error>';
+  return isUsableSelector(selector) ? toSelectorText(selector) || '<none>' : '<error>';
 }
 
 /** The selector of a Deployment, whose printer has words of its own. Source: `printers.go` (printDeployment). */
 export function ownSelectorText(selector: LabelSelector | undefined): string {
   if (!selector) return '';
-  return isUsableSelector(selector) ? toSelectorText(parseSelectorObject(selector)) : '<invalid>';
+  return isUsableSelector(selector) ? toSelectorText(selector) : '<invalid>';
 }
 
 /** Source: layoutContainerCells. */

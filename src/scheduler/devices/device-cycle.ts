@@ -1,5 +1,6 @@
 import type { ContainerExtendedResourceRequest } from '../../generated/api/core/v1.ts';
 import type { AllocationResult, ResourceClaim } from '../../generated/api/resource/v1.ts';
+import { matchesNodeSelector } from '../../machinery/values/node-selector.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
 import type { PodInfo } from '../cache/pod-info.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type Refusal,
   unresolvable,
 } from '../framework/plugin.ts';
-import { matchesNodeSelector } from '../plugins/node-selector.ts';
 import { type AllocatorOptions, allocate, InvalidPoolsError } from './allocator.ts';
 import { bindingState } from './binding-conditions.ts';
 import type { DeviceLedger } from './device-ledger.ts';

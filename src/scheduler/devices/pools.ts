@@ -1,6 +1,6 @@
 import type { Node, NodeSelector } from '../../generated/api/core/v1.ts';
 import type { CounterSet, Device, ResourceSlice } from '../../generated/api/resource/v1.ts';
-import { matchesNodeSelector } from '../plugins/node-selector.ts';
+import { matchesNodeSelector } from '../../machinery/values/node-selector.ts';
 
 /** The devices of one driver's pool that a node can reach. */
 export interface Pool {

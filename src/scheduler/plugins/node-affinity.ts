@@ -1,6 +1,6 @@
 import type { NodeAffinity, PreferredSchedulingTerm } from '../../generated/api/core/v1.ts';
+import { matchesNodeSelector, matchesTerm, namedNodes } from '../../machinery/values/node-selector.ts';
 import { type FilterPlugin, fits, normalise, type ScorePlugin, unresolvable } from '../framework/plugin.ts';
-import { matchesNodeSelector, matchesTerm, namedNodes } from './node-selector.ts';
 
 /**
  * `nodeSelector` and required node affinity.

@@ -1,4 +1,5 @@
 import type { Pod, TopologySpreadConstraint } from '../../generated/api/core/v1.ts';
+import { matchesNodeSelector } from '../../machinery/values/node-selector.ts';
 import { matchesLabels, parseSelectorObject, type Requirements } from '../../machinery/values/selector-object.ts';
 import { isGoing, type NodeInfo } from '../cache/node-info.ts';
 import {
@@ -9,7 +10,6 @@ import {
   unresolvable,
   unschedulable,
 } from '../framework/plugin.ts';
-import { matchesNodeSelector } from './node-selector.ts';
 import { isTolerated } from './tolerations.ts';
 
 const HOSTNAME = 'kubernetes.io/hostname';

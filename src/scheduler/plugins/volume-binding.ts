@@ -1,11 +1,11 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../generated/api/core/v1.ts';
 import type { StorageClass } from '../../generated/api/storage/v1.ts';
+import { matchesNodeSelector } from '../../machinery/values/node-selector.ts';
 import { parseQuantity } from '../../machinery/values/quantity.ts';
 import { matchesLabels, parseSelectorObject } from '../../machinery/values/selector-object.ts';
 import { BIND_COMPLETED, classOf, findVolume, SELECTED_NODE } from '../../resources/core/persistent-volume/matching.ts';
 import { type FilterPlugin, fits, unresolvable } from '../framework/plugin.ts';
 import { lookUpClaims, nodeLabels, type VolumeView } from '../volumes/volume-view.ts';
-import { matchesNodeSelector } from './node-selector.ts';
 
 /** What is to be done for a pod's claims once its node is chosen. */
 export interface VolumeChoice {

@@ -1,4 +1,5 @@
-import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../../generated/api/core/v1.ts';
+import type { Node, NodeSelector, NodeSelectorTerm } from '../../generated/api/core/v1.ts';
+import { meetsRequirement } from './selector-object.ts';
 
 /** Whether a node satisfies one of the terms. Source: component-helpers `scheduling/corev1/nodeaffinity`. */
 export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
@@ -8,39 +9,13 @@ export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean
 /** All requirements of a term; an empty term matches nothing. */
 export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  const labels = node.metadata.labels ?? {};
-  const fields = { 'metadata.name': node.metadata.name ?? '' };
+  const { name, labels } = node.metadata;
   return (
-    matchExpressions.every((requirement) => matchesRequirement(requirement, labels)) &&
-    matchFields.every((requirement) => matchesRequirement(requirement, fields))
+    matchExpressions.every(({ key, operator, values }) => meetsRequirement(operator, values, labels?.[key])) &&
+    matchFields.every(({ key, operator, values }) =>
+      meetsRequirement(operator, values, key === 'metadata.name' ? name : undefined),
+    )
   );
-}
-
-function matchesRequirement(
-  { key = '', operator, values = [] }: NodeSelectorRequirement,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const value = labels[key];
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return isInteger(value) && isInteger(values[0]) && Number(value) > Number(values[0]);
-    case 'Lt':
-      return isInteger(value) && isInteger(values[0]) && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
-}
-
-function isInteger(text: string | undefined): boolean {
-  return text !== undefined && /^[+-]?\d+$/.test(text);
 }
 
 /** The nodes that a selector names, where every term names some; undefined where labels may choose others. */
