@@ -1,5 +1,5 @@
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
-import { toWire } from '../machinery/schema/decode.ts';
+import { toWire } from '../machinery/schema/to-wire.ts';
 import type { AuthenticatedCall, Handler } from './call.ts';
 import type { Collection } from './registry/collection.ts';
 import type { ResourceStore } from './registry/store.ts';

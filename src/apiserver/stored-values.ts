@@ -3,7 +3,7 @@ import { isProtobuf, unwrapUnknown } from '../machinery/codecs/protobuf/envelope
 import { decodeProtobuf } from '../machinery/codecs/protobuf/message-codec.ts';
 import type { AnyObject } from '../machinery/object/object.ts';
 import { builtinShape, typeNameOf } from '../machinery/schema/builtin.ts';
-import { toWire } from '../machinery/schema/decode.ts';
+import { toWire } from '../machinery/schema/to-wire.ts';
 import { currentVersionOf, fromOlderForm } from './older-forms.ts';
 
 /** Reads a stored value: JSON, which this server writes, or protobuf, which others do. @throws Error for anything else */

@@ -1,6 +1,7 @@
 import { type AnyObject, toApiVersion } from '../machinery/object/object.ts';
 import type { ResourceDefinition } from '../machinery/object/resource-definition.ts';
-import { decodeObject, toWire } from '../machinery/schema/decode.ts';
+import { decodeObject } from '../machinery/schema/decode.ts';
+import { toWire } from '../machinery/schema/to-wire.ts';
 
 /** An object of a kind as its rules get it: read as from a client, with defaults. */
 export function decoded(definition: ResourceDefinition, body: object): AnyObject {

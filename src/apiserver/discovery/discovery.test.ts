@@ -6,7 +6,7 @@ import { unwrapUnknown } from '../../machinery/codecs/protobuf/envelope.ts';
 import { decodeProtobuf } from '../../machinery/codecs/protobuf/message-codec.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import { builtinShape } from '../../machinery/schema/builtin.ts';
-import { toWire } from '../../machinery/schema/decode.ts';
+import { toWire } from '../../machinery/schema/to-wire.ts';
 import type { Answer, AuthenticatedCall } from '../call.ts';
 import { toProtobuf } from '../render/encode.ts';
 import type { ResourceCatalog, ResourcesSnapshot, ServedGroup, ServedResourceEntry } from '../served-resources.ts';

@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
-import { toWire } from '../../machinery/schema/decode.ts';
+import { toWire } from '../../machinery/schema/to-wire.ts';
 
 /** Groups whose objects upstream stores as JSON. Source: `cmd/kube-apiserver/app` (apiextensions.go, aggregator.go). */
 const storedAsJson = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);

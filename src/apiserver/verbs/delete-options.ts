@@ -3,7 +3,8 @@ import { type FieldError, fieldInvalid, fieldNotSupported } from '../../machiner
 import { badRequest, invalid, StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { builtinShape } from '../../machinery/schema/builtin.ts';
-import { decodeObject, TypeMismatchError } from '../../machinery/schema/decode.ts';
+import { decodeObject } from '../../machinery/schema/decode.ts';
+import { TypeMismatchError } from '../../machinery/schema/type-mismatch.ts';
 import { readBoolean, readInteger } from './query-values.ts';
 import { validateDryRun } from './write-options.ts';
 

@@ -3,7 +3,7 @@ import { badRequest, conflict, invalid, notFound, StatusError } from '../../mach
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { applyServerSide, describeApplied, describeKind } from '../../machinery/patch/apply/apply.ts';
 import { internalPatchError } from '../../machinery/patch/patch-error.ts';
-import { TypeMismatchError } from '../../machinery/schema/decode.ts';
+import { TypeMismatchError } from '../../machinery/schema/type-mismatch.ts';
 import { unstructuredFault } from '../../machinery/schema/unstructured-fault.ts';
 import { wrapNumbers } from '../../machinery/schema/wrap-numbers.ts';
 import type { AuthenticatedCall, Handler, ObjectAnswer } from '../call.ts';

@@ -1,16 +1,13 @@
 import { NumberText, withoutNumberTexts } from '../codecs/json/exact-numbers.ts';
-import { type FieldError, fieldInvalid } from '../errors/field-error.ts';
+import { fieldInvalid } from '../errors/field-error.ts';
 import { badRequest } from '../errors/status-error.ts';
 import type { AnyObject } from '../object/object.ts';
-import { parseDurationMs, toDurationText } from '../values/duration.ts';
 import { setOwnField } from '../values/own-field.ts';
-import { parseQuantity } from '../values/quantity.ts';
-import { canonicalMicroTime, canonicalTime, isZeroTime } from '../values/time.ts';
+import { decodeScalar } from './decode-scalar.ts';
 import { emptyOf } from './empty-value.ts';
 import { inKeyOrder } from './key-order.ts';
-import type { FieldSchema, ListShape, MapShape, ObjectShape, ScalarShape, TypeSchema } from './type-schema.ts';
-
-export { isEmptyValue, toWire, type WireOptions } from './to-wire.ts';
+import { HIDDEN, KEY, mismatch, TypeMismatchError, toJsonPath, type ValuePlace } from './type-mismatch.ts';
+import type { FieldSchema, ListShape, MapShape, ObjectShape, TypeSchema } from './type-schema.ts';
 
 export interface DecodeOptions {
   /** What becomes of fields that the schema does not know. They are reported either way. */
@@ -23,32 +20,10 @@ export interface Decoded {
   readonly unknown: readonly string[];
 }
 
-/** A JSON value that does not fit its Go type; the message is Go's. */
-export class TypeMismatchError extends Error {
-  override readonly name = 'TypeMismatchError';
-  /** Go's decoder gives up at once where a type reads itself; else it reads on and tells of the first fault at the end. */
-  readonly isFinal: boolean;
-  /** The same as a fault of validation, where reading by itself judges a field. */
-  readonly fieldError: FieldError | undefined;
-
-  constructor(
-    message: string,
-    options: ErrorOptions & { readonly isFinal?: boolean; readonly fieldError?: FieldError } = {},
-  ) {
-    super(message, options);
-    this.isFinal = options.isFinal ?? false;
-    this.fieldError = options.fieldError;
-  }
-}
-
-interface Context {
+interface Context extends ValuePlace {
   readonly keep: boolean;
   readonly unknown: string[];
-  /** Upstream reads the metadata of custom objects by itself, so that messages leave its name out. */
-  readonly custom: boolean;
-  /** Type that holds the field that is being read, for messages. */
   holder: string;
-  /** Go's own name for the type that is being read, where it has one. */
   goType: string | undefined;
   /** Set while a value that does not fit is read once more, in the order of its text, for the fault that Go tells. */
   faults: TypeMismatchError[] | undefined;
@@ -325,190 +300,6 @@ function decodeList(value: unknown, shape: ListShape, path: string, context: Con
   });
 }
 
-function decodeScalar(value: unknown, shape: ScalarShape, path: string, context: Context): unknown {
-  switch (shape.type) {
-    case 'string':
-      if (typeof value !== 'string') throw mismatch(value, shape, path, context);
-      return value;
-    case 'boolean':
-      if (typeof value !== 'boolean') throw mismatch(value, shape, path, context);
-      return value;
-    case 'int32':
-    case 'int64':
-      return decodeInteger(value, shape, path, context);
-    case 'double':
-      if (typeof value === 'bigint') return Number(value);
-      if (value instanceof NumberText) return value.value;
-      if (typeof value !== 'number') throw mismatch(value, shape, path, context);
-      return value;
-    case 'bytes':
-      return decodeBytes(value, shape, path, context);
-    case 'quantity':
-      return decodeQuantity(value);
-    case 'int-or-string':
-      return typeof value === 'string' ? value : decodePort(value, path, context);
-    case 'time':
-    case 'micro-time':
-      return decodeTime(value, shape, path, context);
-    case 'duration':
-      return decodeDuration(value, path, context);
-    default:
-      return shape.type satisfies never;
-  }
-}
-
-function decodeInteger(value: unknown, shape: ScalarShape, path: string, context: Context): number {
-  if (typeof value === 'bigint') return decodeLong(value, shape, path, context);
-  if (value instanceof NumberText) {
-    const { text } = value;
-    throw new TypeMismatchError(
-      `json: cannot unmarshal number ${text} into ${place(path, context)} of type ${shape.type}`,
-    );
-  }
-  if (typeof value !== 'number') throw mismatch(value, shape, path, context);
-  const inRange = shape.type === 'int64' || (value >= -(2 ** 31) && value < 2 ** 31);
-  if (!Number.isInteger(value) || !inRange) {
-    throw new TypeMismatchError(
-      `json: cannot unmarshal number ${value} into ${place(path, context)} of type ${shape.type}`,
-    );
-  }
-  return value;
-}
-
-/** Numbers that only 64 bits hold stay `bigint`; what reads them compares, and does not count with them. */
-function decodeLong(value: bigint, { type }: ScalarShape, path: string, context: Context): number {
-  if (type === 'int64' && BigInt.asIntN(64, value) === value) return value as unknown as number;
-  throw new TypeMismatchError(`json: cannot unmarshal number ${value} into ${place(path, context)} of type ${type}`);
-}
-
-/** The number of an IntOrString, which reads itself. */
-function decodePort(value: unknown, path: string, context: Context): number {
-  try {
-    return decodeInteger(value, { shape: 'scalar', type: 'int32' }, path, context);
-  } catch (error) {
-    throw error instanceof TypeMismatchError ? toFinal(error) : error;
-  }
-}
-
-function decodeBytes(value: unknown, shape: ScalarShape, path: string, context: Context): string {
-  if (Array.isArray(value)) return decodeByteList(value, path, context);
-  if (typeof value !== 'string') throw mismatch(value, shape, path, context);
-  const clean = value.replace(/[\r\n]/g, '');
-  const bad = /[^A-Za-z0-9+/=]/.exec(clean);
-  if (bad !== null) throw new TypeMismatchError(`illegal base64 data at input byte ${bad.index}`);
-  if (clean.length % 4 !== 0 || /=[^=]|===/.test(clean)) {
-    throw new TypeMismatchError(`illegal base64 data at input byte ${clean.length - (clean.length % 4)}`);
-  }
-  return clean;
-}
-
-/** Go takes a list of small numbers for bytes as well. */
-function decodeByteList(value: readonly unknown[], path: string, context: Context): string {
-  const bytes = value.map((item) => {
-    if (item === null) return 0;
-    if (Number.isInteger(item) && (item as number) >= 0 && (item as number) < 256) return item as number;
-    const shown = typeof item === 'number' ? `number ${item}` : jsonTypeOf(item);
-    throw new TypeMismatchError(`json: cannot unmarshal ${shown} into ${place(path, context)} of type uint8`);
-  });
-  return Buffer.from(bytes).toString('base64');
-}
-
-function decodeQuantity(value: unknown): string {
-  try {
-    return parseQuantity(
-      typeof value === 'number' || typeof value === 'bigint' || value instanceof NumberText
-        ? String(value)
-        : typeof value === 'string'
-          ? value.trim()
-          : '',
-    ).toString();
-  } catch (cause) {
-    throw new TypeMismatchError((cause as Error).message, { cause, isFinal: true });
-  }
-}
-
-/** Null for Go's zero time, which is written as one that was never set. */
-function decodeTime(value: unknown, shape: ScalarShape, path: string, context: Context): string | null {
-  if (typeof value !== 'string') throw toFinal(mismatch(value, { shape: 'scalar', type: 'string' }, path, context));
-  try {
-    const text = shape.type === 'time' ? canonicalTime(value) : canonicalMicroTime(value);
-    return isZeroTime(text) ? null : text;
-  } catch (cause) {
-    throw new TypeMismatchError((cause as Error).message, { cause, isFinal: true });
-  }
-}
-
-function decodeDuration(value: unknown, path: string, context: Context): string {
-  if (typeof value !== 'string') throw toFinal(mismatch(value, { shape: 'scalar', type: 'string' }, path, context));
-  const ms = parseDurationMs(value);
-  if (ms === undefined) throw new TypeMismatchError(`time: invalid duration "${value}"`, { isFinal: true });
-  return toDurationText(ms);
-}
-
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberText);
 }
-
-function mismatch(value: unknown, type: TypeSchema, path: string, context: Context): TypeMismatchError {
-  return new TypeMismatchError(
-    `json: cannot unmarshal ${jsonTypeOf(value)} into ${place(path, context)} of type ${context.goType ?? goTypeOf(type)}`,
-  );
-}
-
-/** As the fault of a type that reads itself. */
-function toFinal(fault: TypeMismatchError): TypeMismatchError {
-  return new TypeMismatchError(fault.message, { isFinal: true });
-}
-
-/** Stands around what only Go's messages show of a path: embedded structs. */
-const HIDDEN = '\ue000';
-/** Stands around what they leave out: keys of maps. */
-const KEY = '\ue001';
-
-function toJsonPath(path: string): string {
-  return path.includes(HIDDEN) || path.includes(KEY) ? path.replace(/\ue000[^\ue000]*\ue000|\ue001/g, '') : path;
-}
-
-function place(path: string, { holder, custom }: Context): string {
-  const told = path.replace(/\ue001[^\ue001]*\ue001|\ue000/g, '');
-  const shown = custom ? told.replace(/^metadata\./, '') : told;
-  return path === '' ? 'Go value' : `Go struct field ${goName(holder)}.${shown.replace(/\[\d+\]/g, '')}`;
-}
-
-function jsonTypeOf(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  if (typeof value === 'boolean') return 'bool';
-  return typeof value === 'bigint' || value instanceof NumberText ? 'number' : typeof value;
-}
-
-function goName(typeName: string): string {
-  return typeName.replace(/^.*\./, '');
-}
-
-function goTypeOf(type: TypeSchema): string {
-  switch (type.shape) {
-    case 'object': {
-      const [, version = '', name = ''] = /\/(v\w+)\.(\w+)$/.exec(type.typeName ?? '') ?? [];
-      return `${version}.${name}`;
-    }
-    case 'map':
-      return `map[string]${goTypeOf(type.values)}`;
-    case 'list':
-      return `[]${goTypeOf(type.items)}`;
-    case 'scalar':
-      return goScalars[type.type] ?? type.type;
-    case 'opaque':
-      return 'runtime.RawExtension';
-    default:
-      return type satisfies never;
-  }
-}
-
-const goScalars: Readonly<Record<string, string>> = {
-  boolean: 'bool',
-  double: 'float64',
-  bytes: '[]uint8',
-  quantity: 'resource.Quantity',
-  time: 'v1.Time',
-  'micro-time': 'v1.MicroTime',
-};

@@ -5,7 +5,7 @@ import table from '../../../generated/schemas.json' with { type: 'json' };
 import { type Filling, filledObject } from '../../../testing/filled-object.ts';
 import type { AnyObject } from '../../object/object.ts';
 import { builtinShape } from '../../schema/builtin.ts';
-import { toWire } from '../../schema/decode.ts';
+import { toWire } from '../../schema/to-wire.ts';
 import { unwrapUnknown, wrapUnknown } from './envelope.ts';
 import { decodeProtobuf, encodeProtobuf } from './message-codec.ts';
 /**

@@ -1,6 +1,6 @@
 import { badRequest } from '../../errors/status-error.ts';
 import { type AnyObject, parseApiVersion } from '../../object/object.ts';
-import { toWire } from '../../schema/decode.ts';
+import { toWire } from '../../schema/to-wire.ts';
 import type { ObjectShape } from '../../schema/type-schema.ts';
 import { internalPatchError } from '../patch-error.ts';
 import { checkTyped } from './check-typed.ts';
