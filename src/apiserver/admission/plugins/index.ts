@@ -5,6 +5,7 @@ import type { Authorizer } from '../../call.ts';
 import type { ObjectReader } from '../../object-reader.ts';
 import type { ResourceCatalog } from '../../served-resources.ts';
 import type { AdmissionPlugin } from '../admission.ts';
+import type { PluginConfigurations } from '../admission-configuration.ts';
 import {
   certificateApproval,
   certificateRequester,
@@ -45,15 +46,17 @@ export interface PluginDeps {
   readonly configured?: readonly AdmissionPlugin[] | undefined;
 }
 
-/** Plugins by name that are on or off against their default. */
+/** Plugins by name that are on or off against their default, and what they are told. */
 export interface PluginSelection {
   readonly enable?: readonly string[] | undefined;
   readonly disable?: readonly string[] | undefined;
+  /** What plugins are told beyond upstream's defaults. */
+  readonly configurations?: PluginConfigurations | undefined;
 }
 
 interface ListedPlugin {
   readonly isOff?: boolean;
-  make(deps: PluginDeps): AdmissionPlugin | Promise<AdmissionPlugin>;
+  make(deps: PluginDeps, configurations: PluginConfigurations): AdmissionPlugin | Promise<AdmissionPlugin>;
 }
 
 /**
@@ -61,18 +64,53 @@ interface ListedPlugin {
  * PodGroupWorkloadExists, JobValidation, ClusterTrustBundleAttest). Source: `pkg/kubeapiserver/options/plugins.go`.
  */
 const listed: Readonly<Record<string, ListedPlugin>> = {
+  NamespaceAutoProvision: {
+    isOff: true,
+    make: async (deps) => (await import('./namespace-auto-provision.ts')).namespaceAutoProvision(deps),
+  },
   NamespaceLifecycle: { make: namespaceLifecycle },
+  NamespaceExists: {
+    isOff: true,
+    make: async (deps) => (await import('./namespace-exists.ts')).namespaceExists(deps),
+  },
+  LimitPodHardAntiAffinityTopology: {
+    isOff: true,
+    make: async () => (await import('./limit-pod-hard-anti-affinity-topology.ts')).limitPodHardAntiAffinityTopology,
+  },
   LimitRanger: { make: limitRanger },
   ServiceAccount: { make: serviceAccount },
   NodeRestriction: { make: nodeRestriction },
   TaintNodesByCondition: { make: () => taintNodesByCondition },
-  PodSecurity: { make: podSecurity },
+  AlwaysPullImages: {
+    isOff: true,
+    make: async () => (await import('./always-pull-images.ts')).alwaysPullImages,
+  },
+  PodSecurity: { make: (deps, { podSecurity: settings }) => podSecurity({ ...deps, settings }) },
   PodNodeSelector: {
     isOff: true,
-    make: async (deps) => (await import('./pod-node-selector.ts')).podNodeSelector(deps),
+    make: async (deps, { podNodeSelector: allowed }) => {
+      const { podNodeSelector } = await import('./pod-node-selector.ts');
+      return podNodeSelector({ ...deps, allowed, clusterDefault: allowed?.['clusterDefaultNodeSelector'] });
+    },
   },
   Priority: { make: priority },
   DefaultTolerationSeconds: { make: () => defaultTolerationSeconds },
+  PodTolerationRestriction: {
+    isOff: true,
+    make: async (deps, { podTolerationRestriction }) =>
+      (await import('./pod-toleration-restriction.ts')).podTolerationRestriction(deps, podTolerationRestriction),
+  },
+  EventRateLimit: {
+    isOff: true,
+    make: async (deps, { eventRateLimit }) => {
+      if (eventRateLimit === undefined) throw new Error('EventRateLimit needs limits in its configuration');
+      return (await import('./event-rate-limit.ts')).eventRateLimit(deps, eventRateLimit);
+    },
+  },
+  ExtendedResourceToleration: {
+    isOff: true,
+    make: async () => (await import('./extended-resource-toleration.ts')).extendedResourceToleration,
+  },
   DefaultStorageClass: { make: defaultStorageClass },
   StorageObjectInUseProtection: { make: () => storageObjectInUseProtection },
   OwnerReferencesPermissionEnforcement: {
@@ -85,6 +123,10 @@ const listed: Readonly<Record<string, ListedPlugin>> = {
   CertificateSigning: { make: certificateSigning },
   CertificateSubjectRestriction: { make: certificateSubjectRestriction },
   DefaultIngressClass: { make: defaultIngressClass },
+  DenyServiceExternalIPs: {
+    isOff: true,
+    make: async () => (await import('./deny-service-external-ips.ts')).denyServiceExternalIps,
+  },
   PodTopologyLabels: { make: podTopologyLabels },
   NodeDeclaredFeatureValidator: { make: nodeDeclaredFeatureValidator },
   PodResizeValidator: { make: podResizeValidator },
@@ -96,7 +138,7 @@ const listed: Readonly<Record<string, ListedPlugin>> = {
  */
 export async function builtinPlugins(
   deps: PluginDeps,
-  { enable = [], disable = [] }: PluginSelection = {},
+  { enable = [], disable = [], configurations = {} }: PluginSelection = {},
 ): Promise<readonly AdmissionPlugin[]> {
   checkNames('enable-admission-plugins', enable);
   checkNames('disable-admission-plugins', disable);
@@ -106,7 +148,7 @@ export async function builtinPlugins(
   }
   const isOn = (name: string, isOff = false): boolean => !disable.includes(name) && (!isOff || enable.includes(name));
   const chosen = Object.entries(listed).filter(([name, { isOff }]) => isOn(name, isOff));
-  const plugins = await Promise.all(chosen.map(([, { make }]) => make(deps)));
+  const plugins = await Promise.all(chosen.map(([, { make }]) => make(deps, configurations)));
   const quota = isOn('ResourceQuota') ? [resourceQuota(deps)] : [];
   const ofKinds = [certificateRequester, policyParameters(deps), deviceClaims(deps)];
   return [...plugins, ...(deps.configured ?? []), ...ofKinds, ...quota];

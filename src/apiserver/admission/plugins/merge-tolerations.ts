@@ -7,14 +7,15 @@ export function mergeTolerations(first: readonly Toleration[], second: readonly 
   const merged: Toleration[] = [];
   for (const [index, toleration] of all.entries()) {
     const isCovered =
-      merged.some((other) => covers(other, toleration)) ||
-      all.slice(index + 1).some((other) => !isSame(toleration, other) && covers(other, toleration));
+      merged.some((other) => tolerationCovers(other, toleration)) ||
+      all.slice(index + 1).some((other) => !isSame(toleration, other) && tolerationCovers(other, toleration));
     if (!isCovered) merged.push({ ...toleration });
   }
   return merged;
 }
 
-function covers(wide: Toleration, narrow: Toleration): boolean {
+/** Whether one toleration tolerates all that another does. Source: `pkg/util/tolerations` (isSuperset). */
+export function tolerationCovers(wide: Toleration, narrow: Toleration): boolean {
   if (isSame(wide, narrow)) return true;
   const exists = wide.operator === 'Exists';
   if ((narrow.key ?? '') !== (wide.key ?? '') && (wide.key || !exists)) return false;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { admit, attemptOf, readerOf } from '../../../../testing/admission.ts';
+import { parsePodSecurityConfiguration } from './configuration.ts';
 import { evaluatePod } from './evaluate.ts';
 import { warningsAboutPods } from './existing-pods.ts';
 import { podSecurity } from './pod-security.ts';
@@ -375,6 +376,53 @@ describe('podSecurity', () => {
         assert.deepEqual(relaxed.warnings, []);
       }
     });
+  });
+});
+
+describe('podSecurity with a configuration', () => {
+  const settings = parsePodSecurityConfiguration({
+    apiVersion: 'pod-security.admission.config.k8s.io/v1',
+    kind: 'PodSecurityConfiguration',
+    defaults: { enforce: 'restricted', 'enforce-version': 'v1.36' },
+    exemptions: { usernames: ['root'], namespaces: ['kube-system'], runtimeClasses: ['kata'] },
+  });
+  const names = { ns: {}, open: { enforce: 'privileged' }, 'kube-system': {} };
+  const configured = podSecurity({
+    reader: readerOf({
+      namespaces: Object.entries(names).map(([name, own]) => ({ metadata: { name, labels: labels(own) } })),
+    }),
+    clock,
+    settings,
+  });
+  const privileged = spec({ privileged: true });
+
+  it('holds namespaces without labels to its defaults, and lets labels say otherwise', async () => {
+    const refusal = await admit(configured, attemptOf({ object: pod(privileged) }));
+    assert.match(refusal ?? '', /^pods "p" is forbidden: violates PodSecurity "restricted:v1.36": /);
+    assert.equal(await admit(configured, attemptOf({ namespace: 'open', object: pod(privileged) })), undefined);
+  });
+
+  const exempt: Record<string, [string, Parameters<typeof attemptOf>[0]]> = {
+    'namespaces that it names': ['namespace', { namespace: 'kube-system', object: pod(privileged) }],
+    'users that it names': ['user', { user: { name: 'root', groups: [] }, object: pod(privileged) }],
+    'runtime classes that it names': ['runtimeClass', { object: pod({ ...privileged, runtimeClassName: 'kata' }) }],
+  };
+  for (const [title, [reason, facts]] of Object.entries(exempt)) {
+    it(`judges nothing of ${title}, and notes why`, async () => {
+      const attempt = attemptOf(facts);
+      assert.equal(await admit(configured, attempt), undefined);
+      assert.equal(attempt.notes.get(label('exempt')), reason);
+    });
+  }
+
+  it('tells who labels an exempt namespace that the labels do nothing', async () => {
+    const object = { metadata: { name: 'kube-system', labels: labels({ audit: 'baseline' }) } };
+    const kind = { group: '', version: 'v1', kind: 'Namespace' };
+    const attempt = attemptOf({ resource: 'namespaces', kind, object });
+    assert.equal(await admit(configured, attempt), undefined);
+    assert.deepEqual(attempt.warnings, [
+      'namespace "kube-system" is exempt from Pod Security, and the policy (audit=baseline:latest) will be ignored',
+    ]);
   });
 });
 

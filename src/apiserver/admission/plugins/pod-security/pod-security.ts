@@ -1,10 +1,11 @@
-import type { Container, Namespace, Pod, PodTemplateSpec } from '../../../../generated/api/core/v1.ts';
+import type { Container, Namespace, Pod, PodSpec, PodTemplateSpec } from '../../../../generated/api/core/v1.ts';
 import { namespaces, pods } from '../../../../generated/resource-types.ts';
 import { toAggregateText } from '../../../../machinery/errors/field-error.ts';
 import { forbidden, internalError, invalid } from '../../../../machinery/errors/status-error.ts';
 import type { Clock } from '../../../../std/clock.ts';
 import type { ObjectReader } from '../../../object-reader.ts';
 import type { AdmissionAttempt, AdmissionPlugin } from '../../admission.ts';
+import { openSettings, type PodSecuritySettings } from './configuration.ts';
 import type { CheckedPod, Finding } from './finding.ts';
 import {
   compareLevels,
@@ -19,6 +20,8 @@ import {
 export interface PodSecurityDeps {
   readonly reader: ObjectReader;
   readonly clock: Pick<Clock, 'nowMs'>;
+  /** Default: upstream's. */
+  readonly settings?: PodSecuritySettings | undefined;
 }
 
 const ANNOTATION_PREFIX = 'pod-security.kubernetes.io/';
@@ -64,13 +67,19 @@ async function judgeNamespace(attempt: AdmissionAttempt, deps: PodSecurityDeps):
   const { labels } = (attempt.object as unknown as Namespace).metadata ?? {};
   const before = attempt.previous?.metadata.labels;
   if (!hasPolicyLabels(labels) && !hasPolicyLabels(before)) return;
-  const { policy, faults } = readPolicy(labels);
+  const { defaults, exemptions } = deps.settings ?? openSettings;
+  const { policy, faults } = readPolicy(labels, defaults);
+  const warnOfExemption = (): void => {
+    const warning = exemptionWarning(attempt.name, policy, defaults, labels);
+    if (warning !== undefined) attempt.warn(warning);
+  };
   const refuse = (): Error => invalid({ group: '', kind: 'Namespace' }, attempt.name, faults);
   if (attempt.operation === 'CREATE') {
     if (faults.length > 0) throw refuse();
+    if (exemptions.namespaces.has(attempt.name)) warnOfExemption();
     return;
   }
-  const old = readPolicy(before);
+  const old = readPolicy(before, defaults);
   // Labels that were wrong before may stay so.
   if (faults.length > 0 && faults.join() !== old.faults.join()) throw refuse();
   const { enforce } = policy;
@@ -78,9 +87,37 @@ async function judgeNamespace(attempt: AdmissionAttempt, deps: PodSecurityDeps):
   const isRelaxed =
     enforce.minor === old.policy.enforce.minor && compareLevels(enforce.level, old.policy.enforce.level) <= 0;
   if (isRelaxed) return;
+  if (exemptions.namespaces.has(attempt.name)) return warnOfExemption();
   const { warningsAboutPods } = await import('./existing-pods.ts');
-  const there = await deps.reader.list(pods, attempt.name);
+  const all = await deps.reader.list(pods, attempt.name);
+  const there = all.filter(({ spec }) => !exemptions.runtimeClasses.has(spec?.runtimeClassName ?? ''));
   for (const warning of warningsAboutPods(attempt.name, there, enforce, deps.clock)) attempt.warn(warning);
+}
+
+/** Tells who labels an exempt namespace that the labels have no effect; undefined where they ask for nothing new. */
+function exemptionWarning(
+  name: string,
+  policy: Policy,
+  defaults: Policy,
+  labels: Readonly<Record<string, string>> | undefined,
+): string | undefined {
+  const modes = ['enforce', 'audit', 'warn'] as const;
+  if (modes.every((mode) => isOpen(policy[mode]))) return undefined;
+  if (modes.every((mode) => isSameLevelVersion(policy[mode], defaults[mode]))) return undefined;
+  const isAskedFor = (mode: keyof Policy): boolean =>
+    labels?.[`${ANNOTATION_PREFIX}${mode}`] !== undefined ||
+    labels?.[`${ANNOTATION_PREFIX}${mode}-version`] !== undefined;
+  const told = modes
+    .filter((mode) => !isOpen(policy[mode]) && isAskedFor(mode))
+    .map((mode) => `${mode}=${levelVersionText(policy[mode])}`);
+  return `namespace ${JSON.stringify(name)} is exempt from Pod Security, and the policy (${told.join(', ')}) will be ignored`;
+}
+
+/** Why nobody judges what is asked, as the audit log names it; undefined where it is judged. */
+function exemptionOf(attempt: AdmissionAttempt, { settings }: PodSecurityDeps): 'namespace' | 'user' | undefined {
+  if (settings === undefined) return undefined;
+  if (settings.exemptions.namespaces.has(attempt.namespace)) return 'namespace';
+  return settings.exemptions.usernames.has(attempt.user.name) ? 'user' : undefined;
 }
 
 /** Subresources that do not carry a pod's spec. */
@@ -88,13 +125,16 @@ const ignoredSubresources = new Set(['exec', 'attach', 'binding', 'eviction', 'l
 
 async function judgePod(attempt: AdmissionAttempt, deps: PodSecurityDeps): Promise<void> {
   if (ignoredSubresources.has(attempt.subresource)) return;
-  const { policy, faults } = readPolicy(await labelsOf(attempt, deps));
+  const exemption = exemptionOf(attempt, deps);
+  if (exemption !== undefined) return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
+  const { policy, faults } = readPolicy(await labelsOf(attempt, deps), deps.settings?.defaults);
   if (faults.length === 0 && isOpen(policy.enforce) && isOpen(policy.audit) && isOpen(policy.warn)) {
     attempt.annotate(`${ANNOTATION_PREFIX}enforce-policy`, 'privileged:latest');
     return;
   }
   const pod = attempt.object as unknown as Pod;
   if (attempt.operation === 'UPDATE' && !changesImages(pod, attempt.previous as unknown as Pod)) return;
+  if (isExemptClass(attempt, pod.spec, deps)) return;
   const checked = { annotations: pod.metadata?.annotations ?? {}, spec: pod.spec ?? { containers: [] } };
   if (faults.length > 0) noteFaults(attempt, toAggregateText(faults));
   await judge(attempt, policy, checked, { enforce: true });
@@ -102,13 +142,21 @@ async function judgePod(attempt: AdmissionAttempt, deps: PodSecurityDeps): Promi
 
 async function judgeTemplate(attempt: AdmissionAttempt, deps: PodSecurityDeps, templateOf: TemplateOf): Promise<void> {
   if (attempt.subresource !== '') return;
-  const { policy, faults } = readPolicy(await labelsOf(attempt, deps));
+  const exemption = exemptionOf(attempt, deps);
+  if (exemption !== undefined) return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
+  const { policy, faults } = readPolicy(await labelsOf(attempt, deps), deps.settings?.defaults);
   if (faults.length === 0 && isOpen(policy.warn) && isOpen(policy.audit)) return;
   const template = templateOf(attempt.object);
-  if (template === undefined) return;
+  if (template === undefined || isExemptClass(attempt, template.spec, deps)) return;
   if (faults.length > 0) noteFaults(attempt, toAggregateText(faults));
   const checked = { annotations: template.metadata?.annotations ?? {}, spec: template.spec ?? { containers: [] } };
   await judge(attempt, policy, checked, { enforce: false });
+}
+
+function isExemptClass(attempt: AdmissionAttempt, spec: PodSpec | undefined, { settings }: PodSecurityDeps): boolean {
+  if (settings?.exemptions.runtimeClasses.has(spec?.runtimeClassName ?? '') !== true) return false;
+  attempt.annotate(`${ANNOTATION_PREFIX}exempt`, 'runtimeClass');
+  return true;
 }
 
 function isOpen({ level }: LevelVersion): boolean {

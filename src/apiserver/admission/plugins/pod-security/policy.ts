@@ -19,8 +19,10 @@ export interface Policy {
 }
 
 const PREFIX = 'pod-security.kubernetes.io/';
-const open: LevelVersion = { level: 'privileged', minor: Number.POSITIVE_INFINITY };
-const openPolicy: Policy = { enforce: open, audit: open, warn: open };
+const LATEST = Number.POSITIVE_INFINITY;
+const open: LevelVersion = { level: 'privileged', minor: LATEST };
+/** Allows everything. */
+export const openPolicy: Policy = { enforce: open, audit: open, warn: open };
 
 /** Namespaces without labels of the policy, which are most. */
 export function hasPolicyLabels(labels: Readonly<Record<string, string>> | undefined): boolean {
@@ -31,29 +33,25 @@ export function hasPolicyLabels(labels: Readonly<Record<string, string>> | undef
 /**
  * The policy that a namespace's labels ask for. Labels that cannot be read count as the strictest for `enforce`, and as
  * none for the other two. Source: pod-security-admission `api/helpers.go` (PolicyToEvaluate).
+ *
+ * @param defaults - What counts where labels say nothing. Default: everything is allowed.
  */
-export function readPolicy(labels: Readonly<Record<string, string>> | undefined): {
-  readonly policy: Policy;
-  readonly faults: readonly FieldError[];
-} {
-  if (labels === undefined || !hasPolicyLabels(labels)) return { policy: openPolicy, faults: [] };
+export function readPolicy(
+  labels: Readonly<Record<string, string>> | undefined,
+  defaults: Policy = openPolicy,
+): { readonly policy: Policy; readonly faults: readonly FieldError[] } {
+  if (labels === undefined || !hasPolicyLabels(labels)) return { policy: defaults, faults: [] };
   const faults: FieldError[] = [];
   const read = (mode: keyof Policy): { given: boolean; valid: boolean; version: boolean; lv: LevelVersion } => {
     const [levelKey, versionKey] = [`${PREFIX}${mode}`, `${PREFIX}${mode}-version`];
     const [levelText, versionText] = [labels[levelKey], labels[versionKey]];
-    const level = levels.find((each) => each === levelText);
-    const valid = levelText !== undefined && level !== undefined;
-    if (levelText !== undefined && !valid) {
-      const why = 'must be one of privileged, baseline, restricted';
-      faults.push(fieldInvalid(`metadata.labels[${levelKey}]`, levelText, why));
-    }
-    const minor = versionText === undefined ? Number.POSITIVE_INFINITY : parseMinor(versionText);
-    if (minor === undefined) {
-      faults.push(fieldInvalid(`metadata.labels[${versionKey}]`, versionText, 'must be "latest" or "v1.x"'));
-    }
-    const fallback = levelText !== undefined && mode === 'enforce' ? 'restricted' : 'privileged';
-    const lv = { level: level ?? fallback, minor: minor ?? Number.POSITIVE_INFINITY };
-    return { given: levelText !== undefined, valid, version: versionText !== undefined, lv };
+    const level = levelText === undefined ? defaults[mode].level : parseLevel(levelText);
+    if (level === undefined) faults.push(fieldInvalid(`metadata.labels[${levelKey}]`, levelText, LEVEL_RULE));
+    const minor = versionText === undefined ? defaults[mode].minor : parseMinor(versionText);
+    if (minor === undefined) faults.push(fieldInvalid(`metadata.labels[${versionKey}]`, versionText, VERSION_RULE));
+    const lv = { level: level ?? (mode === 'enforce' ? 'restricted' : 'privileged'), minor: minor ?? LATEST };
+    const given = levelText !== undefined;
+    return { given, valid: given && level !== undefined, version: versionText !== undefined, lv };
   };
   const enforce = read('enforce');
   const audit = read('audit');
@@ -65,8 +63,17 @@ export function readPolicy(labels: Readonly<Record<string, string>> | undefined)
   return { policy: { enforce: enforce.lv, audit: audit.lv, warn: warn.lv }, faults };
 }
 
-function parseMinor(text: string): number | undefined {
-  if (text === 'latest') return Number.POSITIVE_INFINITY;
+export const LEVEL_RULE = 'must be one of privileged, baseline, restricted';
+export const VERSION_RULE = 'must be "latest" or "v1.x"';
+
+/** Undefined for what is no level. */
+export function parseLevel(text: string): Level | undefined {
+  return levels.find((each) => each === text);
+}
+
+/** The minor version of `v1.x`, or that of `latest`; undefined for anything else. */
+export function parseMinor(text: string): number | undefined {
+  if (text === 'latest') return LATEST;
   const [, digits] = /^v1\.([0-9]|[1-9][0-9]*)$/.exec(text) ?? [];
   return digits === undefined || !Number.isSafeInteger(Number(digits)) ? undefined : Number(digits);
 }
@@ -82,5 +89,5 @@ export function isSameLevelVersion(a: LevelVersion, b: LevelVersion): boolean {
 
 /** `baseline:v1.30`, `restricted:latest`. */
 export function levelVersionText({ level, minor }: LevelVersion): string {
-  return `${level}:${minor === Number.POSITIVE_INFINITY ? 'latest' : `v1.${minor}`}`;
+  return `${level}:${minor === LATEST ? 'latest' : `v1.${minor}`}`;
 }
