@@ -74,6 +74,7 @@ function* rowsOf(schema: JSONSchemaProps, path: string): Iterable<string> {
     const byDefault = isPlain(property.default) ? `\`${JSON.stringify(property.default)}\`` : '';
     yield `| \`${at}\` | ${typeOf(property)} | ${byDefault} | ${cell(`${property.description ?? ''}${isRequired}${limitsOf(property)}${rules}`)} |`;
     yield* rowsOf(property, at);
+    if (typeof property.additionalProperties === 'object') yield* rowsOf(property.additionalProperties, `${at}.NAME`);
     if (property.type === 'array') yield* rowsOf((property.items ?? {}) as JSONSchemaProps, `${at}[]`);
   }
 }

@@ -2,10 +2,17 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { toCloudInit, toOfflineLine, toScript, toSystemdUnit } from './join-forms.ts';
+import { toCloudInit, toScript, toSystemdUnit } from './join-forms.ts';
 
 const hash = 'a'.repeat(64);
-const parts = { url: 'https://192.0.2.1:30443', token: `K10${hash}::abcdef.0123456789abcdef`, version: 'v1.36.2+k3s1' };
+const parts = {
+  url: 'https://192.0.2.1:30443',
+  token: `K10${hash}::abcdef.0123456789abcdef`,
+  version: 'v1.36.2+k3s1',
+  registries: {},
+};
+const content = "mirrors:\n  docker.io:\n    rewrite:\n      ^it's/(.*): $1\n";
+const withRegistries = { ...parts, registries: { '/etc/rancher/k3s/registries.yaml': content } };
 
 describe('what a machine joins with', () => {
   it('is a script that a shell takes, with a configuration of the agent that others cannot read', () => {
@@ -30,18 +37,29 @@ describe('what a machine joins with', () => {
     assert.match(unit, /^Environment=K3S_URL=https:\/\/192\.0\.2\.1:30443$/m);
     assert.match(unit, new RegExp(`^Environment=K3S_TOKEN=${parts.token}$`, 'm'));
     assert.match(unit, /^ExecStart=\/usr\/local\/bin\/k3s agent$/m);
+    assert.match(unit, /^KillMode=process$[\s\S]*^Delegate=yes$[\s\S]*^LimitNPROC=infinity$/m);
+    assert.ok(!unit.includes('registries'));
   });
 
-  const users: Record<string, [token: string, user: string]> = {
-    'with a bootstrap token': [parts.token, 'node:abcdef.0123456789abcdef'],
-    'with the token of the cluster': [`K10${hash}::server:pass`, 'server:pass'],
-  };
-  for (const [title, [token, user]] of Object.entries(users)) {
-    it(`is a line that checks the authority before it believes anything, ${title}`, () => {
-      const line = toOfflineLine({ ...parts, token });
-      execFileSync('sh', ['-n'], { input: line });
-      assert.match(line, new RegExp(`echo "${hash}  \\$ca" \\| sha256sum -c`));
-      assert.ok(line.includes(`--cacert "$ca" -u '${user}' 'https://192.0.2.1:30443/v1-warren/install.sh'`));
+  it('brings the registries along', () => {
+    const script = toScript(withRegistries);
+    execFileSync('sh', ['-n'], { input: script });
+    assert.ok(script.includes(`put '/etc/rancher/k3s/registries.yaml' <<'END'\n${content}END\n`));
+    const { write_files: files } = parse(toCloudInit(withRegistries));
+    assert.deepEqual(files[1], {
+      path: '/etc/rancher/k3s/registries.yaml',
+      permissions: '0600',
+      owner: 'root:root',
+      content,
     });
-  }
+  });
+
+  it('reads them before each start of the unit, whose quotes systemd and the shell take', () => {
+    const unit = toSystemdUnit(withRegistries);
+    const quoted = /^ExecStartPre=-\/bin\/sh -c "(.*)"$/m.exec(unit)?.[1] ?? '';
+    assert.match(quoted, /\/v1-warren\/registries\.sh' 2> \/dev\/null/);
+    const command = quoted.replaceAll('$$', '$').replaceAll('%%', '%').replaceAll('\\"', '"');
+    assert.match(command, /ca=\$\(mktemp\)/);
+    execFileSync('sh', ['-n'], { input: command });
+  });
 });

@@ -1,16 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { secrets } from '../generated/resource-types.ts';
+import { toOfflineLine } from '../joining/join-lines.ts';
+import { type MachineFiles, parseMachineFiles, toRegistriesScript } from '../joining/registry-files.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors/status-error.ts';
 import { K3S_AGENT_VERSION } from '../machinery/object/version.ts';
 import { type JoinToken, type JoinTokenSpec, joinTokens } from '../operator/api/join-token.ts';
 import { systemClock } from '../std/clock.ts';
 import { type Host, type HostOptions, openHost, readCluster, readSecretKey, withHostOptions } from './host.ts';
-import { type JoinParts, toCloudInit, toOfflineLine, toScript, toSystemdUnit } from './join-forms.ts';
+import { type JoinParts, toCloudInit, toScript, toSystemdUnit } from './join-forms.ts';
 import { printLine, printObject } from './output.ts';
 import { UserError } from './user-error.ts';
 
 interface Options extends HostOptions {
-  readonly output: 'line' | 'args' | 'json' | 'yaml' | 'script' | 'cloud-init' | 'systemd' | 'offline';
+  readonly output: (typeof FORMS)[number];
   readonly tokenName?: string;
   readonly ttl?: string;
   readonly maxUses?: number;
@@ -19,6 +21,7 @@ interface Options extends HostOptions {
   readonly description?: string;
 }
 
+const FORMS = ['line', 'args', 'json', 'yaml', 'script', 'cloud-init', 'systemd', 'offline', 'registries'] as const;
 const TIMEOUT_MS = 30_000;
 
 export function addJoin(program: Command): void {
@@ -31,9 +34,9 @@ export function addJoin(program: Command): void {
     .addOption(
       new Option(
         '-o, --output <format>',
-        'line: for a fresh machine; args: for a k3s that is there; offline: for a machine that reaches the tenant only',
+        'line: for a fresh machine; args: for a k3s that is there; offline: for a machine that reaches the tenant only; registries: a script that writes spec.nodes.registries',
       )
-        .choices(['line', 'args', 'json', 'yaml', 'script', 'cloud-init', 'systemd', 'offline'])
+        .choices([...FORMS])
         .default('line'),
     )
     .option('--token-name <name>', "a JoinToken instead of the tenant's own token; made where it is not there")
@@ -59,13 +62,22 @@ async function join(name: string, options: Options): Promise<void> {
     url: (await read('url')).trim(),
     token: (await read('token')).trim(),
     version: K3S_AGENT_VERSION,
+    registries: await readRegistries(read),
   };
-  const { url, token } = parts;
+  const { url, token, registries } = parts;
+  const hasRegistries = Object.keys(registries).length > 0;
   switch (options.output) {
     case 'json':
     case 'yaml':
-      return printObject({ url, token, k3sVersion: parts.version }, options.output);
+      return printObject(
+        { url, token, k3sVersion: parts.version, ...(hasRegistries ? { files: registries } : {}) },
+        options.output,
+      );
     case 'args':
+      if (hasRegistries)
+        process.stderr.write(
+          `${name} names registries: "warren join ${name} -o registries" prints a script that writes them\n`,
+        );
       return printLine(`k3s agent --server '${url}' --token '${token}'`);
     case 'line':
       return write(await read('join.sh'));
@@ -77,7 +89,15 @@ async function join(name: string, options: Options): Promise<void> {
       return write(toSystemdUnit(parts));
     case 'offline':
       return write(toOfflineLine(parts));
+    case 'registries':
+      return write(toRegistriesScript(registries));
   }
+}
+
+/** Absent where an operator of before wrote the Secret. */
+async function readRegistries(read: (key: string) => Promise<string>): Promise<MachineFiles> {
+  const text = await read('registries.json').catch(() => '{}');
+  return parseMachineFiles(text);
 }
 
 /** A reader of the JoinToken's Secret, once the token is good. */

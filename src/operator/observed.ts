@@ -7,6 +7,7 @@ import type { AnyObject } from '../machinery/object/object.ts';
 import type { EffectiveSpec, VirtualCluster } from './api/virtual-cluster.ts';
 import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
 import type { PolicyVerdict } from './policies/judge.ts';
+import type { ObservedRegistries } from './registries.ts';
 import type { RestoreState } from './restore.ts';
 import type { GoodServer } from './rollback.ts';
 import type { VersionFault } from './steps/version.ts';
@@ -67,6 +68,8 @@ export interface Observed {
   readonly disruptionBudget?: PodDisruptionBudget | undefined;
   /** The Secret that `spec.datastore.secretRef` names. */
   readonly datastoreSecret?: Secret | undefined;
+  /** What machines are told of registries; undefined where nothing is wished. */
+  readonly registries?: ObservedRegistries | undefined;
   /** Why the tenant stays at the version that it runs, which `settings` then holds. */
   readonly versionFault?: VersionFault | undefined;
   /** Arguments that a server which is held at another image keeps, since it knows these. */

@@ -16,7 +16,13 @@ import type { Reconciler, Result } from '../reconcile/reconciler.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { exposedHosts, isIp } from './addresses.ts';
-import { FINALIZER, ROTATE_TOKEN, type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
+import {
+  FINALIZER,
+  type Registries,
+  ROTATE_TOKEN,
+  type VirtualCluster,
+  virtualClusters,
+} from './api/virtual-cluster.ts';
 import type { ReadLog } from './backups/job-result.ts';
 import { finalize } from './finalize.ts';
 import type { GatewayRoutes } from './gateway-routes.ts';
@@ -233,6 +239,7 @@ export class VirtualClusterReconciler implements Reconciler {
       pods: cache.podsOf(cluster),
       backups: cache.backupsOf(cluster),
       disruptionBudget: cache.get(poddisruptionbudgets, at(names.server)),
+      registries: await this.#observeRegistries(spec.registries, namespace, signal),
       datastoreSecret:
         secretRef === undefined ? undefined : await this.#deps.referenced.read(at(secretRef.name), signal),
       service,
@@ -251,6 +258,13 @@ export class VirtualClusterReconciler implements Reconciler {
       takenPorts: await findTakenPorts(seen),
       resolved: await this.#resolve(exposedHosts(seen)),
     };
+  }
+
+  /** What it takes is loaded where a tenant names registries. */
+  async #observeRegistries(registries: Registries | undefined, namespace: string | undefined, signal: AbortSignal) {
+    if (registries === undefined) return undefined;
+    const { observeRegistries } = await import('./registries.ts');
+    return await observeRegistries(this.#deps.referenced, registries, namespace, signal);
   }
 
   /** Asks only where a route is wished, or one was. */
@@ -340,6 +354,10 @@ export class VirtualClusterReconciler implements Reconciler {
     const before = cluster.status?.conditions?.find(({ type }) => type === 'PolicyViolation');
     if (halted === undefined && violation?.status === 'True' && violation.message !== before?.message)
       events.event(cluster, 'Warning', violation.reason, violation.message);
+    const registries = status.conditions?.find(({ type }) => type === 'RegistriesReady');
+    const toldRegistries = cluster.status?.conditions?.find(({ type }) => type === 'RegistriesReady');
+    if (registries?.status === 'False' && registries.message !== toldRegistries?.message)
+      events.event(cluster, 'Warning', registries.reason, registries.message);
     if (JSON.stringify(status) === JSON.stringify(sortedLike(cluster.status, status))) return;
     if (status.phase !== cluster.status?.phase) {
       const why = status.conditions?.find((condition) => condition.type === 'Ready')?.message ?? '';

@@ -4,6 +4,7 @@ import { advertised, portOf, publicUrl, toUrl } from './addresses.ts';
 import { type Phase, ROTATE_TOKEN, type VirtualClusterStatus } from './api/virtual-cluster.ts';
 import { namesOf, type Observed, secretText } from './observed.ts';
 import type { PolicyVerdict } from './policies/judge.ts';
+import type { ObservedRegistries } from './registries.ts';
 import { RESTORED_FROM } from './restore.ts';
 import { skewedNodes } from './skew.ts';
 import { noAddressMessage } from './steps/address.ts';
@@ -106,6 +107,7 @@ function judge(observed: Observed, progress: Progress): Verdict[] {
     judgeReady(observed, aspects, progress),
     ...aspects,
     toVerdict('NodesReady', judgeNodes(observed)),
+    ...(observed.registries === undefined ? [] : [toVerdict('RegistriesReady', judgeRegistries(observed.registries))]),
     ...(publicUrl(spec) === undefined ? [] : [toVerdict('Published', judgePublication(observed))]),
     ...(observed.policy === undefined ? [] : [toVerdict(POLICY, judgePolicy(observed.policy))]),
     ...(observed.backups.length === 0 ? [] : [toVerdict('BackupHealthy', judgeBackups(observed))]),
@@ -162,6 +164,12 @@ function judgeNodes({ tenant }: Observed): Judgement {
   if (total === 0) return ['False', 'NoNodes', 'no machine has joined yet'];
   if (ready < total) return ['False', 'NodesNotReady', `${total - ready} of ${total} nodes are not ready`];
   return ['True', 'AllReady', `${total} of ${total} nodes are ready`];
+}
+
+/** Told only where the tenant names registries. */
+function judgeRegistries({ fault }: ObservedRegistries): Judgement {
+  if (fault !== undefined) return ['False', fault.reason, fault.message];
+  return ['True', 'Served', 'machines get them when they join, and when they ask for them again'];
 }
 
 /** Told only where users come by a name. */

@@ -255,7 +255,7 @@ async function checkIdentity(client: Client, caller: Caller, nodeName: string): 
 }
 
 /** The list of those that are shut out; empty where there is none, or nobody can be asked yet. */
-async function readDenied(client: Client | undefined): Promise<DeniedMachines> {
+export async function readDenied(client: Client | undefined): Promise<DeniedMachines> {
   try {
     return (await client?.get(configmaps, DENIED_MACHINES))?.data ?? {};
   } catch (error) {

@@ -25,7 +25,9 @@ describe('files for machines without another way', () => {
           ? { name: 'system:bootstrap:abcdef', groups: ['system:bootstrappers'] }
           : undefined,
     };
-    const handle = createAgentFiles({ folder: join(folder, 'files'), tokens });
+    const registries = join(folder, 'registries.json');
+    writeFileSync(registries, JSON.stringify({ '/etc/rancher/k3s/registries.yaml': 'mirrors: {}\n' }));
+    const handle = createAgentFiles({ folder: join(folder, 'files'), registries, tokens, client: () => undefined });
     state.server = createServer((request, response) => {
       if (!handle(request, response)) response.writeHead(418).end();
     });
@@ -45,6 +47,8 @@ describe('files for machines without another way', () => {
     'give it for the token of servers': ['/v1-warren/agent/k3s', 'server:server-pass', 200, 'binary'],
     'give it for a bootstrap token': ['/v1-warren/agent/k3s', 'node:abcdef.0123456789abcdef', 200, 'binary'],
     'give the script': ['/v1-warren/install.sh', agent, 200, installScript],
+    'give the registries': ['/v1-warren/registries.sh', agent, 200],
+    'give nobody else the registries': ['/v1-warren/registries.sh', undefined, 401],
     'give nothing without a token': ['/v1-warren/agent/k3s', undefined, 401],
     'give nothing for a wrong token': ['/v1-warren/install.sh', 'node:wrong', 401],
     'do not have what is not there': ['/v1-warren/agent/other', agent, 404],

@@ -48,6 +48,22 @@ describe('the schema of a VirtualCluster', () => {
     ],
     'a volume without a size': [{ datastore: { persistentVolumeClaim: { size: '0' } } }, /a size greater than 0/],
     'a size that is no quantity': [{ datastore: { persistentVolumeClaim: { size: 'big' } } }, /should match/],
+    'a mirror that is no name of a registry': [
+      { nodes: { registries: { mirrors: { 'https://docker.io': {} } } } },
+      /mirrors are named by host and port/,
+    ],
+    'an endpoint that is no URL': [
+      { nodes: { registries: { mirrors: { 'docker.io': { endpoint: ['mirror.example.com'] } } } } },
+      /write a URL of http or https/,
+    ],
+    'an endpoint of another scheme': [
+      { nodes: { registries: { mirrors: { '*': { endpoint: ['ftp://mirror.example.com'] } } } } },
+      /write a URL of http or https/,
+    ],
+    'an authority that is none': [
+      { nodes: { registries: { configs: { 'a.example.com:5000': { tls: { ca: 'me' } } } } } },
+      /should match/,
+    ],
     'a limit that is no quantity': [{ controlPlane: { resources: { limits: { cpu: 'all' } } } }, /should match/],
   };
   for (const [title, [spec, fault, name = 'refused']] of Object.entries(refused))
@@ -61,6 +77,19 @@ describe('the schema of a VirtualCluster', () => {
     };
     const { spec } = await create('dual', { networking });
     assert.deepEqual(spec.networking, { clusterDomain: 'cluster.local', ...networking });
+  });
+
+  it('takes registries', async () => {
+    const registries = {
+      mirrors: {
+        'docker.io': { endpoint: ['https://mirror.example.com:5000/v2/hub'], rewrite: { '^rancher/(.*)': 'r/$1' } },
+        '*': { endpoint: ['http://10.0.0.1:5000'] },
+        '[fd00::1]:5000': {},
+      },
+      configs: { 'mirror.example.com:5000': { auth: { secretRef: { name: 'login' } } } },
+    };
+    const { spec } = await create('mirrored', { nodes: { registries } });
+    assert.deepEqual(spec.nodes?.registries, registries);
   });
 
   const changes: Record<string, [from: VirtualClusterSpec, to: VirtualClusterSpec, fault: RegExp]> = {

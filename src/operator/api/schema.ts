@@ -1,5 +1,6 @@
 import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
 import { storageSchema } from './backup-schema.ts';
+import { registries } from './registries-schema.ts';
 import {
   anything,
   cidrText,
@@ -302,6 +303,7 @@ const spec = fields(
         },
         { required: ['persistentVolumeClaim'] },
       ),
+      registries,
     }),
     restoreFrom: fields(
       'Makes the tenant from a backup, with its authorities and its token: machines that had joined reconnect. A tenant that is there already is stopped and takes the state of the backup, which is done once for each different value.',

@@ -66,9 +66,32 @@ export interface VirtualClusterSpec {
     removeAfter?: string;
     /** A volume with k3s binaries and archives of images, which machines get through the tenant's port. */
     files?: { persistentVolumeClaim: { claimName: string } };
+    /** From where machines pull images; they are told when they join, and when they ask again. */
+    registries?: Registries;
   };
   /** Makes the tenant, or makes it anew, from a backup: each different value once. */
   restoreFrom?: RestoreFrom;
+}
+
+/** k3s's `registries.yaml`, with Secrets where that has logins and keys. */
+export interface Registries {
+  /** By host, or `*` for all others. */
+  mirrors?: Record<string, { endpoint?: string[]; rewrite?: Record<string, string> }>;
+  /** By host and port. */
+  configs?: Record<
+    string,
+    {
+      /** Of type `kubernetes.io/basic-auth` or `kubernetes.io/dockerconfigjson`. */
+      auth?: { secretRef: { name: string } };
+      tls?: {
+        /** Authorities in PEM. */
+        ca?: string;
+        /** Of type `kubernetes.io/tls`. */
+        clientCertificateSecretRef?: { name: string };
+        insecureSkipVerify?: boolean;
+      };
+    }
+  >;
 }
 
 /** One of `backupName`, and `storage` with `key`. */
@@ -210,6 +233,7 @@ export function withDefaults(spec: VirtualClusterSpec) {
       .map((name) => tenantAddons[name].flag),
     deletionPolicy: spec.deletionPolicy ?? ('Delete' as const),
     agentFilesClaim: spec.nodes?.files?.persistentVolumeClaim.claimName,
+    registries: spec.nodes?.registries,
     removeNodesAfterMs: durationMs(spec.nodes?.removeAfter),
   };
 }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Client } from '../../client/client.ts';
 import type { Secret } from '../../generated/api/core/v1.ts';
 import { secrets, services } from '../../generated/resource-types.ts';
+import { toJoinLine } from '../../joining/join-lines.ts';
 import { isConflict, isNotFound } from '../../machinery/errors/status-error.ts';
 import { type ObjectKey, ownedBy, parseKeyText } from '../../machinery/object/object.ts';
 import { toTimeText } from '../../machinery/values/time.ts';
@@ -14,7 +15,7 @@ import { FIELD_MANAGER, type HostCache, readLive } from '../host.ts';
 import { namesOf, type OperatorSettings, secretText, toSecretData } from '../observed.ts';
 import type { TenantAccess } from '../reconciler.ts';
 import type { KeySource } from '../steps/step.ts';
-import { joinScript } from '../steps/token.ts';
+import { hasRegistries, REGISTRIES_KEY } from '../steps/token.ts';
 import { judgeToken, type TokenState } from './plan.ts';
 
 const TENANT_NAMESPACE = 'kube-system';
@@ -111,12 +112,17 @@ export class JoinTokenReconciler implements Reconciler {
     const names = namesOf(cluster);
     const ca = secretText(cache.get(secrets, at(names.pki)), 'server-ca.crt') ?? '';
     const url = secretText(cache.get(secrets, at(names.token)), 'url') ?? cluster.status?.endpoint ?? '';
+    const registries = secretText(cache.get(secrets, at(names.token)), REGISTRIES_KEY) ?? '{}';
     const full = `K10${keys.caHash(ca)}::${id}.${password}`;
     const data = toSecretData({
       'bootstrap-token': `${id}.${password}`,
       token: full,
       url,
-      'join.sh': joinScript(url, full, settings.agentVersion),
+      'join.sh': toJoinLine(
+        { url, token: full },
+        { version: settings.agentVersion, hasRegistries: hasRegistries(registries) },
+      ),
+      [REGISTRIES_KEY]: registries,
     });
     const isSame = Object.entries(data).every(([field, value]) => present?.data?.[field] === value);
     if (!isSame) {

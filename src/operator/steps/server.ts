@@ -9,6 +9,7 @@ import { containerSecurity, podSecurity } from '../restricted-pod.ts';
 import { FAILED_IMAGE, LAST_GOOD, SERVER_VERSION } from '../rollback.ts';
 import { PEER_PORT } from './network-policy.ts';
 import { type Step, wait, want } from './step.ts';
+import { REGISTRIES_KEY } from './token.ts';
 
 const DATA_DIR = '/var/lib/warren';
 const PKI_DIR = '/etc/warren/pki';
@@ -119,7 +120,7 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
           name: 'token',
           secret: {
             secretName: names.token,
-            items: ['token', 'endpoint.json'].map((key) => ({ key, path: key })),
+            items: ['token', 'endpoint.json', REGISTRIES_KEY].map((key) => ({ key, path: key })),
             defaultMode: 0o440,
           },
         },
@@ -160,6 +161,7 @@ function serverArgs(observed: Observed, port: number): string[] {
     `--endpoint-file=${TOKEN_DIR}/endpoint.json`,
     `--pki-dir=${PKI_DIR}`,
     `--token-file=${TOKEN_DIR}/token`,
+    `--agent-registries=${TOKEN_DIR}/${REGISTRIES_KEY}`,
     ...(spec.datastore.type === 'SQLite' ? [] : [`--peer-port=${PEER_PORT}`]),
     ...datastoreFiles(observed).map((key) => `${DATASTORE_FILES[key]}=${DATASTORE_DIR}/${key}`),
     `--cluster-cidr=${spec.networking.podCIDRs.join(',')}`,

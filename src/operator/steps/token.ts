@@ -1,4 +1,5 @@
 import { secrets } from '../../generated/resource-types.ts';
+import { toJoinLine } from '../../joining/join-lines.ts';
 import { advertised, type EndpointFile, endpointFileOf, portOf, toUrl } from '../addresses.ts';
 import { labelsOf, namesOf, type Observed, secretText, toSecretData } from '../observed.ts';
 import { noAddressMessage } from './address.ts';
@@ -23,6 +24,7 @@ export const tokenStep: Step = {
     const url = toUrl(host, port);
     // A rotation under way is in this key: it must outlive an operator that dies in the middle of it.
     const next = secretText(tokenSecret, NEXT_PASSWORD);
+    const registries = toRegistriesText(observed);
     return want({
       type: secrets,
       object: {
@@ -33,14 +35,31 @@ export const tokenStep: Step = {
         data: toSecretData({
           token,
           url,
-          'join.sh': joinScript(url, token, settings.agentVersion),
+          'join.sh': toJoinLine(
+            { url, token },
+            { version: settings.agentVersion, hasRegistries: hasRegistries(registries) },
+          ),
           'endpoint.json': JSON.stringify(toEndpointFile(observed)),
+          [REGISTRIES_KEY]: registries,
           ...(next === undefined ? {} : { [NEXT_PASSWORD]: next }),
         }),
       },
     });
   },
 };
+
+/** Key of the token's Secret, and of those of JoinTokens, with the files that machines get to know registries by. */
+export const REGISTRIES_KEY = 'registries.json';
+
+/** What machines are told; what they were told last, while something that belongs to it is missing. */
+function toRegistriesText({ registries, tokenSecret }: Observed): string {
+  if (registries === undefined) return '{}';
+  if (registries.files === undefined) return secretText(tokenSecret, REGISTRIES_KEY) ?? '{}';
+  return JSON.stringify(registries.files);
+}
+
+/** Whether there is something to tell. */
+export const hasRegistries = (text: string | undefined): boolean => text !== undefined && text !== '{}';
 
 /** Key of the token's Secret with the password that a rotation brings in. */
 export const NEXT_PASSWORD = 'next-password';
@@ -66,12 +85,4 @@ function toEndpointFile(observed: Observed): EndpointFile {
 /** The password of a full token, which may itself contain colons. */
 export function passwordOf(token: string | undefined): string | undefined {
   return /^K10[0-9a-f]{64}::[^:]*:(.+?)\n?$/.exec(token ?? '')?.[1];
-}
-
-/** One line for a fresh machine: installs the k3s release that fits the server and joins. */
-export function joinScript(url: string, token: string, agentVersion: string): string {
-  return (
-    `curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION='${agentVersion}' ` +
-    `K3S_URL='${url}' K3S_TOKEN='${token}' sh -s - agent\n`
-  );
 }
