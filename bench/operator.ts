@@ -110,7 +110,10 @@ function tenantSizes(folder: string): number[] {
 async function measureSimulated(): Promise<void> {
   await using host = await startOperatorHost();
   await using proxy = await startFaultProxy(host.access, { rate: 0, random: Math.random });
-  const operator = await OperatorLife.start(host, proxy);
+  const operator = await OperatorLife.start(host, {
+    via: proxy,
+    nodeFlags: (process.env['WARREN_BENCH_NODE'] ?? '').split(' ').filter(Boolean),
+  });
   const spec = { exposure: { hosts: [host.tenantHost] } };
   // The renewal of the lease is the same whatever there is to do.
   const calls = (): number => proxy.calls.total - proxy.calls.leases;

@@ -63,7 +63,7 @@ describe('the operator in chaos', { skip, timeout: (MINUTES + 15) * 60_000 }, ()
       image: env['WARREN_CHAOS_IMAGE'],
     });
     state.proxy = await startFaultProxy(host().access, { rate: FAULTS, random: sequence(7) });
-    state.operator = await OperatorLife.start(host(), state.proxy);
+    state.operator = await OperatorLife.start(host(), { via: state.proxy });
   });
   after(async () => {
     await state.operator?.end();

@@ -83,24 +83,34 @@ export async function startOperatorHost(options: HostOptions = {}): Promise<Oper
   };
 }
 
+/** How an operator is run. */
+export interface LifeOptions {
+  /** Where it finds the host's API. Default: the host itself. */
+  readonly via?: { readonly url: string; readonly ca: string | undefined } | undefined;
+  /** Of several replicas each has a name of its own. Default `warren-operator-0`. */
+  readonly podName?: string | undefined;
+  /** For Node, such as `--cpu-prof`. */
+  readonly nodeFlags?: readonly string[] | undefined;
+}
+
 /** One life of the operator after another, as a container that is restarted. */
 export class OperatorLife {
   readonly #host: OperatorHost;
+  readonly #options: LifeOptions;
   readonly #via: { readonly url: string; readonly ca: string | undefined };
   #child: ChildProcess | undefined;
   #output = '';
   readonly metricsPort: number;
 
-  private constructor(host: OperatorHost, via: { url: string; ca: string | undefined }, metricsPort: number) {
+  private constructor(host: OperatorHost, options: LifeOptions, metricsPort: number) {
     this.#host = host;
-    this.#via = via;
+    this.#options = options;
+    this.#via = options.via ?? { url: host.access.server, ca: host.access.ca };
     this.metricsPort = metricsPort;
   }
 
-  /** `via` is where it finds the host's API. Default: the host itself. */
-  static async start(host: OperatorHost, via?: { url: string; ca: string | undefined }): Promise<OperatorLife> {
-    const { server: url, ca } = host.access;
-    const life = new OperatorLife(host, via ?? { url, ca }, await freePort());
+  static async start(host: OperatorHost, options: LifeOptions = {}): Promise<OperatorLife> {
+    const life = new OperatorLife(host, options, await freePort());
     life.#begin();
     return life;
   }
@@ -136,7 +146,8 @@ export class OperatorLife {
 
   #begin(): void {
     const { folder, token, image, tenantHost } = this.#host;
-    const path = join(folder, 'operator.kubeconfig');
+    const { podName = 'warren-operator-0', nodeFlags = [] } = this.#options;
+    const path = join(folder, `${podName}.kubeconfig`);
     const cluster = {
       server: this.#via.url,
       'certificate-authority-data': Buffer.from(this.#via.ca ?? '').toString('base64'),
@@ -160,7 +171,10 @@ export class OperatorLife {
     const child = spawn(
       process.execPath,
       [
+        // As the image runs it.
         '--disable-warning=ExperimentalWarning',
+        '--max-semi-space-size=2',
+        ...nodeFlags,
         main,
         'operator',
         `--kubeconfig=${path}`,
@@ -171,7 +185,11 @@ export class OperatorLife {
         '--leader-elect',
       ],
       // A container that is restarted has the name of its pod again, and so its lease.
-      { cwd: folder, env: { ...process.env, POD_NAME: 'warren-operator-0' }, stdio: ['ignore', 'pipe', 'pipe'] },
+      {
+        cwd: folder,
+        env: { ...process.env, MALLOC_ARENA_MAX: '1', POD_NAME: podName },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
     );
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {

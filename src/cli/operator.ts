@@ -55,6 +55,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
     { createEventRecorder },
     { runAsLeader },
     { createKeySource },
+    { toLean },
     { runOperator },
     { createTenantAccess },
     { createOperatorMetrics },
@@ -65,6 +66,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
     import('../client/events.ts'),
     import('../client/leases.ts'),
     import('../operator/key-source.ts'),
+    import('../operator/lean-objects.ts'),
     import('../operator/operator.ts'),
     import('../operator/tenant-access.ts'),
     import('../operator/metrics.ts'),
@@ -80,7 +82,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
   ];
   const work = async (signal: AbortSignal): Promise<void> => {
     metrics.leads(true);
-    const informers = new Informers({ client, clock: systemClock, logger, signal });
+    const informers = new Informers({ client, clock: systemClock, logger, signal, keep: toLean });
     const events = createEventRecorder({ client, component: 'warren-operator', clock: systemClock, logger, signal });
     await runOperator(
       {

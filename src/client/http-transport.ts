@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Status } from '../generated/api/meta/v1.ts';
 import { StatusError } from '../machinery/errors/status-error.ts';
 import { toLines } from './json-lines.ts';
 import type { ApiRequest, Transport, WatchEvent } from './transport.ts';
+
+const KEEP_ALIVE_MS = 15_000;
 
 export interface HttpTransportOptions {
   /** Such as `https://127.0.0.1:6443`. */
@@ -23,6 +26,11 @@ export interface HttpTransportOptions {
   readonly prepare?: ((request: RequestOptions) => Promise<void>) | undefined;
   /** Connections kept for later requests. Default 8. */
   readonly maxSockets?: number | undefined;
+  /**
+   * A request fails that hears nothing from the server for so long, in milliseconds; a watch may be silent. Default: none
+   * does, as in client-go.
+   */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface HttpTransport extends Transport {
@@ -35,15 +43,22 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
   const server = new URL(options.server);
   const agent = new Agent({
     keepAlive: true,
+    // A peer that is gone is noticed within half a minute; more often would be traffic for nothing.
+    keepAliveMsecs: KEEP_ALIVE_MS,
     maxFreeSockets: options.maxSockets ?? 8,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-    ...(options.clientCert === undefined ? {} : { cert: options.clientCert }),
-    ...(options.clientKey === undefined ? {} : { key: options.clientKey }),
     ...(options.serverName === undefined ? {} : { servername: options.serverName }),
     ...(options.insecure ? { rejectUnauthorized: false } : {}),
   });
+  let secure: SecureContext | undefined;
+  /** Authorities and keys are read once, not for each connection. */
+  function secureContext(): { secureContext?: SecureContext } {
+    const { ca, clientCert: cert, clientKey: key } = options;
+    if (ca === undefined && cert === undefined) return {};
+    secure ??= createSecureContext({ ca, cert, key });
+    return { secureContext: secure };
+  }
 
-  async function send(request: ApiRequest): Promise<IncomingMessage> {
+  async function send(request: ApiRequest, timeoutMs?: number): Promise<IncomingMessage> {
     const token = typeof options.token === 'function' ? await options.token() : options.token;
     const url = new URL(server.pathname.replace(/\/$/, '') + request.path, server);
     for (const [key, value] of Object.entries(request.query ?? {})) url.searchParams.set(key, value);
@@ -60,29 +75,32 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
       method: request.method,
       headers,
       agent,
+      ...secureContext(),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
+      ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
     };
     await options.prepare?.(prepared);
     return await new Promise<IncomingMessage>((resolve, reject) => {
       const call = httpsRequest(url, prepared);
       call.on('response', resolve);
       call.on('error', reject);
+      call.on('timeout', () => call.destroy(new Error(`the server said nothing for ${timeoutMs} ms`)));
       call.end(body);
     });
   }
 
   return {
     async request(request) {
-      const response = await send(request);
+      const response = await send(request, options.timeoutMs);
       const text = await readText(response);
       const code = response.statusCode ?? 0;
-      if (code > 399) throw toStatusError(code, text);
+      if (code > 399) throw toStatusError(response, text);
       return parseAnswer(response, text);
     },
     async *watch(request) {
       const response = await send(request);
       const code = response.statusCode ?? 0;
-      if (code > 399) throw toStatusError(code, await readText(response));
+      if (code > 399) throw toStatusError(response, await readText(response));
       try {
         for await (const line of toLines(response)) yield JSON.parse(line) as WatchEvent;
       } finally {
@@ -104,11 +122,24 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** A failure as its `Status`; proxies and early filters answer in plain text, which becomes the message. */
-function toStatusError(code: number, text: string): StatusError {
+/**
+ * A failure as its `Status`; proxies and early filters answer in plain text, which becomes the message. When to come again
+ * stands in a header: what limits calls writes nothing else.
+ */
+function toStatusError({ statusCode: code = 0, headers }: IncomingMessage, text: string): StatusError {
   const status = parseStatus(text);
-  if (status !== undefined) return StatusError.fromStatus(status, code);
-  return new StatusError({ code, reason: reasons[code] ?? '', message: text.trim() || `the server answered ${code}` });
+  const error =
+    status !== undefined
+      ? StatusError.fromStatus(status, code)
+      : new StatusError({
+          code,
+          reason: reasons[code] ?? '',
+          message: text.trim() || `the server answered ${code}`,
+        });
+  const retryAfterSeconds = Number(headers['retry-after']);
+  if (!(retryAfterSeconds > 0) || error.details?.retryAfterSeconds !== undefined) return error;
+  const { reason, message, details } = error;
+  return new StatusError({ code: error.code, reason, message, details: { ...details, retryAfterSeconds } });
 }
 
 function parseStatus(text: string): Status | undefined {

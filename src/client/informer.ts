@@ -33,7 +33,15 @@ export interface InformerOptions<T extends KubeObject> {
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+  /**
+   * What is kept of an object that came over the wire; it may change the object. Default: all of it. Objects that are
+   * frozen are somebody else's and cost nothing: they are kept as they are.
+   */
+  readonly keep?: KeepPart | undefined;
 }
+
+/** Leaves out of an object what nobody in this process reads. */
+export type KeepPart = (type: ResourceType, object: KubeObject) => KubeObject;
 
 /** Name of the index that `list(namespace)` uses; made when first asked for. */
 const NAMESPACE_INDEX = 'namespace';
@@ -183,9 +191,11 @@ export class Informer<T extends KubeObject> implements Lister<T> {
     if (revision !== undefined) this.#revision = revision;
   }
 
-  #upsert(object: T): void {
-    const previous = this.#store.get(toKeyText(keyOf(object)));
-    if (previous !== undefined && sameRevision(previous, object)) return;
+  #upsert(seen: T): void {
+    const previous = this.#store.get(toKeyText(keyOf(seen)));
+    if (previous !== undefined && sameRevision(previous, seen)) return;
+    const { keep } = this.#options;
+    const object = keep === undefined || Object.isFrozen(seen) ? seen : (keep(this.type, seen) as T);
     this.#store.set(deepFreeze(object));
     for (const handler of this.#handlers) {
       this.#notify(() => (previous === undefined ? handler.added?.(object) : handler.updated?.(object, previous)));

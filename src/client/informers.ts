@@ -3,7 +3,7 @@ import { childController } from '../std/abort.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Client } from './client.ts';
-import { Informer } from './informer.ts';
+import { Informer, type KeepPart } from './informer.ts';
 
 export interface InformersOptions {
   /** The identity that lists and watches for everybody. */
@@ -12,6 +12,8 @@ export interface InformersOptions {
   readonly logger: Logger;
   /** Ends every informer. */
   readonly signal: AbortSignal;
+  /** What each keeps of its objects. Default: all. */
+  readonly keep?: KeepPart | undefined;
 }
 
 /** Narrows an informer to a part of its collection. */
@@ -41,8 +43,8 @@ export class Informers {
     const id = toId(type, scope);
     const found = this.#entries.get(id);
     if (found !== undefined) return found.informer as unknown as Informer<T>;
-    const { client, clock, logger, signal } = this.#options;
-    const informer = new Informer<T>({ client, type, clock, logger, ...scope });
+    const { client, clock, logger, signal, keep } = this.#options;
+    const informer = new Informer<T>({ client, type, clock, logger, keep, ...scope });
     const { controller, dispose } = childController(signal);
     const ended = informer.run(controller.signal).finally(dispose);
     const entry = { informer: informer as unknown as Informer<KubeObject>, stop: () => controller.abort(), ended };

@@ -115,9 +115,21 @@ class Candidate {
 
   /** Takes or renews the lease; false where another holds it or the server fails. */
   async tryHold(): Promise<boolean> {
-    const { client, lease, identity, clock, logger, leaseDurationMs = 15_000 } = this.#options;
+    const {
+      client,
+      lease,
+      identity,
+      clock,
+      logger,
+      leaseDurationMs = 15_000,
+      renewDeadlineMs = 10_000,
+    } = this.#options;
+    // A server that says nothing must not keep a leader in the belief that it leads.
+    const within = new AbortController();
+    const { signal } = within;
+    const deadline = clock.after(renewDeadlineMs, () => within.abort(new Error('the lease was not renewed in time')));
     try {
-      const current = await this.#read();
+      const current = await this.#read(signal);
       const nowMs = clock.nowMs();
       const plan = planLease(current, identity, { nowMs, observedMs: this.#observed.ms, leaseDurationMs });
       if (plan.step === 'wait') {
@@ -126,13 +138,17 @@ class Candidate {
       }
       const metadata = current?.metadata ?? { name: lease.name, namespace: lease.namespace };
       const next: Lease = { metadata, spec: plan.spec };
-      this.#lease = await (plan.step === 'create' ? client.create(leases, next) : client.update(leases, next));
+      this.#lease = await (plan.step === 'create'
+        ? client.create(leases, next, { signal })
+        : client.update(leases, next, { signal }));
       this.#see(identity);
       return true;
     } catch (error) {
       // A lost race is the usual cause; the next try sees who won.
       logger.debug('the lease was not taken', { lease: lease.name, error });
       return false;
+    } finally {
+      deadline.cancel();
     }
   }
 
@@ -159,10 +175,10 @@ class Candidate {
     this.#see('');
   }
 
-  async #read(): Promise<Lease | undefined> {
+  async #read(signal: AbortSignal): Promise<Lease | undefined> {
     const { client, lease, clock } = this.#options;
     try {
-      const current = await client.get(leases, lease);
+      const current = await client.get(leases, lease, { signal });
       const record = JSON.stringify(current.spec ?? {});
       if (record !== this.#observed.record) this.#observed = { record, ms: clock.nowMs() };
       return current;

@@ -7,25 +7,31 @@ import { readLive } from './host.ts';
 import { namesOf } from './observed.ts';
 import type { ReconcilerDeps } from './reconciler.ts';
 
-const RECHECK_MS = 500;
+/** What is seen in the cache needs no look; this is for what was missed. */
+const RECHECK_MS = 2_000;
 
 /**
  * Takes a tenant down: the server first, so that nothing writes any more, then what it kept, unless it is retained.
  * Each pass looks at what is left, so it ends from any state.
  */
 export async function finalize(deps: ReconcilerDeps, cluster: VirtualCluster, signal: AbortSignal): Promise<Result> {
-  const { client } = deps;
+  const { client, cache } = deps;
   if (!cluster.metadata.finalizers?.includes(FINALIZER)) return {};
+  // The cache may lag behind: of this name there may be another tenant by now, whose server and keys are its own.
+  const live = await readLive(client, virtualClusters, keyOf(cluster), signal);
+  if (live === undefined || live.metadata.uid !== cluster.metadata.uid) return {};
   const names = namesOf(cluster);
   const { namespace } = cluster.metadata;
   const at = (name: string): ObjectKey => ({ namespace, name });
   await tellDeleting(deps, cluster, signal);
 
-  const server = await readLive(client, deployments, at(names.server), signal);
+  const server =
+    cache.get(deployments, at(names.server)) ?? (await readLive(client, deployments, at(names.server), signal));
   if (server !== undefined) {
     if (server.metadata.deletionTimestamp === undefined) {
       await remove(deps, deployments, at(names.server), signal, 'Foreground');
     }
+    // Its end is seen by the cache.
     return { requeueAfterMs: RECHECK_MS };
   }
   const retained = withDefaults(cluster.spec).deletionPolicy === 'Retain';
@@ -38,9 +44,11 @@ export async function finalize(deps: ReconcilerDeps, cluster: VirtualCluster, si
   await remove(deps, secrets, at(names.kubeconfig), signal);
   await remove(deps, services, at(names.server), signal);
 
-  const finalizers = cluster.metadata.finalizers.filter((finalizer) => finalizer !== FINALIZER);
-  const { resourceVersion } = (await readLive(client, virtualClusters, keyOf(cluster), signal))?.metadata ?? {};
-  if (resourceVersion === undefined) return {};
+  // Read once more: our own word that it is being deleted has changed it, and others may have.
+  const last = await readLive(client, virtualClusters, keyOf(cluster), signal);
+  if (last === undefined || last.metadata.uid !== cluster.metadata.uid) return {};
+  const finalizers = last.metadata.finalizers?.filter((finalizer) => finalizer !== FINALIZER) ?? [];
+  const { resourceVersion } = last.metadata;
   await client.patch(
     virtualClusters,
     keyOf(cluster),

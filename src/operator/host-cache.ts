@@ -19,6 +19,7 @@ import { type JoinToken, joinTokens } from './api/join-token.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import { type VirtualClusterBackup, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import { type VirtualClusterPolicy, virtualClusterPolicies } from './api/virtual-cluster-policy.ts';
+import { BACKUP_LABEL } from './backups/job.ts';
 import type { HostCache } from './host.ts';
 
 /** What the operator makes for tenants; informers of these keep to objects with its label. */
@@ -35,6 +36,10 @@ const ownedTypes: readonly ResourceType<KubeObject>[] = [
 const OWNED_SELECTOR = 'app.kubernetes.io/managed-by=warren';
 /** Names the tenant that an object was made for. */
 export const TENANT_LABEL = 'warren.dev/virtualcluster';
+/** Upstream's, on the pods of a Job. */
+const JOB_LABEL = 'batch.kubernetes.io/job-name';
+/** Name of the index of what names a tenant in its spec. */
+const OF_TENANT = 'tenant';
 
 /** The informers of an operator, each started once for each namespace that it serves. */
 export interface HostInformers {
@@ -70,10 +75,20 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
   byType.set(joinTokens.plural, tokens as unknown as Informer<KubeObject>[]);
   byType.set(jobs.plural, jobInformers as unknown as Informer<KubeObject>[]);
   const hostNodes = informers.for(nodes);
-  const podsWith = (namespace: string | undefined, label: string, value: string | undefined): Pod[] =>
-    podInformers
-      .flatMap((informer) => informer.list())
-      .filter(({ metadata }) => metadata.namespace === namespace && metadata.labels?.[label] === value);
+  for (const informer of [...podInformers, ...jobInformers]) {
+    informer.addIndex(TENANT_LABEL, byLabel(TENANT_LABEL));
+    informer.addIndex(JOB_LABEL, byLabel(JOB_LABEL));
+    informer.addIndex(BACKUP_LABEL, byLabel(BACKUP_LABEL));
+  }
+  for (const informer of [...backups, ...tokens])
+    informer.addIndex(OF_TENANT, ({ metadata, spec }: VirtualClusterBackup | JoinToken) => [
+      toKeyText({ namespace: metadata.namespace, name: spec.virtualClusterName }),
+    ]);
+  const found = <T extends KubeObject>(
+    all: readonly Informer<T>[],
+    index: string,
+    { metadata: { namespace, name = '' } }: KubeObject,
+  ): T[] => all.flatMap((informer) => informer.byIndex(index, toKeyText({ namespace, name })));
   const cache: HostCache = {
     get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): T | undefined {
       for (const informer of byType.get(type.plural) ?? []) {
@@ -83,12 +98,12 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
       return undefined;
     },
     readyNodes: () => hostNodes.list(),
-    podsOf: ({ metadata: { namespace, name } }) => podsWith(namespace, TENANT_LABEL, name),
-    podsOfJob: ({ metadata: { namespace, name } }) => podsWith(namespace, 'batch.kubernetes.io/job-name', name),
-    backupsOf: ({ metadata: { namespace, name } }) =>
-      backups
-        .flatMap((informer) => informer.list())
-        .filter(({ metadata, spec }) => metadata.namespace === namespace && spec.virtualClusterName === name),
+    podsOf: (cluster) => found(podInformers, TENANT_LABEL, cluster),
+    podsOfJob: (job) => found(podInformers, JOB_LABEL, job),
+    backupsOf: (cluster) => found(backups, OF_TENANT, cluster),
+    joinTokensOf: (cluster) => found(tokens, OF_TENANT, cluster),
+    jobsOf: (backup) => found(jobInformers, BACKUP_LABEL, backup),
+    clustersIn: (namespace) => clusters.flatMap((informer) => informer.list(namespace)),
   };
   const ownSecrets = (byType.get(secrets.plural) ?? []) as unknown as readonly Informer<Secret>[];
   const policies = informers.for(virtualClusterPolicies);
@@ -103,5 +118,13 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
     pods: podInformers,
     nodes: hostNodes,
     cache,
+  };
+}
+
+/** Finds objects by what a label of theirs names in their namespace. */
+function byLabel(label: string): (object: KubeObject) => string[] {
+  return ({ metadata: { namespace, labels } }) => {
+    const name = labels?.[label];
+    return name === undefined ? [] : [toKeyText({ namespace, name })];
   };
 }

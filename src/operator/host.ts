@@ -11,6 +11,7 @@ import {
   ownedBy,
   type ResourceType,
 } from '../machinery/object/object.ts';
+import type { JoinToken } from './api/join-token.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
 import { isSatisfied } from './satisfied.ts';
@@ -31,6 +32,11 @@ export interface HostCache {
   podsOfJob(job: Job): readonly Pod[];
   /** Pods of the tenant's server. */
   podsOf(cluster: VirtualCluster): readonly Pod[];
+  /** JoinTokens of the tenant. */
+  joinTokensOf(cluster: VirtualCluster): readonly JoinToken[];
+  /** Jobs of a backup. */
+  jobsOf(backup: VirtualClusterBackup): readonly Job[];
+  clustersIn(namespace: string): readonly VirtualCluster[];
 }
 
 /** Reads the object itself where the cache has none: for what must never be made twice. */
@@ -49,17 +55,48 @@ export async function readLive<T extends KubeObject>(
 }
 
 /**
+ * What a host made of wishes that it does not hold word for word: another manager or a webhook of the host has the last
+ * word, and to wish the same again would only be asked in vain.
+ */
+export class Answers {
+  readonly #known = new Map<string, Map<string, string>>();
+
+  /** Whether the object is still what the host answered to this wish. */
+  isAnswer(tenant: string, hash: string, present: AnyObject): boolean {
+    return this.#known.get(tenant)?.get(idOf(present)) === `${hash}/${present.metadata.resourceVersion}`;
+  }
+
+  note(tenant: string, hash: string, answer: AnyObject): void {
+    const own = this.#known.get(tenant) ?? new Map<string, string>();
+    this.#known.set(tenant, own.set(idOf(answer), `${hash}/${answer.metadata.resourceVersion}`));
+  }
+
+  forget(tenant: string): void {
+    this.#known.delete(tenant);
+  }
+}
+
+const idOf = ({ metadata: { name, uid } }: AnyObject): string => `${name}/${uid}`;
+
+export interface ApplyOptions {
+  /** Set as controlling owner; undefined for objects that outlive the VirtualCluster. */
+  readonly owner: VirtualCluster | undefined;
+  /** Key of the VirtualCluster, and what is known of answers. */
+  readonly tenant: string;
+  readonly answers: Answers;
+}
+
+/**
  * Makes the host agree with one wish: server-side apply under the operator's field manager, and nothing at all where
  * the object is as wished already. Drift in fields that the wish names is repaired.
  *
- * @param owner - Set as controlling owner; undefined for objects that outlive the VirtualCluster.
  * @returns the object as it is now.
  */
 export async function applyWanted(
   client: Client,
   wanted: Wanted,
   present: AnyObject | undefined,
-  owner: VirtualCluster | undefined,
+  { owner, tenant, answers }: ApplyOptions,
   signal: AbortSignal,
 ): Promise<AnyObject> {
   const owners = owner === undefined ? [] : [ownedBy(owner, virtualClusters)];
@@ -68,13 +105,19 @@ export async function applyWanted(
   wish.metadata.annotations = { ...wish.metadata.annotations, [WISH_ANNOTATION]: hash };
   // Items of lists do not say what they are: what was seen since the operator started, and never changed, has neither.
   const { apiVersion: _version, kind: _kind, ...said } = wish;
-  if (present !== undefined && present.metadata.deletionTimestamp === undefined && isSatisfied(said, present))
+  if (
+    present !== undefined &&
+    present.metadata.deletionTimestamp === undefined &&
+    (isSatisfied(said, present) || answers.isAnswer(tenant, hash, present))
+  )
     return present;
   const key = keyOf(wish);
-  return (await client.patch(wanted.type as ResourceType<AnyObject>, key, wish, {
+  const answer = (await client.patch(wanted.type as ResourceType<AnyObject>, key, wish, {
     type: 'apply',
     force: true,
     fieldManager: FIELD_MANAGER,
     signal,
   })) as AnyObject;
+  if (!isSatisfied(said, answer)) answers.note(tenant, hash, answer);
+  return answer;
 }

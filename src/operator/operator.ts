@@ -57,7 +57,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
     client,
     clock,
     informer: host.policies,
-    clusters: () => host.clusters.flatMap((informer) => informer.list()),
+    clustersIn: cache.clustersIn,
   });
   const referenced = new ReferencedSecrets(client, clock);
   const { readLog = logReader(client) } = options;

@@ -1,6 +1,5 @@
 import type { Client } from '../client/client.ts';
-import type { Deployment } from '../generated/api/apps/v1.ts';
-import type { Secret, Service } from '../generated/api/core/v1.ts';
+import type { Pod, Secret } from '../generated/api/core/v1.ts';
 import {
   deployments,
   ingresses,
@@ -11,11 +10,19 @@ import {
   services,
 } from '../generated/resource-types.ts';
 import { isInvalid, isNotFound } from '../machinery/errors/status-error.ts';
-import { type AnyObject, keyOf, type ObjectKey, parseKeyText, type ResourceType } from '../machinery/object/object.ts';
+import {
+  type AnyObject,
+  keyOf,
+  type ObjectKey,
+  parseKeyText,
+  type ResourceType,
+  toKeyText,
+} from '../machinery/object/object.ts';
 import type { Reconciler, Result } from '../reconcile/reconciler.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { exposedHosts, isIp } from './addresses.ts';
+import { adopt, isAnothers } from './adoption.ts';
 import {
   FINALIZER,
   type Registries,
@@ -26,31 +33,27 @@ import {
 import type { ReadLog } from './backups/job-result.ts';
 import { finalize } from './finalize.ts';
 import type { GatewayRoutes } from './gateway-routes.ts';
-import { applyWanted, type HostCache, readLive } from './host.ts';
+import { holdBack } from './held-server.ts';
+import { Answers, type ApplyOptions, applyWanted, type HostCache, readLive } from './host.ts';
 import { lostNodes, removeNode } from './lost-nodes.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
 import { namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
-import type { PolicyVerdict } from './policies/judge.ts';
 import type { Policies } from './policies/policies.ts';
+import { ProbePace } from './probe-pace.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
 import { observeRestore } from './restore.ts';
-import { failedImageOf, lastGoodOf, SERVER_VERSION } from './rollback.ts';
 import { finishRotation, rotateToken } from './rotation.ts';
+import { SettledTenants } from './settled.ts';
 import { skewedNodes } from './skew.ts';
+import { outlives, presentOf, slotOf, withObject } from './slots.ts';
+import { sortedLike } from './sorted-like.ts';
 import { type Progress, toStatus } from './status.ts';
 import { steps } from './steps/index.ts';
 import { planService } from './steps/service.ts';
 import type { KeySource, Step, Unwanted, Wanted } from './steps/step.ts';
-import { judgeVersion } from './steps/version.ts';
 import { findTakenPorts } from './taken-ports.ts';
 
-/** How long after a change of the host the tenant's nodes are counted again. */
-const PROBE_PERIOD_MS = 5_000;
-/** Hundreds of tenants are asked less often each, so that asking costs the operator a small part of a core. */
-const PROBES_PER_SECOND = 20;
-/** While a server starts, its readiness is asked for this often, so that a tenant is Ready as soon as it serves. */
-const STARTING_PROBE_MS = 100;
 /** How many ports of its sequence a tenant tries before it gives up until the next round. */
 const PORT_ATTEMPTS = 16;
 
@@ -68,6 +71,8 @@ export interface TenantAccess {
   clientOf(tenant: TenantHandle): Client | undefined;
   /** Asks how it is; undefined where it does not answer. */
   probe(observed: Observed, signal: AbortSignal): Promise<TenantState | undefined>;
+  /** Lets go of what is kept for a tenant that is no more. */
+  forget?(key: ObjectKey): void;
   /** Makes another password the one of its join token; harmless where it is already. @throws where it does not answer. */
   rotateToken(observed: Observed, passwords: { from: string; to: string }, signal: AbortSignal): Promise<void>;
 }
@@ -92,8 +97,9 @@ export interface ReconcilerDeps {
 /** Brings the host to what a VirtualCluster asks for: observe, plan step by step, apply, tell in status. */
 export class VirtualClusterReconciler implements Reconciler {
   readonly #deps: ReconcilerDeps;
-  /** Keys of the tenants that there are. */
-  readonly #known = new Set<string>();
+  readonly #pace = new ProbePace();
+  readonly #settled = new SettledTenants();
+  readonly #answers = new Answers();
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
@@ -104,11 +110,12 @@ export class VirtualClusterReconciler implements Reconciler {
     const key = parseKeyText(keyText);
     const cluster = cache.get(virtualClusters, key);
     if (cluster === undefined) {
-      this.#known.delete(keyText);
+      for (const each of [this.#pace, this.#settled, this.#answers]) each.forget(keyText);
       this.#deps.metrics?.gone(key);
+      this.#deps.tenants.forget?.(key);
       return {};
     }
-    this.#known.add(keyText);
+    this.#pace.add(keyText);
     if (cluster.metadata.deletionTimestamp !== undefined) return await finalize(this.#deps, cluster, signal);
     if (!cluster.metadata.finalizers?.includes(FINALIZER)) {
       const finalizers = [...(cluster.metadata.finalizers ?? []), FINALIZER];
@@ -124,8 +131,37 @@ export class VirtualClusterReconciler implements Reconciler {
   }
 
   async #bringAbout(cluster: VirtualCluster, key: ObjectKey, signal: AbortSignal): Promise<Result> {
+    const id = toKeyText(key);
     let observed = await this.#observe(cluster, signal);
+    const settled = this.#settled.stepsOf(id, observed);
+    let progress: Progress = { done: settled ?? [] };
+    if (settled === undefined)
+      ({ observed, ...progress } = await this.#takeSteps(await this.#adopt(observed, signal), signal));
+    const { halted } = progress;
+    const { secretRef } = observed.spec.datastore;
+    if (halted?.condition === 'DatastoreReady' && secretRef !== undefined)
+      this.#deps.referenced.forget({ ...key, name: secretRef.name });
+    const isAsked = halted === undefined && !observed.spec.suspend;
+    const tenant = isAsked ? await this.#probe(id, observed, signal) : undefined;
+    observed = { ...observed, tenant };
+    await this.#removeLost(observed, signal);
+    if (isAsked) observed = await this.#rotateToken(observed, signal);
+    this.#tellSkew(observed);
+    if (settled === undefined || observed.tokenRotated || !this.#settled.isTold(id, observed)) {
+      const isTold = await this.#writeStatus(observed, progress, key, signal);
+      if (isTold) this.#settled.noteTold(id, observed);
+    }
+    if (!isAsked) return { requeueAfterMs: this.#pace.rest(id) };
+    const { nowMs, pods } = observed;
+    const ageMs = nowMs - Date.parse(cluster.metadata.creationTimestamp ?? '');
+    const isWaitingForPod = pods.length > 0 && !pods.some(hasStarted);
+    return { requeueAfterMs: this.#pace.pauseMs(id, { ageMs, isWaitingForPod, nowMs }) };
+  }
+
+  /** Goes through the steps until one has to wait. */
+  async #takeSteps(seen: Observed, signal: AbortSignal): Promise<Progress & { readonly observed: Observed }> {
     const done: string[] = [];
+    let observed = seen;
     let halted: Progress['halted'];
     for (const step of steps) {
       const outcome = await step.plan(observed, this.#deps.keys);
@@ -135,24 +171,43 @@ export class VirtualClusterReconciler implements Reconciler {
       for (const wanted of outcome.objects ?? []) {
         const applied = await this.#apply(step, wanted, observed, signal);
         if ('halted' in applied) halted = applied.halted;
-        else observed = withObject(observed, wanted, applied.object);
+        else if (applied.object !== presentOf(observed, wanted))
+          observed = withObject(observed, wanted, applied.object);
       }
       for (const each of outcome.unwanted ?? []) observed = await this.#remove(each, observed, signal);
-      if (halted !== undefined) break;
+      if (halted !== undefined) return { done, halted, observed };
       done.push(step.condition);
     }
-    const { secretRef } = observed.spec.datastore;
-    if (halted?.condition === 'DatastoreReady' && secretRef !== undefined)
-      this.#deps.referenced.forget({ ...key, name: secretRef.name });
-    const tenant =
-      halted === undefined && !observed.spec.suspend ? await this.#deps.tenants.probe(observed, signal) : undefined;
-    observed = { ...observed, tenant };
-    await this.#removeLost(observed, signal);
-    if (halted === undefined && !observed.spec.suspend) observed = await this.#rotateToken(observed, signal);
-    this.#tellSkew(observed);
-    await this.#writeStatus(observed, { done, halted }, key, signal);
-    if (halted !== undefined || observed.spec.suspend) return { requeueAfterMs: PROBE_PERIOD_MS * 2 };
-    return { requeueAfterMs: tenant?.ready ? this.#probePeriodMs() : this.#startingProbeMs(observed) };
+    // The same object says that nothing was asked of the host.
+    if (observed === seen) this.#settled.note(toKeyText(keyOf(seen.cluster)), seen, done);
+    return { done, observed };
+  }
+
+  /** Asks the tenant how it is, or remembers what it said a moment ago. */
+  async #probe(id: string, observed: Observed, signal: AbortSignal): Promise<TenantState | undefined> {
+    const { tenants, clock } = this.#deps;
+    const { service, kubeconfigSecret, deployment, pods, nowMs } = observed;
+    const basis = [service, kubeconfigSecret, deployment, ...pods];
+    const known = this.#pace.lastAnswer(id, basis, nowMs);
+    if (known !== undefined) return known;
+    const state = await tenants.probe(observed, signal);
+    this.#pace.note(id, basis, state, clock.nowMs());
+    return state;
+  }
+
+  /** The identity of a tenant goes with whom it belongs to: with nobody where it is retained, and never with an earlier tenant. */
+  async #adopt(observed: Observed, signal: AbortSignal): Promise<Observed> {
+    const { cluster, pkiSecret, kubeconfigSecret } = observed;
+    const pki = await adopt(
+      this.#deps.client,
+      pkiSecret,
+      observed.spec.deletionPolicy === 'Retain' ? undefined : cluster,
+      signal,
+    );
+    const kubeconfig = await adopt(this.#deps.client, kubeconfigSecret, cluster, signal);
+    return pki === pkiSecret && kubeconfig === kubeconfigSecret
+      ? observed
+      : { ...observed, pkiSecret: pki, kubeconfigSecret: kubeconfig };
   }
 
   /** Another join token where the annotation has a value that was not acted on yet. */
@@ -205,24 +260,17 @@ export class VirtualClusterReconciler implements Reconciler {
     return { ...observed, [slot]: undefined };
   }
 
-  #probePeriodMs(): number {
-    return Math.max(PROBE_PERIOD_MS, (this.#known.size * 1000) / PROBES_PER_SECOND);
-  }
-
-  /** Often at first, then calmer: a server that does not come up must not cost the host anything. */
-  #startingProbeMs({ cluster, nowMs }: Observed): number {
-    const ageMs = nowMs - Date.parse(cluster.metadata.creationTimestamp ?? '');
-    return ageMs < 60_000 ? STARTING_PROBE_MS : PROBE_PERIOD_MS;
-  }
-
   async #observe(cluster: VirtualCluster, signal: AbortSignal): Promise<Observed> {
     const { client, cache, settings, clock } = this.#deps;
     const names = namesOf(cluster);
     const { namespace } = cluster.metadata;
     const at = (name: string): ObjectKey => ({ namespace, name });
     // Keys and passwords are made once in the life of a tenant, so an old cache must not make them seem absent.
-    const secret = async (name: string): Promise<Secret | undefined> =>
-      cache.get(secrets, at(name)) ?? (await readLive(client, secrets, at(name), signal));
+    // Those of an earlier tenant of the name may be gone already, though the cache still has them.
+    const secret = async (name: string): Promise<Secret | undefined> => {
+      const seen = cache.get(secrets, at(name));
+      return seen === undefined || isAnothers(seen, cluster) ? await readLive(client, secrets, at(name), signal) : seen;
+    };
     const deployment = cache.get(deployments, at(names.server));
     const service =
       cache.get(services, at(names.server)) ?? (await readLive(client, services, at(names.server), signal));
@@ -294,7 +342,7 @@ export class VirtualClusterReconciler implements Reconciler {
     const present = presentOf(observed, wanted);
     const owner = outlives(observed, wanted) ? undefined : cluster;
     try {
-      const object = await applyWanted(client, wanted, present, owner, signal);
+      const object = await applyWanted(client, wanted, present, this.#applyOptions(cluster, owner), signal);
       if (present === undefined) {
         events.event(cluster, 'Normal', 'Created', `Created ${wanted.type.kind} ${wanted.object.metadata.name}`);
       } else if (object.metadata.resourceVersion !== present.metadata.resourceVersion) {
@@ -309,6 +357,10 @@ export class VirtualClusterReconciler implements Reconciler {
       }
       return { halted: { condition: step.condition, reason: 'RefusedByHost', message } };
     }
+  }
+
+  #applyOptions(cluster: VirtualCluster, owner: VirtualCluster | undefined): ApplyOptions {
+    return { owner, tenant: toKeyText(keyOf(cluster)), answers: this.#answers };
   }
 
   /** Tries the tenant's next ports after the first one turned out to be taken. */
@@ -333,7 +385,7 @@ export class VirtualClusterReconciler implements Reconciler {
       const wanted = outcome.kind === 'want' ? outcome.objects[0] : undefined;
       if (wanted === undefined) break;
       try {
-        return { object: await applyWanted(client, wanted, undefined, cluster, signal) };
+        return { object: await applyWanted(client, wanted, undefined, this.#applyOptions(cluster, cluster), signal) };
       } catch (error) {
         if (!isInvalid(error)) throw error;
       }
@@ -341,7 +393,8 @@ export class VirtualClusterReconciler implements Reconciler {
     return halt('NoFreePort', `no free port after ${PORT_ATTEMPTS} attempts: ${message}`);
   }
 
-  async #writeStatus(observed: Observed, progress: Progress, key: ObjectKey, signal: AbortSignal): Promise<void> {
+  /** @returns whether it was as it should be. */
+  async #writeStatus(observed: Observed, progress: Progress, key: ObjectKey, signal: AbortSignal): Promise<boolean> {
     const { client, events, keys, logger } = this.#deps;
     const { cluster } = observed;
     const status = toStatus(observed, progress, keys.caHash);
@@ -358,7 +411,7 @@ export class VirtualClusterReconciler implements Reconciler {
     const toldRegistries = cluster.status?.conditions?.find(({ type }) => type === 'RegistriesReady');
     if (registries?.status === 'False' && registries.message !== toldRegistries?.message)
       events.event(cluster, 'Warning', registries.reason, registries.message);
-    if (JSON.stringify(status) === JSON.stringify(sortedLike(cluster.status, status))) return;
+    if (JSON.stringify(status) === JSON.stringify(sortedLike(cluster.status, status))) return true;
     if (status.phase !== cluster.status?.phase) {
       const why = status.conditions?.find((condition) => condition.type === 'Ready')?.message ?? '';
       events.event(
@@ -375,93 +428,11 @@ export class VirtualClusterReconciler implements Reconciler {
       // Deleted meanwhile: nobody is left to tell.
       if (!isNotFound(error)) throw error;
     }
+    return false;
   }
 }
 
-/**
- * The server that a tenant gets: the operator's own; or the one that it has, where its version may not change; or the
- * one that was ready last, where the operator's did not turn ready. All else that is wished is done in each case.
- */
-function holdBack(
-  settings: OperatorSettings,
-  wished: string | undefined,
-  deployment: Deployment | undefined,
-  policy: PolicyVerdict | undefined,
-): Pick<Observed, 'settings' | 'versionFault' | 'heldArgs' | 'lastGood' | 'failedImage'> {
-  const running = deployment?.metadata.annotations?.[SERVER_VERSION];
-  const lastGood = lastGoodOf(deployment);
-  const forbidden = policy?.violations.find(({ reason }) => reason === 'VersionNotAllowed');
-  const versionFault =
-    judgeVersion(wished, settings.serverVersion, running) ??
-    (running === settings.serverVersion ? undefined : forbidden);
-  const { image, args } = deployment?.spec?.template.spec?.containers[0] ?? {};
-  if (versionFault !== undefined) {
-    if (running === undefined || image === undefined) return { settings, versionFault, lastGood };
-    return { settings: { ...settings, serverVersion: running, image }, versionFault, heldArgs: args, lastGood };
-  }
-  const failedImage = failedImageOf(deployment, settings.image, lastGood);
-  if (failedImage === undefined || lastGood === undefined) return { settings, lastGood };
-  return {
-    settings: { ...settings, serverVersion: lastGood.version, image: lastGood.image },
-    versionFault: {
-      reason: 'RolledBack',
-      message: `the server of ${failedImage} did not turn ready, so ${lastGood.version} runs again: its log tells why; another image of the operator is tried anew`,
-    },
-    heldArgs: lastGood.args,
-    lastGood,
-    failedImage,
-  };
-}
-
-/** The fields of `present` in the order of `model`, so that equal states have equal texts. */
-function sortedLike(present: unknown, model: unknown): unknown {
-  if (Array.isArray(present) && Array.isArray(model))
-    return present.map((item, index) => sortedLike(item, model[index]));
-  if (typeof present !== 'object' || present === null || typeof model !== 'object' || model === null) return present;
-  const left = present as Record<string, unknown>;
-  const order = Object.keys(model);
-  const keys = Object.keys(left).sort((a, b) => rank(order, a) - rank(order, b));
-  return Object.fromEntries(keys.map((key) => [key, sortedLike(left[key], (model as Record<string, unknown>)[key])]));
-}
-
-function rank(order: readonly string[], key: string): number {
-  const index = order.indexOf(key);
-  return index < 0 ? order.length : index;
-}
-
-const slots: Record<string, keyof Observed> = {
-  Service: 'service',
-  PersistentVolumeClaim: 'claim',
-  Deployment: 'deployment',
-  NetworkPolicy: 'networkPolicy',
-  PodDisruptionBudget: 'disruptionBudget',
-  Job: 'restoreJob',
-  Ingress: 'ingress',
-  TLSRoute: 'tlsRoute',
-};
-
-function slotOf({ cluster }: Observed, kind: string, name: string | undefined): keyof Observed {
-  const names = namesOf(cluster);
-  if (kind !== 'Secret') return slots[kind] as keyof Observed;
-  if (name === names.pki) return 'pkiSecret';
-  if (name === names.restore) return 'restoreSecret';
-  return name === names.token ? 'tokenSecret' : 'kubeconfigSecret';
-}
-
-function presentOf(observed: Observed, wanted: Wanted): AnyObject | undefined {
-  return observed[slotOf(observed, wanted.type.kind, wanted.object.metadata.name)] as AnyObject | undefined;
-}
-
-function withObject(observed: Observed, wanted: Wanted, object: AnyObject): Observed {
-  return {
-    ...observed,
-    [slotOf(observed, wanted.type.kind, wanted.object.metadata.name)]: object as unknown as Service,
-  };
-}
-
-/** With `deletionPolicy: Retain`, what makes up the tenant's identity and state is not owned, so nothing collects it. */
-export function outlives({ cluster, spec }: Pick<Observed, 'cluster' | 'spec'>, wanted: Wanted): boolean {
-  if (spec.deletionPolicy !== 'Retain') return false;
-  const names = namesOf(cluster);
-  return [names.pki, names.token, names.claim].includes(wanted.object.metadata.name ?? '');
+/** Whether the server of a pod runs. */
+function hasStarted({ status }: Pod): boolean {
+  return status?.containerStatuses?.some(({ ready, state }) => ready || state?.running !== undefined) ?? false;
 }

@@ -20,6 +20,15 @@ const rows: Record<string, [wanted: unknown, actual: unknown, result: boolean]> 
     { podSelector: { matchLabels: {} } },
     true,
   ],
+  'takes an empty list and an empty text for what servers leave out': [{ a: [], b: '' }, {}, true],
+  'fails where a list should be empty': [{ a: [] }, { a: [1] }, false],
+  'compares amounts by their value': [
+    { limits: { memory: '1024Mi', cpu: 1 } },
+    { limits: { memory: '1Gi', cpu: '1' } },
+    true,
+  ],
+  'fails where an amount differs': [{ requests: { cpu: '50m' } }, { requests: { cpu: '51m' } }, false],
+  'fails where an amount is missing': [{ requests: { cpu: '50m' } }, { requests: {} }, false],
 };
 
 describe('isSatisfied', () => {

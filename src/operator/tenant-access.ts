@@ -1,9 +1,10 @@
 import { Client } from '../client/client.ts';
 import { createHttpTransport, type HttpTransport } from '../client/http-transport.ts';
 import { parseKubeconfig } from '../client/kubeconfig.ts';
-import type { Node } from '../generated/api/core/v1.ts';
+import type { Node, Secret } from '../generated/api/core/v1.ts';
 import { nodes } from '../generated/resource-types.ts';
 import { StatusError } from '../machinery/errors/status-error.ts';
+import { keyOf, type ObjectKey, toKeyText } from '../machinery/object/object.ts';
 import { isReady, portOf, toUrl } from './addresses.ts';
 import { type AwayNode, secretText } from './observed.ts';
 import type { TenantAccess, TenantHandle } from './reconciler.ts';
@@ -24,7 +25,8 @@ function toAway({ metadata, status }: Node): AwayNode[] {
 export type TenantHost = (tenant: Pick<TenantHandle, 'cluster'>) => string;
 
 interface Connection {
-  readonly kubeconfig: string;
+  /** The Secret that the credentials are from. */
+  readonly credentials: Secret;
   readonly server: string;
   readonly transport: HttpTransport;
 }
@@ -33,11 +35,22 @@ interface Connection {
 export function createTenantAccess(hostOf: TenantHost): TenantAccess {
   const connections = new Map<string, Connection>();
 
-  function connect(observed: TenantHandle, kubeconfig: string, server: string): HttpTransport {
-    const uid = observed.cluster.metadata.uid ?? '';
-    const known = connections.get(uid);
-    if (known?.kubeconfig === kubeconfig && known.server === server) return known.transport;
-    known?.transport.close();
+  function forget(key: ObjectKey): void {
+    connections.get(toKeyText(key))?.transport.close();
+    connections.delete(toKeyText(key));
+  }
+
+  function transportOf(tenant: TenantHandle): HttpTransport | undefined {
+    const { cluster, service, kubeconfigSecret: credentials } = tenant;
+    const port = portOf(service);
+    if (credentials === undefined || port === undefined) return undefined;
+    const key = keyOf(cluster);
+    const server = toUrl(hostOf(tenant), port);
+    const known = connections.get(toKeyText(key));
+    if (known?.credentials === credentials && known.server === server) return known.transport;
+    forget(key);
+    const kubeconfig = secretText(credentials, 'kubeconfig.yaml');
+    if (kubeconfig === undefined) return undefined;
     const { ca, clientCert, clientKey } = parseKubeconfig(kubeconfig, { path: 'kubeconfig' });
     const transport = createHttpTransport({
       server,
@@ -47,18 +60,13 @@ export function createTenantAccess(hostOf: TenantHost): TenantAccess {
       maxSockets: 1,
       userAgent: 'warren-operator',
     });
-    connections.set(uid, { kubeconfig, server, transport });
+    connections.set(toKeyText(key), { credentials, server, transport });
     return transport;
   }
 
-  function transportOf(tenant: TenantHandle): HttpTransport | undefined {
-    const kubeconfig = secretText(tenant.kubeconfigSecret, 'kubeconfig.yaml');
-    const port = portOf(tenant.service);
-    if (kubeconfig === undefined || port === undefined) return undefined;
-    return connect(tenant, kubeconfig, toUrl(hostOf(tenant), port));
-  }
-
   return {
+    forget,
+
     clientOf(tenant) {
       const transport = transportOf(tenant);
       return transport === undefined ? undefined : new Client(transport);
@@ -69,7 +77,9 @@ export function createTenantAccess(hostOf: TenantHost): TenantAccess {
       if (transport === undefined) return undefined;
       const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
       try {
-        await transport.request({ method: 'GET', path: '/readyz', signal: within });
+        // The host asks its pods the same: what it says of them spares a call.
+        const isReadyPod = (observed.deployment?.status?.readyReplicas ?? 0) > 0;
+        if (!isReadyPod) await transport.request({ method: 'GET', path: '/readyz', signal: within });
         const { items } = await new Client(transport).list(nodes, { signal: within, resourceVersion: '0' });
         const kubelets = items.map(({ metadata, status }) => [metadata.name, status?.nodeInfo?.kubeletVersion ?? '']);
         return {

@@ -1,3 +1,4 @@
+import { StatusError } from '../machinery/errors/status-error.ts';
 import { orAborted, whenAborted } from '../std/abort.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -62,7 +63,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       const failures = queue.failuresOf(key);
       const level = failures < 5 ? 'debug' : 'warn';
       logger[level]('reconcile failed, trying again', { key, error, failures });
-      queue.addRateLimited(key);
+      queue.addRateLimited(key, retryAfterMs(error));
       observe('failed');
     } finally {
       queue.done(key);
@@ -97,4 +98,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     queue.close();
     await Promise.all(running);
   }
+}
+
+/** What a server asks for that has too much to do. */
+function retryAfterMs(error: unknown): number {
+  return error instanceof StatusError ? (error.details?.retryAfterSeconds ?? 0) * 1000 : 0;
 }

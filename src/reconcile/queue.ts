@@ -92,12 +92,12 @@ export class WorkQueue {
     this.#delayed.set(key, { atMs, timer });
   }
 
-  /** Adds the key after its back-off and counts a failure. */
-  addRateLimited(key: string): void {
+  /** Adds the key after its back-off, and not before `atLeastMs`, and counts a failure. */
+  addRateLimited(key: string, atLeastMs = 0): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.#observer?.retried();
-    this.addAfter(key, toBackoffMs(this.#backoff, failures));
+    this.addAfter(key, Math.max(atLeastMs, toBackoffMs(this.#backoff, failures)));
   }
 
   /** Failures in a row that the back-off counts. */

@@ -21,10 +21,7 @@ export async function runBackups(
   const reconciler = new BackupReconciler({
     ...deps,
     cache: host.cache,
-    jobsOf: ({ metadata }) =>
-      host.jobs
-        .flatMap((informer) => informer.list())
-        .filter((job) => job.metadata.namespace === metadata.namespace && backupOf(job) === metadata.name),
+    jobsOf: (backup) => host.cache.jobsOf(backup),
     event: (about, type, reason, message) =>
       events.event(referenceTo(virtualClusterBackups, about), type, reason, message),
   });

@@ -29,13 +29,7 @@ export async function runJoinTokens(
     event: (about, type, reason, message) => events.event(referenceTo(joinTokens, about), type, reason, message),
   });
   const tokensOf = (cluster: VirtualCluster): string[] =>
-    host.joinTokens
-      .flatMap((informer) => informer.list())
-      .filter(
-        ({ metadata, spec }) =>
-          metadata.namespace === cluster.metadata.namespace && spec.virtualClusterName === cluster.metadata.name,
-      )
-      .map((token) => toKeyText(keyOf(token)));
+    host.cache.joinTokensOf(cluster).map((token) => toKeyText(keyOf(token)));
   const sources = [
     ...host.joinTokens.map((informer) => onChange(informer)),
     ...host.secrets.map((informer) => onChange(informer, ownerOf<Secret>(joinTokens))),

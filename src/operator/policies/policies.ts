@@ -36,19 +36,19 @@ export class Policies {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #informer: Pick<Informer<VirtualClusterPolicy>, 'list'>;
-  readonly #clusters: () => readonly VirtualCluster[];
+  readonly #clustersIn: (namespace: string) => readonly VirtualCluster[];
   readonly #labels = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly readMs: number }>();
 
   constructor(deps: {
     readonly client: Client;
     readonly clock: Clock;
     readonly informer: Pick<Informer<VirtualClusterPolicy>, 'list'>;
-    readonly clusters: () => readonly VirtualCluster[];
+    readonly clustersIn: (namespace: string) => readonly VirtualCluster[];
   }) {
     this.#client = deps.client;
     this.#clock = deps.clock;
     this.#informer = deps.informer;
-    this.#clusters = deps.clusters;
+    this.#clustersIn = deps.clustersIn;
   }
 
   async judge(
@@ -72,7 +72,7 @@ export class Policies {
     const policyDefaults = given === undefined ? undefined : JSON.stringify(given);
     if (policies.length === 0) return { spec: wished, policyDefaults };
     const siblings = (policy: VirtualClusterPolicy): VirtualCluster[] =>
-      this.#clusters().filter((each) => each.metadata.namespace === namespace && isFor(policy, each, labels));
+      this.#clustersIn(namespace).filter((each) => isFor(policy, each, labels));
     const nodes = cluster.status?.nodes?.total ?? 0;
     const policy = judgePolicies({ cluster, spec: wished, nodes }, policies, { siblings, served });
     return {
