@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
+import type { PluginSelection } from '../apiserver/admission/plugins/index.ts';
 import { Aggregation } from '../apiserver/aggregation/aggregation.ts';
 import { type ApiServer, createApiServer, serverUser } from '../apiserver/api-server.ts';
 import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
@@ -59,6 +60,12 @@ export interface ControlPlaneOptions {
   readonly clusterDomain: string;
   /** Controllers that do not run here. */
   readonly disabledControllers?: readonly string[] | undefined;
+  /** Admission plugins that are on or off against upstream's default, and what they are told. */
+  readonly admissionPlugins?: PluginSelection | undefined;
+  /** Whether who brings no credentials may ask as `system:anonymous`. Default true, as upstream's. */
+  readonly anonymous?: boolean | undefined;
+  /** Whether tokens of pods live on for clients that never read them again. Default true. */
+  readonly extendsTokens?: boolean | undefined;
   /** Profiles of the scheduler. Default: one, as upstream's. */
   readonly schedulerConfiguration?: SchedulerConfiguration | undefined;
   /** How nodes are reached. */
@@ -112,6 +119,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     privateKeyPem: options.serviceAccountKeyPem,
     issuer,
     audiences: [issuer, 'k3s'],
+    extendsTokens: options.extendsTokens,
     clock,
   });
   const kubeletTls = kubeletIdentity(pki, options.kubeletClientName, clock);
@@ -161,6 +169,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       const { commonName, organizations } = parseCertificateRequest(Buffer.from(pem));
       return { commonName, organizations };
     },
+    admissionPlugins: options.admissionPlugins,
     audit: metrics.filter,
     credentialsOf: createCredentialsReader(),
     authenticator: ({ reader }) =>
@@ -181,8 +190,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           reader,
           clock,
           basic: options.basic,
-          // As upstream's default: RBAC lets them see health and version, and nothing else.
-          anonymous: true,
+          // RBAC lets them see health and version, and nothing else.
+          anonymous: options.anonymous ?? true,
         }),
         reader,
       ),

@@ -79,6 +79,10 @@ const read: Record<string, Row> = {
 };
 
 const refused: Record<string, [args: readonly string[], message: RegExp]> = {
+  'an argument that kube-apiserver does not know': [
+    ['--kube-apiserver-arg', 'colour=blue'],
+    /^--kube-apiserver-arg "colour=blue": kube-apiserver has no flag "colour"$/,
+  ],
   'an argument that kube-scheduler does not know': [
     ['--kube-scheduler-arg', 'colour=blue'],
     /^--kube-scheduler-arg "colour=blue": kube-scheduler has no flag "colour"$/,

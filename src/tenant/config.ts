@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { type ApiServerFlags, parseApiServerFlags } from '../apiserver/flags.ts';
 import type { TlsFiles } from '../datastore/postgres/settings.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { parseSchedulerFlags } from '../scheduler/flags.ts';
@@ -66,6 +67,8 @@ export interface TenantConfig {
   readonly egressMode: EgressMode;
   /** Registry from which images of add-ons and pods' sandboxes come, as `host/path`; empty: their own. */
   readonly systemDefaultRegistry: string;
+  /** What is said to kube-apiserver. */
+  readonly apiServerFlags?: ApiServerFlags;
   /** A KubeSchedulerConfiguration, in YAML or JSON. */
   readonly schedulerConfigFile?: string;
   readonly logLevel: LogLevel;
@@ -112,6 +115,7 @@ const flags = {
   'system-default-registry': { type: 'string' },
   'disable-kube-proxy': { type: 'boolean' },
   'disable-network-policy': { type: 'boolean' },
+  'kube-apiserver-arg': { type: 'string', multiple: true },
   'kube-scheduler-arg': { type: 'string', multiple: true },
   'log-level': { type: 'string' },
   'log-format': { type: 'string' },
@@ -206,6 +210,7 @@ export function readTenantConfig(
     flannelBackend: values['flannel-backend'] ?? 'vxlan',
     egressMode: oneOf(values['egress-selector-mode'] ?? 'cluster', EGRESS_MODES, '--egress-selector-mode'),
     systemDefaultRegistry: registry,
+    apiServerFlags: toApiServerFlags(values['kube-apiserver-arg'] ?? []),
     ...toSchedulerArgs(values['kube-scheduler-arg'] ?? []),
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
     logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
@@ -249,6 +254,14 @@ function parse(args: readonly string[]) {
   } catch (cause) {
     const message = (cause as Error).message.split('. ')[0];
     throw new ConfigError(`${message}: "warren server --help" lists all flags`, { cause });
+  }
+}
+
+function toApiServerFlags(args: readonly string[]): ApiServerFlags {
+  try {
+    return parseApiServerFlags(args);
+  } catch (cause) {
+    throw new ConfigError(`--kube-apiserver-arg ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -22,6 +22,7 @@ import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { createAgentFiles } from './agent-files.ts';
+import { readApiServerOptions } from './api-server-arguments.ts';
 import { createBackupEndpoint } from './backup-endpoint.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
 import { encryptionConfigPath, followEncryptionRules, readEncryptionRules } from './encryption.ts';
@@ -181,6 +182,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       serviceCidrs: config.serviceCidrs,
       nodePorts: config.nodePorts,
       clusterDomain: config.clusterDomain,
+      ...(await readApiServerOptions(config.apiServerFlags)),
       schedulerConfiguration: await readSchedulerConfiguration(config.schedulerConfigFile),
       dialer: { dial: (...args) => (started.replicas ?? tunnels).dial(...args) },
       kubeletClientName: 'system:apiserver',

@@ -4,6 +4,7 @@ import {
   fieldNotSupported,
   toAggregateText,
 } from '../../machinery/errors/field-error.ts';
+import type { TolerationSeconds } from './plugins/default-toleration-seconds.ts';
 import { type EventRateLimitConfiguration, LIMIT_TYPES } from './plugins/event-rate-limit.ts';
 import { type PodSecuritySettings, parsePodSecurityConfiguration } from './plugins/pod-security/configuration.ts';
 import type { PodTolerationConfiguration } from './plugins/pod-toleration-restriction.ts';
@@ -14,6 +15,7 @@ export interface PluginConfigurations {
   readonly eventRateLimit?: EventRateLimitConfiguration | undefined;
   readonly podTolerationRestriction?: PodTolerationConfiguration | undefined;
   readonly podNodeSelector?: PodNodeSelectorConfiguration | undefined;
+  readonly tolerationSeconds?: TolerationSeconds | undefined;
 }
 
 /** Selectors (`key=value,…`) by namespace; what pods of others may select counts under `clusterDefaultNodeSelector`. */

@@ -20,6 +20,8 @@ export interface TokenSignerOptions {
   readonly issuer: string;
   /** Audiences of tokens that ask for none. */
   readonly audiences: readonly string[];
+  /** Whether tokens of pods live on for clients that never read them again. Default true. */
+  readonly extendsTokens?: boolean | undefined;
   readonly clock: Clock;
 }
 
@@ -67,11 +69,12 @@ function toClaims(
   account: ServiceAccount,
   request: IssueRequest,
   nowSeconds: number,
-  { issuer, audiences }: TokenSignerOptions,
+  { issuer, audiences, extendsTokens = true }: TokenSignerOptions,
 ): Record<string, unknown> {
   const { namespace = '', name = '' } = account.metadata ?? {};
   const { pod, secret, node, expirationSeconds } = request;
   const extended =
+    extendsTokens &&
     pod !== undefined &&
     expirationSeconds === PROJECTED_SECONDS &&
     request.audiences.every((audience) => audiences.includes(audience));

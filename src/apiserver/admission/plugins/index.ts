@@ -94,7 +94,7 @@ const listed: Readonly<Record<string, ListedPlugin>> = {
     },
   },
   Priority: { make: priority },
-  DefaultTolerationSeconds: { make: () => defaultTolerationSeconds },
+  DefaultTolerationSeconds: { make: (_, { tolerationSeconds }) => defaultTolerationSeconds(tolerationSeconds) },
   PodTolerationRestriction: {
     isOff: true,
     make: async (deps, { podTolerationRestriction }) =>
@@ -132,6 +132,19 @@ const listed: Readonly<Record<string, ListedPlugin>> = {
   PodResizeValidator: { make: podResizeValidator },
 };
 
+/** Names that come behind those of the list, and names of features that are off in 1.36. */
+const furtherNames = new Set([
+  'MutatingAdmissionPolicy',
+  'MutatingAdmissionWebhook',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionWebhook',
+  'ResourceQuota',
+  'PodGroupProtection',
+  'PodGroupWorkloadExists',
+  'JobValidation',
+  'ClusterTrustBundleAttest',
+]);
+
 /**
  * The plugins that are on, what is configured, and the quotas last.
  * @throws Error with upstream's sentence for names that are unknown or selected both ways.
@@ -149,13 +162,14 @@ export async function builtinPlugins(
   const isOn = (name: string, isOff = false): boolean => !disable.includes(name) && (!isOff || enable.includes(name));
   const chosen = Object.entries(listed).filter(([name, { isOff }]) => isOn(name, isOff));
   const plugins = await Promise.all(chosen.map(([, { make }]) => make(deps, configurations)));
+  const configured = deps.configured?.filter(({ name }) => isOn(name)) ?? [];
   const quota = isOn('ResourceQuota') ? [resourceQuota(deps)] : [];
   const ofKinds = [certificateRequester, policyParameters(deps), deviceClaims(deps)];
-  return [...plugins, ...(deps.configured ?? []), ...ofKinds, ...quota];
+  return [...plugins, ...configured, ...ofKinds, ...quota];
 }
 
 function checkNames(flag: string, names: readonly string[]): void {
   for (const name of names) {
-    if (!(name in listed) && name !== 'ResourceQuota') throw new Error(`${flag} plugin "${name}" is unknown`);
+    if (!Object.hasOwn(listed, name) && !furtherNames.has(name)) throw new Error(`${flag} plugin "${name}" is unknown`);
   }
 }

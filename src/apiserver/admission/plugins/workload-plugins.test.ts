@@ -240,7 +240,7 @@ describe('tolerations', () => {
   it('outlive five minutes of a lost node, unless the pod says otherwise', async () => {
     const own = { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 7 };
     const attempt = attemptOf({ object: pod({ tolerations: [own] }) });
-    await admit(defaultTolerationSeconds, attempt);
+    await admit(defaultTolerationSeconds(), attempt);
     const added = { ...own, key: 'node.kubernetes.io/unreachable', tolerationSeconds: 300 };
     assert.deepEqual(changed(attempt).spec['tolerations'], [own, added]);
   });
