@@ -43,6 +43,8 @@ const result = await build({
   minifyWhitespace: true,
   legalComments: 'linked',
   plugins: [lateRequires],
+  // An optional package of `pg` for a runtime that is not Node: an installation without optional packages lacks it.
+  external: ['pg-cloudflare'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
