@@ -38,7 +38,7 @@ describe('parseApiServerFlags', () => {
       /authorization-mode is always Node,RBAC$/,
     ],
     'values that are no booleans': ['anonymous-auth=maybe', /anonymous-auth takes true or false$/],
-    'values that are no seconds': ['default-unreachable-toleration-seconds=5m', /takes whole seconds$/],
+    'values that are no seconds': ['default-unreachable-toleration-seconds=5m', /takes a whole number of seconds$/],
     'a file without a name': ['admission-control-config-file=', /admission-control-config-file wants a file$/],
   };
   for (const [title, [arg, why]] of Object.entries(faults)) {

@@ -31,6 +31,7 @@ import type { WorkloadNetwork } from '../apiserver/workloads/workload-network.ts
 import { Client } from '../client/client.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { Informers } from '../client/informers.ts';
+import type { ControllerFlags } from '../controllers/flags.ts';
 import type { Backend } from '../datastore/backend.ts';
 import { startCompaction } from '../datastore/compaction.ts';
 import { expireLeases } from '../datastore/lease.ts';
@@ -58,6 +59,8 @@ export interface ControlPlaneOptions {
   readonly serviceCidrs: readonly string[];
   readonly nodePorts: string;
   readonly clusterDomain: string;
+  /** Settings of controllers against their defaults. */
+  readonly controllerSettings?: ControllerFlags['config'] | undefined;
   /** Controllers that do not run here. */
   readonly disabledControllers?: readonly string[] | undefined;
   /** Admission plugins that are on or off against upstream's default, and what they are told. */
@@ -336,6 +339,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           logger,
           events,
           config: {
+            ...options.controllerSettings,
             clusterCIDRs: options.clusterCidrs,
             serviceCIDRs: options.serviceCidrs,
             rootCA: pki.server.certPem,

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type ApiServerFlags, parseApiServerFlags } from '../apiserver/flags.ts';
+import { type ControllerFlags, parseControllerFlags } from '../controllers/flags.ts';
 import type { TlsFiles } from '../datastore/postgres/settings.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { parseSchedulerFlags } from '../scheduler/flags.ts';
@@ -69,6 +70,8 @@ export interface TenantConfig {
   readonly systemDefaultRegistry: string;
   /** What is said to kube-apiserver. */
   readonly apiServerFlags?: ApiServerFlags;
+  /** What is said to kube-controller-manager. */
+  readonly controllerFlags?: ControllerFlags;
   /** A KubeSchedulerConfiguration, in YAML or JSON. */
   readonly schedulerConfigFile?: string;
   readonly logLevel: LogLevel;
@@ -116,6 +119,7 @@ const flags = {
   'disable-kube-proxy': { type: 'boolean' },
   'disable-network-policy': { type: 'boolean' },
   'kube-apiserver-arg': { type: 'string', multiple: true },
+  'kube-controller-manager-arg': { type: 'string', multiple: true },
   'kube-scheduler-arg': { type: 'string', multiple: true },
   'log-level': { type: 'string' },
   'log-format': { type: 'string' },
@@ -210,8 +214,7 @@ export function readTenantConfig(
     flannelBackend: values['flannel-backend'] ?? 'vxlan',
     egressMode: oneOf(values['egress-selector-mode'] ?? 'cluster', EGRESS_MODES, '--egress-selector-mode'),
     systemDefaultRegistry: registry,
-    apiServerFlags: toApiServerFlags(values['kube-apiserver-arg'] ?? []),
-    ...toSchedulerArgs(values['kube-scheduler-arg'] ?? []),
+    ...toComponentFlags(values),
     logLevel: oneOf(values['log-level'] ?? 'info', ['debug', 'info', 'warn', 'error'], '--log-level'),
     logFormat: oneOf(values['log-format'] ?? 'text', ['text', 'json'], '--log-format'),
   };
@@ -257,21 +260,24 @@ function parse(args: readonly string[]) {
   }
 }
 
-function toApiServerFlags(args: readonly string[]): ApiServerFlags {
-  try {
-    return parseApiServerFlags(args);
-  } catch (cause) {
-    throw new ConfigError(`--kube-apiserver-arg ${(cause as Error).message}`, { cause });
-  }
-}
+/** What is said to the programs whose work the server does. */
+function toComponentFlags(values: ReturnType<typeof parse>) {
+  const { configFile } = readFlags('kube-scheduler-arg', parseSchedulerFlags);
+  return {
+    apiServerFlags: readFlags('kube-apiserver-arg', parseApiServerFlags),
+    controllerFlags: readFlags('kube-controller-manager-arg', parseControllerFlags),
+    ...(configFile === undefined ? {} : { schedulerConfigFile: resolve(configFile) }),
+  };
 
-/** Of kube-scheduler's flags, `config` is the one that has a meaning here; others are known or refused. */
-function toSchedulerArgs(args: readonly string[]): { readonly schedulerConfigFile?: string } {
-  try {
-    const { configFile } = parseSchedulerFlags(args);
-    return configFile === undefined ? {} : { schedulerConfigFile: resolve(configFile) };
-  } catch (cause) {
-    throw new ConfigError(`--kube-scheduler-arg ${(cause as Error).message}`, { cause });
+  function readFlags<Flags>(
+    flag: 'kube-apiserver-arg' | 'kube-controller-manager-arg' | 'kube-scheduler-arg',
+    read: (args: readonly string[]) => Flags,
+  ): Flags {
+    try {
+      return read(values[flag] ?? []);
+    } catch (cause) {
+      throw new ConfigError(`--${flag} ${(cause as Error).message}`, { cause });
+    }
   }
 }
 

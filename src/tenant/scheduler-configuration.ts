@@ -2,11 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import { ConfigError } from './config.ts';
 
-/** Reads the file that `--kube-scheduler-arg config=` names; undefined without one. @throws ConfigError */
-export async function readSchedulerConfiguration(
-  file: string | undefined,
-): Promise<SchedulerConfiguration | undefined> {
-  if (file === undefined) return undefined;
+/** Reads the file that `--kube-scheduler-arg config=` names. @throws ConfigError */
+export async function readSchedulerConfiguration(file: string): Promise<SchedulerConfiguration> {
   const [{ parse }, { parseSchedulerConfiguration }] = await Promise.all([
     import('yaml'),
     import('../scheduler/configuration.ts'),

@@ -22,8 +22,8 @@ import { createSupervisor } from '../supervisor/supervisor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { createAgentFiles } from './agent-files.ts';
-import { readApiServerOptions } from './api-server-arguments.ts';
 import { createBackupEndpoint } from './backup-endpoint.ts';
+import { readComponentOptions } from './component-options.ts';
 import { addressAt, pathsOf, type TenantConfig } from './config.ts';
 import { encryptionConfigPath, followEncryptionRules, readEncryptionRules } from './encryption.ts';
 import { encryptionStateOf } from './encryption-state.ts';
@@ -32,7 +32,6 @@ import { leaseEndpoints } from './endpoint-leases.ts';
 import { loadIdentity, loadServing, loadTokens, writePrivate } from './identity.ts';
 import { type EgressOptions, reachOf } from './node-reach.ts';
 import type { Replicas } from './replicas.ts';
-import { readSchedulerConfiguration } from './scheduler-configuration.ts';
 import { shareIdentity } from './shared-identity.ts';
 import { RotatingTokens } from './token-rotation.ts';
 
@@ -182,8 +181,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       serviceCidrs: config.serviceCidrs,
       nodePorts: config.nodePorts,
       clusterDomain: config.clusterDomain,
-      ...(await readApiServerOptions(config.apiServerFlags)),
-      schedulerConfiguration: await readSchedulerConfiguration(config.schedulerConfigFile),
+      ...(await readComponentOptions(config)),
       dialer: { dial: (...args) => (started.replicas ?? tunnels).dial(...args) },
       kubeletClientName: 'system:apiserver',
       basic: async (user, password) => {
