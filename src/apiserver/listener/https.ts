@@ -7,7 +7,7 @@ import { badRequest, StatusError } from '../../machinery/errors/status-error.ts'
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { BytesAnswer, Call, Handler, WireAnswer } from '../call.ts';
-import { methodNotAllowed } from '../route-errors.ts';
+import { complaintOf } from './complaint.ts';
 import { HttpCall } from './http-call.ts';
 import { writeAnswer, writeRefusal } from './write-answer.ts';
 
@@ -165,23 +165,11 @@ function createHttp1(options: ListenerOptions): Server {
   server.on('request', (request, response) => serveRequest(request, response, options));
   server.on('upgrade', (request, socket, head) => serveUpgrade(request, socket, head, options));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (socket.writable) socket.end(complaintOf(error));
+    const complaint = complaintOf(error);
+    if (complaint !== undefined && socket.writable) socket.end(complaint);
     else socket.destroy();
   });
   return server;
-}
-
-/** What a client hears whose request cannot even be read. Methods that nobody knows are a kind of these to Node. */
-function complaintOf(error: NodeJS.ErrnoException): string {
-  const unknownMethod = error.code === 'HPE_INVALID_METHOD';
-  const body = unknownMethod ? `${JSON.stringify(methodNotAllowed().toStatus())}\n` : '400 Bad Request';
-  const lines = [
-    unknownMethod ? 'HTTP/1.1 405 Method Not Allowed' : 'HTTP/1.1 400 Bad Request',
-    `Content-Type: ${unknownMethod ? 'application/json' : 'text/plain; charset=utf-8'}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
 /** The HTTP/2 side; nothing of it is in memory until somebody speaks it. */
