@@ -24,6 +24,10 @@ import { FlowSchemaStatuses } from './flowcontrol/flow-schema-statuses.ts';
 import { keepStandardConfigs } from './flowcontrol/standard-objects.ts';
 import { InProcessTransport } from './in-process/transport.ts';
 import { userAgentOf } from './in-process/user-agent.ts';
+import { createApiServerMetrics } from './metrics/api-server-metrics.ts';
+import { collectCacheMetrics } from './metrics/cache-metrics.ts';
+import { countInside } from './metrics/count-inside.ts';
+import { createResourceNames } from './metrics/storage-metrics.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { CacheReader, type ReadableResource } from './registry/cache-reader.ts';
 import { indexFor } from './registry/cache-storage.ts';
@@ -71,7 +75,24 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const { backend, clock, logger, definitions } = options;
   writeBigIntsAsNumbers();
   const serviceCidrs = options.serviceCidrs ?? [DEFAULT_SERVICE_CIDR];
-  const storage = new Storage({ backend, clock, logger, decodeStored });
+  const metrics = options.metrics ?? createApiServerMetrics(clock);
+  const resourceOf = createResourceNames(definitions);
+  const storage = new Storage({
+    backend,
+    backendFor: (prefix) => metrics.datastore.meter(backend, resourceOf(prefix)),
+    clock,
+    logger,
+    decodeStored,
+  });
+  const prefixes = new Set(definitions.filter(({ verbs }) => verbs.includes('get')).map((each) => each.storagePrefix));
+  collectCacheMetrics(metrics.registry, {
+    backend,
+    clock,
+    prefixes: () => new Set([...prefixes, ...storage.prefixes()]),
+    cacheOf: (prefix) => storage.existing(prefix),
+    resourceOf,
+    revision: () => storage.revision,
+  });
   await storage.start();
   const freshness: Freshness = {
     get revision() {
@@ -102,7 +123,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     other: await options.otherPaths?.(seams),
     aggregated: options.aggregated === undefined ? undefined : await make(options.aggregated, seams),
   });
-  const serveInside = withAuthorization(authorizer, dispatch);
+  const serveInside = countInside(
+    {
+      ...metrics,
+      clock,
+      host: `127.0.0.1:${options.advertisedPort ?? DEFAULT_PORT}`,
+    },
+    withAuthorization(metrics.access.authorizer(authorizer), dispatch),
+  );
   const transportFor = (user: User, userAgent = userAgentOf(user.name)): Transport =>
     new InProcessTransport({ serve: serveInside, user, userAgent, clock });
   const client = new Client(transportFor(serverUser, 'kube-apiserver'));
@@ -138,6 +166,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         },
         options.admissionPlugins,
       ),
+      metrics.admission,
     ),
   );
   const flowControl = new FlowControl({ feed: seams.feed, clock, seats: options.seats });
@@ -148,6 +177,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     authorizer,
     audit: options.audit,
     flowControl,
+    metrics,
     credentialsOf: options.credentialsOf ?? headersOnly,
     dispatch,
   });
@@ -237,7 +267,7 @@ async function makeAuthorizer(options: ApiServerOptions, seams: ServerSeams): Pr
   if (options.authorizer !== undefined) {
     return { authorizer: await make(options.authorizer, seams), plugins: [], close: () => {} };
   }
-  const { authorizer, rbac, close } = await createAuthorization(seams.feed);
+  const { authorizer, rbac, close } = await createAuthorization(seams.feed, options.metrics?.access.decided);
   return { authorizer, plugins: [rbacEscalation({ rbac, authorizer })], close };
 }
 

@@ -55,6 +55,22 @@ export interface Call {
   /** Headers of whatever the answer will be; filters add to them. Absent for in-process calls. */
   readonly answerHeaders?: Record<string, string> | undefined;
   readonly raw?: RawExchange | undefined;
+  /** Absent where nobody counts. */
+  readonly trace?: CallTrace | undefined;
+}
+
+/** What is learnt of a call on its way, for its metrics and its audit event. One object for all forms of the call. */
+export interface CallTrace {
+  /** What took the call in the end; undefined while nothing has, as for those that are refused. */
+  route?: 'resource' | 'path' | undefined;
+  /** Whether what was asked for is deprecated. */
+  isDeprecated?: boolean;
+  /** Time that webhooks and queues took of it. */
+  waitedMs: number;
+  /** Size of the request's body, once it is read. */
+  bodyBytes?: number | undefined;
+  /** What a watch has sent so far. */
+  sentBytes?: number | undefined;
 }
 
 /** A call whose sender is known. `user` is the impersonated one where impersonation took place. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type {
+  Answer,
   AuthenticatedCall,
   Authenticator,
   Authorizer,
@@ -17,6 +18,9 @@ import { toFaultAnswer, withFaults } from './filters/faults.ts';
 import { withFlowControl } from './filters/flow-control.ts';
 import { withImpersonation } from './filters/impersonation.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
+import type { ApiServerMetrics } from './metrics/api-server-metrics.ts';
+import { FlowMetrics } from './metrics/flow-metrics.ts';
+import { tellEnd } from './metrics/tell-end.ts';
 import { render } from './render/render.ts';
 
 export interface ChainDeps {
@@ -27,6 +31,7 @@ export interface ChainDeps {
   credentialsOf(call: Call): Credentials;
   readonly audit: Filter | undefined;
   readonly flowControl: FlowControl;
+  readonly metrics: ApiServerMetrics;
   /** What serves the call in the end. */
   readonly dispatch: Handler<AuthenticatedCall>;
 }
@@ -36,11 +41,13 @@ export interface ChainDeps {
  * sort by flow, authorize, dispatch. The request's meaning comes with the call; no body is read before dispatch.
  */
 export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
-  const { authenticator, authorizer, audit = (next) => next, logger } = deps;
+  const { authorizer, audit = (next) => next, logger, flowControl, metrics } = deps;
+  const authenticator = metrics.access.authenticator(deps.authenticator);
   const controlled = withFlowControl(
-    deps.flowControl,
+    flowControl,
     () => deps.clock.nowMs(),
-    withAuthorization(authorizer, deps.dispatch),
+    withAuthorization(metrics.access.authorizer(authorizer), deps.dispatch),
+    new FlowMetrics(metrics.registry, () => flowControl.limits()),
   );
   const answer = withFaults(
     logger,
@@ -53,12 +60,21 @@ export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
       ),
     ),
   );
-  return async (call) => {
-    const found = await answer(call);
+  const finish = (call: Call, found: Answer): WireAnswer => {
     try {
-      return render(call, found);
+      return render(call, found, metrics.watches);
     } catch (error) {
       return render(call, toFaultAnswer(error, call, logger));
+    }
+  };
+  return async (call) => {
+    const end = metrics.requests.begin(call);
+    try {
+      const answered = finish(call, await answer(call));
+      tellEnd(call, answered, metrics.requests);
+      return answered;
+    } finally {
+      end();
     }
   };
 }

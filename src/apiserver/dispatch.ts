@@ -36,7 +36,10 @@ export function createDispatcher(deps: DispatchDeps): Handler<AuthenticatedCall>
     if (proxied !== undefined) return proxied(call);
     if (info.isResourceRequest) return dispatchResource(call, deps.resources);
     const answer = deps.other?.(call);
-    if (answer !== undefined && (call.method === 'GET' || !isReadOnly(call.path, deps.resources))) return await answer;
+    if (answer !== undefined && (call.method === 'GET' || !isReadOnly(call.path, deps.resources))) {
+      if (call.trace !== undefined) call.trace.route = 'path';
+      return await answer;
+    }
     if (answer !== undefined) {
       answer.catch(() => {});
       throw methodNotAllowed();
@@ -104,7 +107,15 @@ async function dispatchResource(call: AuthenticatedCall, resources: ResourceTabl
   if (custom && resource.deprecation !== undefined) call.warnings.push(resource.deprecation);
   const handler = info.subresource === '' ? verbHandler(call, resource) : subresourceHandler(info, call, resource);
   if (!custom && resource.deprecation !== undefined) call.warnings.push(resource.deprecation);
+  if (call.trace !== undefined) call.trace.route = 'resource';
+  if (resource.deprecation !== undefined) noteDeprecation(call);
   return handler(call);
+}
+
+/** Source: apiserver `endpoints/metrics/metrics.go` (MonitorRequest). */
+function noteDeprecation({ trace, annotations }: AuthenticatedCall): void {
+  if (trace !== undefined) trace.isDeprecated = true;
+  annotations.set('k8s.io/deprecated', 'true');
 }
 
 function verbHandler(call: AuthenticatedCall, resource: ServedResource): Handler<AuthenticatedCall> {

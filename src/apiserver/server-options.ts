@@ -19,6 +19,7 @@ import type {
 } from './call.ts';
 import type { ConversionCaller } from './crds/conversion-webhook.ts';
 import type { GroupProxy } from './dispatch.ts';
+import type { ApiServerMetrics } from './metrics/api-server-metrics.ts';
 import type { ObjectReader } from './object-reader.ts';
 import type { ResourceCatalog } from './served-resources.ts';
 import type { TokenIssuer } from './subresources/token.ts';
@@ -71,4 +72,6 @@ export interface ApiServerOptions {
   /** Writes the audit log; stands around everything behind authentication. */
   readonly audit?: Filter | undefined;
   readonly extensionAuthentication?: ExtensionAuthentication | undefined;
+  /** Where the server counts. Default: nobody reads it. */
+  readonly metrics?: ApiServerMetrics | undefined;
 }

@@ -13,11 +13,15 @@ import { withoutDenied } from '../apiserver/authn/without-denied.ts';
 import type { Authorizer, User } from '../apiserver/call.ts';
 import { createDiscoveryPaths } from '../apiserver/discovery/discovery.ts';
 import { createHealthPaths } from '../apiserver/health/health.ts';
-import { createMetricsPath, RequestMetrics } from '../apiserver/health/metrics.ts';
+import { HealthMetrics } from '../apiserver/health/health-metrics.ts';
+import { createMetricsPaths } from '../apiserver/health/metrics-path.ts';
 import { serverChecks } from '../apiserver/health/server-checks.ts';
-import { createVersionPath } from '../apiserver/health/version.ts';
+import { createVersionPath, versionInfo } from '../apiserver/health/version.ts';
 import { type Listener, openListener, type ServingCertificate } from '../apiserver/listener/https.ts';
 import { createCredentialsReader } from '../apiserver/listener/peer-certificates.ts';
+import { collectAggregationMetrics } from '../apiserver/metrics/aggregation-metrics.ts';
+import { createApiServerMetrics } from '../apiserver/metrics/api-server-metrics.ts';
+import { addBuildMetrics } from '../apiserver/metrics/build-metrics.ts';
 import type { ObjectReader } from '../apiserver/object-reader.ts';
 import { createOpenApiPaths } from '../apiserver/openapi/openapi.ts';
 import { createPolicies } from '../apiserver/policies/policies.ts';
@@ -43,6 +47,7 @@ import { builtinResources } from '../resources/index.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { collectProcessMetrics } from '../telemetry/metrics/process-metrics.ts';
 import { kubeletIdentity } from './kubelet-identity.ts';
 
 export interface ControlPlaneOptions {
@@ -126,8 +131,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
   });
   const kubeletTls = kubeletIdentity(pki, options.kubeletClientName, clock);
-  const metrics = new RequestMetrics(clock);
-  const queueMetrics = new QueueMetrics(clock);
+  const metrics = createApiServerMetrics(clock);
+  const { registry } = metrics;
+  const healthMetrics = new HealthMetrics();
+  const queueMetrics = new QueueMetrics(registry, clock);
+  collectProcessMetrics(registry, clock);
+  addBuildMetrics(registry, versionInfo());
   const holder: { server?: ApiServer; aggregation?: Aggregation; conversions?: Promise<WebhookCaller> } = {};
   const lateAuthorizer: Authorizer = {
     authorize: async (user, attributes, signal) =>
@@ -138,6 +147,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ...seams,
       network: () => networkFor(seams.reader),
       identity: () => issueProxyIdentity(pki, clock),
+      onUnavailable: collectAggregationMetrics(registry, seams.reader),
       clock,
       logger,
     });
@@ -173,7 +183,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       return { commonName, organizations };
     },
     admissionPlugins: options.admissionPlugins,
-    audit: metrics.filter,
+    metrics,
     credentialsOf: createCredentialsReader(),
     authenticator: ({ reader }) =>
       withoutDenied(
@@ -195,6 +205,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           basic: options.basic,
           // RBAC lets them see health and version, and nothing else.
           anonymous: options.anonymous ?? true,
+          onCertificate: metrics.access.certificateUsed,
         }),
         reader,
       ),
@@ -217,9 +228,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         authorizer: lateAuthorizer,
         clock,
         logger,
+        metrics: metrics.admission,
       });
       abort.signal.addEventListener('abort', () => webhooks.close(), { once: true });
-      const policies = createPolicies({ ...seams, authorizer: lateAuthorizer });
+      const policies = createPolicies({ ...seams, authorizer: lateAuthorizer, metrics: metrics.admission });
       return [policies.mutating, webhooks.mutating, policies.validating, webhooks.validating];
     },
     conversions: ({ reader }) => {
@@ -231,14 +243,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       const aggregation = aggregationFor(seams);
       const { externalAddress = `${options.host}:${port}` } = options;
       const paths: OtherPaths[] = [
-        createHealthPaths(
-          serverChecks({
+        createHealthPaths({
+          ...serverChecks({
             started: () => holder.server?.ready() === true,
             askDatastore: () => backend.currentRevision(),
           }),
-        ),
+          onResult: healthMetrics.record,
+        }),
         createVersionPath(),
-        createMetricsPath(metrics, () => queueMetrics.render()),
+        createMetricsPaths({ '/metrics': registry, '/metrics/slis': healthMetrics.registry }),
         createDiscoveryPaths({ catalog, serverAddress: externalAddress, remote: aggregation }),
         createOpenIdDocuments({ issuer, externalAddress, keys: [signer.key] }),
         createOpenApiPaths({ catalog, reader, remote: aggregation }),
@@ -258,6 +271,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
   });
   holder.server = server;
+  const handshakeErrors = registry.counter({
+    name: 'apiserver_tls_handshake_errors_total',
+    help: 'TLS handshakes that failed.',
+    stability: 'ALPHA',
+  });
   const listener = await openListener({
     host: options.host,
     port,
@@ -265,6 +283,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     handle: server.handle,
     first: options.first,
     upgradeFirst: options.upgradeFirst,
+    onHandshakeError: () => handshakeErrors.add(0),
     logger,
     clock,
   });

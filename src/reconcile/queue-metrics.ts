@@ -1,149 +1,94 @@
 import type { Clock } from '../std/clock.ts';
+import type { SeriesId } from '../telemetry/metrics/family.ts';
+import { exponentialBuckets } from '../telemetry/metrics/histogram-family.ts';
+import type { MetricsRegistry } from '../telemetry/metrics/metrics-registry.ts';
 import type { ControllerMetrics } from './controller.ts';
 
-/** Seconds. Source: component-base `metrics/prometheus/workqueue/metrics.go` (ExponentialBuckets(10e-9, 10, 10)). */
-const BUCKETS = Array.from({ length: 10 }, (_, index) => Number(`1e${index - 8}`));
+/** Seconds. Source: component-base `metrics/prometheus/workqueue/metrics.go`. */
+const BUCKETS = exponentialBuckets(1e-8, 10, 10);
+const LABELS = ['name'];
 
-class Histogram {
-  readonly #counts = BUCKETS.map(() => 0);
-  #count = 0;
-  #seconds = 0;
-
-  observe(ms: number): void {
-    const seconds = ms / 1000;
-    const at = BUCKETS.findIndex((limit) => seconds <= limit);
-    if (at >= 0) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
-    this.#count += 1;
-    this.#seconds += seconds;
-  }
-
-  lines(name: string, labels: string): string[] {
-    let sum = 0;
-    const buckets = BUCKETS.map((limit, index) => {
-      sum += this.#counts[index] ?? 0;
-      return `${name}_bucket{${labels},le="${limit}"} ${sum}`;
-    });
-    return [
-      ...buckets,
-      `${name}_bucket{${labels},le="+Inf"} ${this.#count}`,
-      `${name}_sum{${labels}} ${this.#seconds}`,
-      `${name}_count{${labels}} ${this.#count}`,
-    ];
-  }
-}
-
-interface QueueFigures {
-  depth: number;
-  adds: number;
-  retries: number;
-  readonly waits: Histogram;
-  readonly works: Histogram;
+interface QueueSeries {
+  readonly id: SeriesId;
+  readonly waits: SeriesId;
+  readonly works: SeriesId;
   /** When the work under way began, oldest first; which one ends is not told, so the oldest does. */
   readonly running: number[];
 }
 
 /**
- * Figures of every controller's queue, as client-go's queues give them: depth, adds, retries, time in the queue and time
- * of work. Plain numbers; text is made when somebody asks.
+ * Figures of every controller's queue under client-go's names: depth, adds, retries, time in the queue and time of work.
+ * Source: component-base `metrics/prometheus/workqueue/metrics.go`.
  */
 export class QueueMetrics implements ControllerMetrics {
   readonly #clock: Clock;
-  readonly #queues = new Map<string, QueueFigures>();
+  readonly #queues = new Map<string, QueueSeries>();
+  readonly #families;
 
-  constructor(clock: Clock) {
+  constructor(registry: MetricsRegistry, clock: Clock) {
     this.#clock = clock;
+    const each = (type: 'counter' | 'gauge', name: string, help: string) =>
+      registry[type]({ name: `workqueue_${name}`, help, stability: 'BETA', labels: LABELS });
+    const times = (name: string, help: string) =>
+      registry.histogram({ name: `workqueue_${name}`, help, stability: 'BETA', labels: LABELS, buckets: BUCKETS });
+    this.#families = {
+      adds: each('counter', 'adds_total', 'Keys that came to wait.'),
+      depth: each('gauge', 'depth', 'Keys that wait now.'),
+      longest: each('gauge', 'longest_running_processor_seconds', 'Seconds that the oldest work under way has taken.'),
+      retries: each('counter', 'retries_total', 'Keys tried again.'),
+      unfinished: each('gauge', 'unfinished_work_seconds', 'Seconds that all work under way has taken.'),
+      waits: times('queue_duration_seconds', 'Seconds that keys waited.'),
+      works: times('work_duration_seconds', 'Seconds of work on keys.'),
+    };
+    registry.collect(() => this.#collect());
   }
 
   added(controller: string): void {
-    this.#of(controller).adds += 1;
+    this.#families.adds.add(this.#of(controller).id);
   }
 
   taken(controller: string, waitedMs: number): void {
-    const figures = this.#of(controller);
-    figures.waits.observe(waitedMs);
-    figures.running.push(this.#clock.nowMs());
+    const { waits, running } = this.#of(controller);
+    this.#families.waits.observe(waits, waitedMs / 1000);
+    running.push(this.#clock.nowMs());
   }
 
   retried(controller: string): void {
-    this.#of(controller).retries += 1;
+    this.#families.retries.add(this.#of(controller).id);
   }
 
   depth(controller: string, keys: number): void {
-    this.#of(controller).depth = keys;
+    this.#families.depth.set(this.#of(controller).id, keys);
   }
 
   reconciled(controller: string, _outcome: 'done' | 'requeued' | 'failed', durationMs: number): void {
-    const figures = this.#of(controller);
-    figures.works.observe(durationMs);
-    figures.running.shift();
+    const { works, running } = this.#of(controller);
+    this.#families.works.observe(works, durationMs / 1000);
+    running.shift();
   }
 
-  /** In the format of Prometheus, under client-go's names. */
-  render(): string {
-    const queues = [...this.#queues].sort(([a], [b]) => (a < b ? -1 : 1));
+  #collect(): void {
     const nowMs = this.#clock.nowMs();
-    const block = (
-      name: string,
-      type: 'counter' | 'gauge' | 'histogram',
-      help: string,
-      lines: (name: string, labels: string, figures: QueueFigures) => readonly string[],
-    ): string[] => [
-      `# HELP ${name} ${help}`,
-      `# TYPE ${name} ${type}`,
-      ...queues.flatMap(([queue, figures]) => lines(name, `name="${toQueueName(queue)}"`, figures)),
-    ];
-    const value =
-      (read: (figures: QueueFigures) => number) =>
-      (name: string, labels: string, figures: QueueFigures): string[] => [`${name}{${labels}} ${read(figures)}`];
-    const secondsSince = (ms: number): number => (nowMs - ms) / 1000;
-    const lines = [
-      ...block(
-        'workqueue_adds_total',
-        'counter',
-        'Keys that came to wait',
-        value((each) => each.adds),
-      ),
-      ...block(
-        'workqueue_depth',
-        'gauge',
-        'Keys that wait now',
-        value((each) => each.depth),
-      ),
-      ...block(
-        'workqueue_longest_running_processor_seconds',
-        'gauge',
-        'Time that the oldest work under way has taken',
-        value(({ running: [first] }) => (first === undefined ? 0 : secondsSince(first))),
-      ),
-      ...block('workqueue_queue_duration_seconds', 'histogram', 'Time that keys waited', (name, labels, each) =>
-        each.waits.lines(name, labels),
-      ),
-      ...block(
-        'workqueue_retries_total',
-        'counter',
-        'Keys tried again',
-        value((each) => each.retries),
-      ),
-      ...block(
-        'workqueue_unfinished_work_seconds',
-        'gauge',
-        'Time that all work under way has taken',
-        value((each) => each.running.reduce((sum, ms) => sum + secondsSince(ms), 0)),
-      ),
-      ...block('workqueue_work_duration_seconds', 'histogram', 'Time of work on keys', (name, labels, each) =>
-        each.works.lines(name, labels),
-      ),
-    ];
-    return `${lines.join('\n')}\n`;
+    const { longest, unfinished } = this.#families;
+    for (const { id, running } of this.#queues.values()) {
+      longest.set(id, running[0] === undefined ? 0 : (nowMs - running[0]) / 1000);
+      unfinished.set(
+        id,
+        running.reduce((sum, ms) => sum + (nowMs - ms) / 1000, 0),
+      );
+    }
   }
 
-  #of(controller: string): QueueFigures {
-    let figures = this.#queues.get(controller);
-    if (figures === undefined) {
-      figures = { depth: 0, adds: 0, retries: 0, waits: new Histogram(), works: new Histogram(), running: [] };
-      this.#queues.set(controller, figures);
-    }
-    return figures;
+  /** The same id in all families of one number: they get their queues in one order. */
+  #of(controller: string): QueueSeries {
+    const known = this.#queues.get(controller);
+    if (known !== undefined) return known;
+    const name = toQueueName(controller);
+    const { adds, depth, longest, retries, unfinished, waits, works } = this.#families;
+    for (const family of [depth, longest, retries, unfinished]) family.series(name);
+    const made = { id: adds.series(name), waits: waits.series(name), works: works.series(name), running: [] };
+    this.#queues.set(controller, made);
+    return made;
   }
 }
 

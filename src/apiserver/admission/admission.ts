@@ -1,7 +1,9 @@
 import { forbidden, type StatusError } from '../../machinery/errors/status-error.ts';
 import type { AnyObject, GroupVersionKind } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import type { SeriesId } from '../../telemetry/metrics/family.ts';
 import type { User } from '../call.ts';
+import type { AdmissionMetrics, AdmissionStep } from '../metrics/admission-metrics.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -34,6 +36,8 @@ export interface AdmissionAttempt {
   warn(text: string): void;
   /** Adds a note to the audit event of the request. */
   annotate(key: string, value: string): void;
+  /** Tells of time that others took of the request. */
+  waited?(ms: number): void;
 }
 
 /**
@@ -63,9 +67,21 @@ export interface AdmissionChain {
   validate(attempt: AdmissionAttempt): Promise<void>;
 }
 
-export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
-  const mutating = byOperation(plugins.filter((plugin) => plugin.mutate !== undefined));
-  const validating = byOperation(plugins.filter((plugin) => plugin.validate !== undefined));
+/** @param metrics - Counts each plugin and both steps. Default: nobody counts. */
+export function createAdmissionChain(
+  plugins: readonly AdmissionPlugin[],
+  metrics?: AdmissionMetrics | undefined,
+): AdmissionChain {
+  const mutating = byOperation(
+    'admit',
+    plugins.filter((plugin) => plugin.mutate !== undefined),
+    metrics,
+  );
+  const validating = byOperation(
+    'validate',
+    plugins.filter((plugin) => plugin.validate !== undefined),
+    metrics,
+  );
   return {
     async mutate(attempt) {
       const plugins = mutating[attempt.operation];
@@ -73,20 +89,77 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
       const repeat = (): void => {
         repeats = true;
       };
-      for (const plugin of plugins) await plugin.mutate?.(attempt, { isRepeated: false, repeat });
-      if (!repeats) return;
-      for (const plugin of plugins) await plugin.mutate?.(attempt, { isRepeated: true, repeat });
+      await measured('admit', attempt, metrics, async () => {
+        const inFirst: MutationRound = { isRepeated: false, repeat };
+        await runAll(plugins, attempt, (plugin) => plugin.mutate?.(attempt, inFirst));
+        if (!repeats) return;
+        const inSecond: MutationRound = { isRepeated: true, repeat };
+        await runAll(plugins, attempt, (plugin) => plugin.mutate?.(attempt, inSecond));
+      });
     },
     async validate(attempt) {
-      for (const plugin of validating[attempt.operation]) await plugin.validate?.(attempt);
+      await measured('validate', attempt, metrics, async () => {
+        await runAll(validating[attempt.operation], attempt, (plugin) => plugin.validate?.(attempt));
+      });
     },
   };
 }
 
-function byOperation(plugins: readonly AdmissionPlugin[]): Readonly<Record<Operation, readonly AdmissionPlugin[]>> {
-  const of = (operation: Operation): readonly AdmissionPlugin[] =>
-    plugins.filter(({ operations }) => operations.includes(operation));
+/** A plugin of one step and one operation. */
+interface Link {
+  readonly plugin: AdmissionPlugin;
+  readonly step: AdmissionStep;
+  readonly metrics: AdmissionMetrics | undefined;
+  series: SeriesId | undefined;
+}
+
+function byOperation(
+  step: AdmissionStep,
+  plugins: readonly AdmissionPlugin[],
+  metrics: AdmissionMetrics | undefined,
+): Readonly<Record<Operation, readonly Link[]>> {
+  const of = (operation: Operation): readonly Link[] =>
+    plugins
+      .filter(({ operations }) => operations.includes(operation))
+      .map((plugin) => ({ plugin, step, metrics, series: undefined }));
   return { CREATE: of('CREATE'), UPDATE: of('UPDATE'), DELETE: of('DELETE'), CONNECT: of('CONNECT') };
+}
+
+type Ask = (plugin: AdmissionPlugin) => void | Promise<void>;
+
+/** Waits only for those that have to wait themselves: most look at the object and are done. */
+async function runAll(links: readonly Link[], attempt: AdmissionAttempt, ask: Ask): Promise<void> {
+  for (const link of links) {
+    const { plugin, step, metrics } = link;
+    const startedMs = metrics?.clock.nowMs() ?? 0;
+    try {
+      const asked = ask(plugin);
+      if (asked !== undefined) await asked;
+    } catch (error) {
+      metrics?.refused(plugin.name, step, attempt.operation, startedMs);
+      throw error;
+    }
+    if (metrics === undefined) continue;
+    link.series ??= metrics.pluginSeries(plugin.name, step, attempt.operation);
+    metrics.passed(link.series, startedMs);
+  }
+}
+
+async function measured(
+  step: AdmissionStep,
+  { operation }: AdmissionAttempt,
+  metrics: AdmissionMetrics | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (metrics === undefined) return await work();
+  const startedMs = metrics.clock.nowMs();
+  let rejected = true;
+  try {
+    await work();
+    rejected = false;
+  } finally {
+    metrics.step(step, operation, startedMs, rejected);
+  }
 }
 
 /** The refusal that plugins give. Source: apiserver `pkg/admission/errors.go` (NewForbidden). */

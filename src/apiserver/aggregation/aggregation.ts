@@ -22,6 +22,8 @@ export interface AggregationOptions {
   network(): Promise<WorkloadNetwork>;
   /** Shown to extension servers, signed by the authority that they find in `extension-apiserver-authentication`. */
   identity(): ProxyIdentity;
+  /** Told of each APIService that becomes unavailable. */
+  readonly onUnavailable?: ((name: string, reason: string) => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -34,6 +34,8 @@ export interface AggregatorOptions {
   readonly network: WorkloadNetwork;
   /** Shown to extension servers, signed by the authority that they find in `extension-apiserver-authentication`. */
   readonly identity: ProxyIdentity;
+  /** Told of each APIService that becomes unavailable. */
+  readonly onUnavailable?: ((name: string, reason: string) => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -212,6 +214,7 @@ export class Aggregator implements GroupProxy, RemoteVersions {
     try {
       const next = { ...stored, status: { ...stored.status, conditions: [...others, condition] } };
       await this.#client.update(apiservices, next as StoredApiService, { subresource: 'status' });
+      if (status !== 'True' && known?.status !== status) this.#options.onUnavailable?.(name, reason ?? '');
     } catch (error) {
       // Somebody changed it: the change brings the next round.
       if (!isConflict(error) && !isNotFound(error)) throw error;

@@ -32,6 +32,8 @@ export interface AuthenticatorOptions {
    * Whether who brings no credentials may ask as `system:anonymous`. Default false, as k3s sets it: 401.
    */
   readonly anonymous?: boolean | undefined;
+  /** Told until when the certificate of a request is good. */
+  readonly onCertificate?: ((untilMs: number) => void) | undefined;
 }
 
 const anonymousUser: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -53,7 +55,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const verifier = new CertificateVerifier(requestHeader.caPem, clock);
     links.push(frontProxyAuthenticator(verifier, requestHeader.allowedNames).authenticate);
   }
-  links.push(certificateAuthenticator(new CertificateVerifier(options.clientCaPem, clock)).authenticate);
+  links.push(
+    certificateAuthenticator(new CertificateVerifier(options.clientCaPem, clock), options.onCertificate).authenticate,
+  );
   if (options.basic !== undefined) links.push(basicAuthenticator(options.basic));
   links.push((credentials, signal) => authenticateBearer(credentials, tokens, signal));
   return {

@@ -94,12 +94,16 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
  * Takes the common name for the user and the organizations for groups.
  * Source: apiserver `pkg/authentication/request/x509/x509.go`.
  */
-export function certificateAuthenticator(verifier: CertificateVerifier): Authenticator {
+export function certificateAuthenticator(
+  verifier: CertificateVerifier,
+  onCertificate?: (untilMs: number) => void,
+): Authenticator {
   const users = new WeakMap<VerifiedCertificate, User>();
   return {
     async authenticate({ certificates }: Credentials): Promise<User | undefined> {
       if (certificates.length === 0) return undefined;
       const verified = verifyOrRefuse(verifier, certificates);
+      onCertificate?.(verified.untilMs);
       if (verified.subject.commonName === '') return undefined;
       const known = users.get(verified);
       if (known !== undefined) return known;

@@ -31,6 +31,7 @@ export function withUser(call: Call, user: User, impersonator?: User): Authentic
     annotations: call.annotations,
     answerHeaders: call.answerHeaders,
     raw: call.raw,
+    trace: call.trace,
     user,
     impersonator,
   };

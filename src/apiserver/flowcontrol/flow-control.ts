@@ -11,7 +11,7 @@ import { closeAll, type ObjectFeed } from '../authz/object-feed.ts';
 import type { AnswerHeaders, User } from '../call.ts';
 import { DroppedRequests } from './dropped-requests.ts';
 import { compileFlowSchema, type FlowAttributes, type FlowMatcher } from './flow-schema-matcher.ts';
-import { type Seat, SeatPool, type SeatRequest } from './seat-pool.ts';
+import { type Seat, type SeatLimits, SeatPool, type SeatRequest } from './seat-pool.ts';
 
 /** Source of all: apiserver `pkg/util/flowcontrol/apf_controller.go`. */
 
@@ -98,6 +98,12 @@ export class FlowControl {
   /** @see SeatPool.take */
   take(level: string, request: SeatRequest): Seat | Promise<Seat | undefined> | undefined {
     return this.#pool.take(level, request);
+  }
+
+  /** @see SeatPool.limits */
+  limits(): ReadonlyMap<string, SeatLimits> {
+    this.#classes ??= this.#compile();
+    return this.#pool.limits();
   }
 
   /** Counts a refused request. @returns seconds until the client should try again */

@@ -13,6 +13,14 @@ export interface SeatRequest {
   readonly signal: AbortSignal;
 }
 
+/** Seats of a level: its part, those that it never lends, the most that it may have, and what it could have now. */
+export interface SeatLimits {
+  readonly nominal: number;
+  readonly lower: number;
+  readonly upper: number;
+  readonly current: number;
+}
+
 export interface SeatPoolDeps {
   /** Requests that the server works on at a time. */
   readonly seats: number;
@@ -70,6 +78,17 @@ export class SeatPool {
   load(name: string): { readonly executing: number; readonly waiting: number } {
     const level = this.#levels.get(name);
     return { executing: level?.executing ?? 0, waiting: level?.queues.waiting ?? 0 };
+  }
+
+  /** What each level may take. */
+  limits(): ReadonlyMap<string, SeatLimits> {
+    const used = [...this.#levels.values()].reduce((sum, { executing, own }) => sum + Math.max(executing, own), 0);
+    const left = Math.max(0, this.#total - used);
+    const entries = [...this.#levels].map(([name, { nominal, own, most, executing }]) => {
+      const current = Math.min(most, Math.max(executing, own) + left);
+      return [name, { nominal, lower: own, upper: most, current }] as const;
+    });
+    return new Map(entries);
   }
 
   #share(): void {

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import type { Answer, AuthenticatedCall } from '../call.ts';
 import { parseRequestInfo } from '../request-info.ts';
 import { createHealthPaths } from './health.ts';
-import { createMetricsPath, RequestMetrics } from './metrics.ts';
+import { HealthMetrics } from './health-metrics.ts';
+import { createMetricsPaths } from './metrics-path.ts';
 import { createVersionPath } from './version.ts';
 
 const broken = {
@@ -60,24 +61,18 @@ describe('/version', () => {
   });
 });
 
-describe('/metrics', () => {
-  it('counts requests by what they ask', async () => {
-    const metrics = new RequestMetrics({ nowMs: () => 30, after: never, every: never, sleep: async () => {} });
-    const handler = metrics.filter(async () => ({
-      kind: 'bytes',
-      status: 200,
-      contentType: 'x',
-      body: Buffer.alloc(0),
-    }));
-    await handler(call('/api/v1/namespaces/a/pods/p'));
-    const text = textOf(await createMetricsPath(metrics)(call('/metrics')));
-    const labels = 'verb="GET",group="",version="v1",resource="pods",subresource="",scope="resource"';
-    assert.ok(text.includes(`apiserver_request_total{code="200",${labels}} 1\n`));
-    assert.ok(text.includes(`apiserver_request_duration_seconds_bucket{${labels},le="0.05"} 1\n`));
-    assert.ok(text.includes('process_resident_memory_bytes'));
+describe('/metrics/slis', () => {
+  it('tells how each check went last, and how often', async () => {
+    const metrics = new HealthMetrics();
+    const paths = createHealthPaths({ livez: [], readyz: [broken], onResult: metrics.record });
+    await paths(call('/readyz'));
+    await paths(call('/readyz'));
+    const text = textOf(await createMetricsPaths({ '/metrics/slis': metrics.registry })(call('/metrics/slis')));
+    for (const line of [
+      'kubernetes_healthcheck{name="etcd",type="readyz"} 0',
+      'kubernetes_healthcheck{name="ping",type="readyz"} 1',
+      'kubernetes_healthchecks_total{name="etcd",status="error",type="readyz"} 2',
+    ])
+      assert.ok(text.includes(`${line}\n`), line);
   });
 });
-
-function never(): { cancel(): void } {
-  return { cancel() {} };
-}

@@ -14,8 +14,10 @@ export interface HealthOptions {
   readonly livez: readonly HealthCheck[];
   /** Whether it should get requests. */
   readonly readyz: readonly HealthCheck[];
+  /** Told how each check went, but where a path asks for one. */
+  readonly onResult?: ((path: string, check: string, isWell: boolean) => void) | undefined;
   /** Told of checks that fail; clients only learn their names. */
-  onFailure?(path: string, check: string, error: unknown): void;
+  readonly onFailure?: ((path: string, check: string, error: unknown) => void) | undefined;
 }
 
 const ping: HealthCheck = { name: 'ping', check: () => {} };
@@ -26,7 +28,7 @@ const plain = { contentType: 'text/plain; charset=utf-8', headers: { 'X-Content-
  * Undefined for other paths. Source: apiserver `pkg/server/healthz/healthz.go`.
  */
 export function createHealthPaths(options: HealthOptions): (call: AuthenticatedCall) => Promise<Answer> | undefined {
-  const { onFailure } = options;
+  const { onFailure, onResult } = options;
   const sets: Readonly<Record<string, readonly HealthCheck[] | undefined>> = {
     healthz: [ping, ...(options.healthz ?? options.livez)],
     livez: [ping, ...options.livez],
@@ -38,7 +40,7 @@ export function createHealthPaths(options: HealthOptions): (call: AuthenticatedC
     if (checks === undefined) return undefined;
     const name = rest.join('/');
     if (name !== '' || rest.length > 0) return answerOne(call, checks, name);
-    return answerAll(call, checks, { title, onFailure });
+    return answerAll(call, checks, { title, onFailure, onResult });
   };
 }
 
@@ -57,7 +59,7 @@ async function answerOne(call: AuthenticatedCall, checks: readonly HealthCheck[]
 async function answerAll(
   call: AuthenticatedCall,
   checks: readonly HealthCheck[],
-  { title, onFailure }: { title: string; onFailure: HealthOptions['onFailure'] },
+  { title, onFailure, onResult }: { title: string } & Pick<HealthOptions, 'onFailure' | 'onResult'>,
 ): Promise<Answer> {
   const excluded = new Set(call.query.getAll('exclude'));
   const unknown = [...excluded].filter((name) => !checks.some((check) => check.name === name)).sort();
@@ -66,9 +68,11 @@ async function answerAll(
       if (excluded.has(name)) return { line: `[+]${name} excluded: ok\n`, failed: false };
       try {
         await check(call.signal);
+        onResult?.(title, name, true);
         return { line: `[+]${name} ok\n`, failed: false };
       } catch (error) {
         onFailure?.(title, name, error);
+        onResult?.(title, name, false);
         return { line: `[-]${name} failed: reason withheld\n`, failed: true };
       }
     }),

@@ -5,7 +5,7 @@ import { methodNotAllowed } from '../route-errors.ts';
 
 /** Answers `/version`; undefined for other paths. Source: apimachinery `pkg/version/types.go`. */
 export function createVersionPath(): (call: AuthenticatedCall) => Promise<Answer> | undefined {
-  const body = Buffer.from(JSON.stringify(toInfo(), undefined, 2));
+  const body = Buffer.from(JSON.stringify(versionInfo(), undefined, 2));
   return (call) => {
     if (call.path !== '/version' && call.path !== '/version/') return undefined;
     return answer(call, body);
@@ -18,7 +18,24 @@ async function answer(call: AuthenticatedCall, body: Buffer): Promise<Answer> {
   return { kind: 'bytes', status: 200, contentType: 'application/json', body };
 }
 
-function toInfo(): Readonly<Record<string, string>> {
+export interface VersionInfo {
+  readonly major: string;
+  readonly minor: string;
+  readonly emulationMajor: string;
+  readonly emulationMinor: string;
+  readonly minCompatibilityMajor: string;
+  readonly minCompatibilityMinor: string;
+  readonly gitVersion: string;
+  readonly gitCommit: string;
+  readonly gitTreeState: string;
+  readonly buildDate: string;
+  readonly goVersion: string;
+  readonly compiler: string;
+  readonly platform: string;
+}
+
+/** What `/version` tells. */
+export function versionInfo(): VersionInfo {
   const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION) ?? [];
   return {
     major,

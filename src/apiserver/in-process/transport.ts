@@ -62,6 +62,7 @@ export class InProcessTransport implements Transport {
       warnings: [],
       startedMs: clock.nowMs(),
       annotations: new Map(),
+      trace: { route: undefined, waitedMs: 0 },
       user,
     };
   }

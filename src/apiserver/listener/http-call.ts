@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Call, RawExchange } from '../call.ts';
+import type { Call, CallTrace, RawExchange } from '../call.ts';
 import { parseRequestInfo, type RequestInfo } from '../request-info.ts';
 import { readBody } from './read-body.ts';
 
@@ -22,6 +22,7 @@ export class HttpCall implements Call {
   readonly warnings: string[] = [];
   readonly answerHeaders: Record<string, string> = {};
   readonly raw: RawExchange;
+  readonly trace: CallTrace = { route: undefined, waitedMs: 0, bodyBytes: undefined };
   readonly #search: string;
   readonly #request: IncomingMessage;
   #query: URLSearchParams | undefined;
@@ -74,8 +75,14 @@ export class HttpCall implements Call {
   }
 
   body(): Promise<Buffer> {
-    this.#body ??= readBody(this.#request);
+    this.#body ??= this.#readBody();
     return this.#body;
+  }
+
+  async #readBody(): Promise<Buffer> {
+    const body = await readBody(this.#request);
+    this.trace.bodyBytes = body.length;
+    return body;
   }
 }
 

@@ -32,6 +32,8 @@ export interface ListenerOptions {
   readonly first?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   /** The same for upgrades. */
   readonly upgradeFirst?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => boolean) | undefined;
+  /** Told of each TLS handshake that fails. */
+  readonly onHandshakeError?: (() => void) | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -93,6 +95,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     else http1.emit('connection', socket);
   });
   server.on('tlsClientError', (error, socket) => {
+    options.onHandshakeError?.();
     options.logger.debug('a TLS handshake failed', { error, from: socket.remoteAddress });
     socket.destroy();
   });

@@ -5,6 +5,7 @@ import type {
 import { internalError, StatusError, type StatusReason } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { type AdmissionAttempt, type MutationRound, refused } from '../admission/admission.ts';
+import type { PolicyErrorType } from '../metrics/admission-metrics.ts';
 import { cloneJson } from '../registry/clone-json.ts';
 import { isSame } from '../registry/equality.ts';
 import { withDefaults } from '../verbs/decode-body.ts';
@@ -128,8 +129,9 @@ export class MutatingDispatcher {
     const checks = new AccessChecks(attempt, this.#options.authorizer);
     const versioned = new VersionedObject(attempt, this.#kinds);
     let isDirty = false;
+    const { metrics } = this.#options;
     for (const invocation of invocations) {
-      const { policy, matched, params } = invocation;
+      const { policy, binding, matched, params } = invocation;
       const mutator = this.#mutatorOf(policy);
       const definition = matched.kind === attempt.kind ? attempt.definition : this.#kinds.definitionOf(matched.kind);
       const input = (pair: VersionedPair) => ({ attempt, matched, pair, definition, params, namespace, checks });
@@ -145,11 +147,18 @@ export class MutatingDispatcher {
         const pair = await inVersion(versioned, matched);
         const { object } = pair;
         if (object === undefined || definition === undefined) break;
+        const startedMs = metrics?.clock.nowMs() ?? 0;
+        const told = (errorType: PolicyErrorType): void => {
+          const seconds = metrics === undefined ? 0 : (metrics.clock.nowMs() - startedMs) / 1000;
+          metrics?.mutatingPolicyCheck({ policy: nameOf(policy), binding: nameOf(binding), errorType, seconds });
+        };
         try {
           const next = await checks.settle(() => mutator.mutate(at, object, input(pair), definition));
           versioned.replace(withDefaults(cloneJson(next), definition));
           isDirty = true;
+          told('no_error');
         } catch (error) {
+          told('invalid_error');
           if (error instanceof StatusError) throw error;
           faults.push(failed(invocation, textOf(error)));
         }

@@ -13,6 +13,7 @@ import {
 import type { AdmissionAttempt, AdmissionPlugin, MutationRound } from '../admission/admission.ts';
 import type { ObjectFeed } from '../authz/object-feed.ts';
 import type { Authorizer } from '../call.ts';
+import type { AdmissionMetrics } from '../metrics/admission-metrics.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog } from '../served-resources.ts';
 import type { MutatingDispatcher } from './mutating-dispatcher.ts';
@@ -25,6 +26,8 @@ export interface PolicyOptions {
   readonly catalog: ResourceCatalog;
   /** Asked by expressions. */
   readonly authorizer: Pick<Authorizer, 'authorize'>;
+  /** Default: nobody counts. */
+  readonly metrics?: AdmissionMetrics | undefined;
 }
 
 /**

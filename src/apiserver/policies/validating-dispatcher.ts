@@ -5,6 +5,7 @@ import type {
 import { StatusError, type StatusReason } from '../../machinery/errors/status-error.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
 import { type AdmissionAttempt, refused } from '../admission/admission.ts';
+import type { PolicyCheck } from '../metrics/admission-metrics.ts';
 import { EquivalentKinds } from '../webhooks/equivalent-kinds.ts';
 import { AccessChecks } from '../webhooks/expression-access.ts';
 import { VersionedObject, type VersionedPair } from '../webhooks/versioned-object.ts';
@@ -102,11 +103,20 @@ export class ValidatingDispatcher {
     const definition = this.#definitionOf(attempt, matched);
     const validator = this.#validatorOf(policy);
     const verdicts: Verdict[] = [];
+    const { metrics } = this.#options;
+    const startedMs = metrics?.clock.nowMs() ?? 0;
     for (const each of params) {
       const input = { ...judgement, pair, definition, namespace, params: each };
       verdicts.push(await judgement.checks.settle(() => validator.validate(input)));
     }
-    for (const verdict of verdicts) heed(verdict, judgement, binding);
+    const count = Math.max(
+      1,
+      verdicts.reduce((sum, { decisions }) => sum + decisions.length, 0),
+    );
+    const seconds = metrics === undefined ? 0 : (metrics.clock.nowMs() - startedMs) / 1000 / count;
+    const told: Tell = (action, { errorType = 'no_error' }) =>
+      metrics?.policyCheck({ policy: nameOf(policy), binding: nameOf(binding), errorType, action, seconds });
+    for (const verdict of verdicts) heed(verdict, judgement, binding, told);
   }
 
   async #convert(attempt: AdmissionAttempt, { kind }: Matched): Promise<VersionedPair> {
@@ -134,22 +144,31 @@ function misconfigured(denials: Denial[], policy: Policy, binding: Binding | und
   denials.push({ policy: nameOf(policy), binding: binding && nameOf(binding), message, reason: undefined });
 }
 
+type Tell = (action: PolicyCheck['action'], decision: Pick<Decision, 'errorType'>) => void;
+
 /** Does what a binding wants to be done about a verdict. */
 function heed(
   { decisions, notes }: Verdict,
   { attempt, policy, denials, notes: all }: Judgement,
   binding: Binding,
+  told: Tell,
 ): void {
   const [policyName, bindingName] = [nameOf(policy), nameOf(binding)];
   const deny = (message: string, reason?: string): void =>
     void denials.push({ policy: policyName, binding: bindingName, message, reason });
   for (const [index, decision] of decisions.entries()) {
-    if (!decision.denied) continue;
+    if (!decision.denied) {
+      if (decision.errorType !== undefined) told('allow', decision);
+      continue;
+    }
     const { message, reason } = decision;
     for (const action of binding.spec.validationActions ?? []) {
       if (action === 'Deny') deny(message, reason);
+      if (action === 'Deny') told('deny', decision);
+      if (action === 'Audit') told('audit', decision);
       if (action === 'Audit') attempt.annotate(FAILURE_KEY, failureNote(index, decision, binding));
       if (action !== 'Warn') continue;
+      told('warn', decision);
       const where = `ValidatingAdmissionPolicy '${policyName}' with binding '${bindingName}'`;
       attempt.warn(`Validation failed for ${where}: ${message}`);
     }

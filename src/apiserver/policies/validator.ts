@@ -1,5 +1,6 @@
 import type { ValidatingAdmissionPolicy, Validation } from '../../generated/api/admissionregistration/v1.ts';
 import { PolicyCompiler } from '../../resources/admissionregistration/policy-compiler.ts';
+import type { PolicyErrorType } from '../metrics/admission-metrics.ts';
 import { accessFunctions } from '../webhooks/expression-access.ts';
 import { Activation, BUDGET, BudgetError, type Expression, type Outcome } from './activation.ts';
 import { compileVariables } from './compile-variables.ts';
@@ -11,6 +12,8 @@ export interface Decision {
   readonly message: string;
   /** Absent where the policy failed rather than said no. */
   readonly reason?: string | undefined;
+  /** Why the policy failed. Default: it did not. */
+  readonly errorType?: PolicyErrorType | undefined;
 }
 
 export type AuditNote = { readonly key: string } & ({ readonly value: string } | { readonly fault: string });
@@ -71,12 +74,12 @@ export class Validator {
       return { decisions, notes: this.#annotate(input) };
     } catch (error) {
       if (!(error instanceof BudgetError)) throw error;
-      return this.#failed(error.message);
+      return this.#failed(error.message, 'out_of_budget');
     }
   }
 
-  #failed(message: string): Verdict {
-    return { decisions: [{ denied: this.#failsClosed, message }], notes: [] };
+  #failed(message: string, errorType: PolicyErrorType = 'invalid_error'): Verdict {
+    return { decisions: [{ denied: this.#failsClosed, message, errorType }], notes: [] };
   }
 
   #judge(input: PolicyInput): readonly Decision[] {
@@ -86,9 +89,10 @@ export class Validator {
     const messages = this.#messages(input, budget);
     return this.#rules.map((rule, at): Decision => {
       const outcome = outcomes[at] as Outcome;
-      if ('fault' in outcome) return { denied: this.#failsClosed, message: outcome.fault };
+      if ('fault' in outcome) return { denied: this.#failsClosed, message: outcome.fault, errorType: 'invalid_error' };
       if (messages instanceof BudgetError) {
-        return { denied: this.#failsClosed, message: `failed messageExpression: ${messages.message}` };
+        const message = `failed messageExpression: ${messages.message}`;
+        return { denied: this.#failsClosed, message, errorType: 'out_of_budget' };
       }
       if (outcome.value === true) return { denied: false, message: '' };
       const { message = '', reason } = rule.validation;

@@ -2,21 +2,25 @@ import type { Negotiated, Offers } from '../../machinery/codecs/negotiate.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { Answer, BytesAnswer, Call, ListAnswer, ObjectAnswer, WatchAnswer, WireAnswer } from '../call.ts';
+import type { WatchMetrics } from '../metrics/watch-metrics.ts';
 import { negotiateAnswer } from '../verbs/media.ts';
 import { contentTypes, encodeObject } from './encode.ts';
 import { encodeList } from './encode-list.ts';
 import { type Shape, shapeObject } from './shapes.ts';
 import { watchStream } from './watch-stream.ts';
 
-/** Turns an answer into bytes, in the form that the client asked for. */
-export function render(call: Call, answer: Answer): WireAnswer {
+/**
+ * Turns an answer into bytes, in the form that the client asked for.
+ * @param watches - Counts the events of watches. Default: nobody counts.
+ */
+export function render(call: Call, answer: Answer, watches?: WatchMetrics): WireAnswer {
   switch (answer.kind) {
     case 'object':
       return renderObject(call, answer);
     case 'list':
       return renderList(call, answer);
     case 'watch':
-      return renderWatch(call, answer);
+      return renderWatch(call, answer, watches);
     default:
       return answer;
   }
@@ -51,10 +55,11 @@ function renderList(call: Call, { list, status, table, headers }: ListAnswer): B
   return { kind: 'bytes', status, contentType: contentTypes[form.mediaType], headers, body };
 }
 
-function renderWatch(call: Call, answer: WatchAnswer): WireAnswer {
+function renderWatch(call: Call, answer: WatchAnswer, watches: WatchMetrics | undefined): WireAnswer {
   const definition = answer.table?.definition;
   const form = formOf(call, { protobuf: definition?.origin !== 'custom', transforms: definition !== undefined });
-  return watchStream(call, answer, form, { includeObject: includeObjectOf(call, form) });
+  const count = watches?.counterFor(call);
+  return watchStream(call, answer, form, { includeObject: includeObjectOf(call, form), count });
 }
 
 function unfit(message: string): StatusError {

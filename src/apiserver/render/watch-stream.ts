@@ -12,6 +12,8 @@ import { shapeObject } from './shapes.ts';
 const MOST_WAITING_BYTES = 32 * 1024 * 1024;
 
 interface StreamContext {
+  /** Told of the size of each event. */
+  readonly count?: ((bytes: number) => void) | undefined;
   readonly includeObject: 'None' | 'Metadata' | 'Object';
 }
 
@@ -31,7 +33,11 @@ export function watchStream(call: Call, answer: WatchAnswer, form: Negotiated, c
       }
       answer.feed.follow(
         (events) => {
-          for (const event of events) writer.write(encode(event));
+          for (const event of events) {
+            const line = encode(event);
+            context.count?.(line.length);
+            writer.write(line);
+          }
         },
         () => writer.end(),
       );

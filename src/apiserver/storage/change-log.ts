@@ -16,6 +16,10 @@ export class ChangeLog {
     return this.#floor;
   }
 
+  get size(): number {
+    return this.#changes.length;
+  }
+
   /** Forgets everything and begins behind `floor`. */
   reset(floor: bigint): void {
     this.#changes.length = 0;

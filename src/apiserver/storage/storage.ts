@@ -14,6 +14,8 @@ export interface StorageDeps {
   readonly backend: Backend;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The datastore as the cache of a storage prefix sees it. Default: as it is. */
+  readonly backendFor?: ((storagePrefix: string) => Backend) | undefined;
   /** Reads a stored value: JSON or protobuf. */
   decodeStored(value: Buffer): AnyObject;
 }
@@ -46,9 +48,9 @@ export class Storage {
   cache(storagePrefix: string, indexOf: IndexOf): WatchCache {
     const known = this.#caches.get(storagePrefix);
     if (known !== undefined) return known;
-    const { backend, clock, logger, decodeStored } = this.#deps;
+    const { backend, backendFor, clock, logger, decodeStored } = this.#deps;
     const cache = new WatchCache({
-      backend,
+      backend: backendFor?.(storagePrefix) ?? backend,
       clock,
       logger,
       root: toPrefix(storagePrefix),
@@ -58,6 +60,16 @@ export class Storage {
     });
     this.#caches.set(storagePrefix, cache);
     return cache;
+  }
+
+  /** The cache of a storage prefix, where somebody has asked for it already. */
+  existing(storagePrefix: string): WatchCache | undefined {
+    return this.#caches.get(storagePrefix);
+  }
+
+  /** Storage prefixes that have a cache. */
+  prefixes(): Iterable<string> {
+    return this.#caches.keys();
   }
 
   /** Ends the watches of a prefix and forgets its objects, for a custom kind that is gone or reads otherwise now. */

@@ -28,6 +28,22 @@ export interface WatchCacheOptions {
 
 export type { CacheList, CacheListOptions, CacheWatchOptions };
 
+/** Objects whose size stands for that of all. */
+const MOST_WEIGHED = 100;
+
+/** Numbers of a cache, the counts since it was made. */
+export interface CacheFigures {
+  /** Objects and about how many bytes they take; undefined while it is not filled. */
+  readonly size: number | undefined;
+  readonly bytes: number | undefined;
+  /** Changes that are kept. */
+  readonly changes: number;
+  readonly fills: number;
+  readonly received: number;
+  /** Objects with which watches began. */
+  readonly initial: number;
+}
+
 interface Watcher extends CacheWatchOptions {
   readonly under: string;
 }
@@ -51,6 +67,9 @@ export class WatchCache {
   #loaded = false;
   /** Raised by {@link reset}: a fill that began before it is void. */
   #generation = 0;
+  #fills = 0;
+  #received = 0;
+  #initial = 0;
 
   constructor(options: WatchCacheOptions) {
     this.#options = options;
@@ -78,6 +97,25 @@ export class WatchCache {
 
   get size(): number {
     return this.#objects.size;
+  }
+
+  /** What it holds and has seen, for metrics. */
+  figures(): CacheFigures {
+    let bytes = 0;
+    let looked = 0;
+    for (const stored of this.#objects.values()) {
+      if (looked === MOST_WEIGHED) break;
+      bytes += stored.json.length;
+      looked++;
+    }
+    return {
+      size: this.#loaded ? this.#objects.size : undefined,
+      bytes: this.#loaded ? Math.round((bytes / Math.max(looked, 1)) * this.#objects.size) : undefined,
+      changes: this.#changes.size,
+      fills: this.#fills,
+      received: this.#received,
+      initial: this.#initial,
+    };
   }
 
   /** The object as of the newest revision that this process knows. Call after {@link load}. */
@@ -192,6 +230,7 @@ export class WatchCache {
         if (selector === undefined || selector.matches(stored.labels, stored.fields))
           first.push(new CacheEvent('ADDED', stored));
       }
+      this.#initial += first.length;
     } else if (after !== undefined) {
       const { floor } = this.#changes;
       if (after < floor) throw new StorageError('compacted', watcher.under, floor);
@@ -213,6 +252,7 @@ export class WatchCache {
       this.#early?.push(...events);
       return;
     }
+    this.#received += events.length;
     const changes = events.map((event) => this.#applyEvent(event)).filter((change) => change !== undefined);
     if (changes.length > 0) for (const watcher of [...this.#watchers]) this.#deliver(watcher, changes);
     this.#changes.trim(this.#options.clock.nowMs());
@@ -266,6 +306,7 @@ export class WatchCache {
     this.#keys.load(found.map(({ key }) => key));
     this.#changes.reset(filledAt);
     this.#loaded = true;
+    this.#fills++;
     const missed = early.filter((event) => event.revision > filledAt);
     if (missed.length > 0) this.accept(missed);
   }

@@ -58,6 +58,9 @@ export function toAttempt(call: AuthenticatedCall, scope: VerbScope, facts: Atte
     signal: call.signal,
     warn: (text) => addWarning(call, text),
     annotate: (key, value) => void call.annotations.set(key, value),
+    waited: (ms) => {
+      if (call.trace !== undefined) call.trace.waitedMs += ms;
+    },
   };
 }
 

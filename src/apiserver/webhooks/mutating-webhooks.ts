@@ -10,6 +10,7 @@ import type { Verdict } from './admission-review.ts';
 import { callWebhook } from './call-webhook.ts';
 import type { Hook } from './configured-webhooks.ts';
 import { type Invocation, invocationOf } from './invocation.ts';
+import { observe } from './observe.ts';
 import { VersionedObject, type VersionedPair } from './versioned-object.ts';
 import type { WebhookDeps } from './webhook-dispatchers.ts';
 import { CallingWebhookError, rejection, requestTimedOut } from './webhook-error.ts';
@@ -73,19 +74,24 @@ export class MutatingWebhooks {
     const { name: webhook, failurePolicy } = hook.webhook;
     const suffix = `round_${isRepeated ? 1 : 0}_index_${index}`;
     let mutated = false;
+    const told = observe(this.#deps, invocation, attempt, 'admit');
+    const startedMs = this.#deps.clock.nowMs();
     try {
       const pair = await inVersion(versioned, invocation);
       const options = { caller: this.#deps.caller, mutating: true };
       const verdict = await callWebhook(invocation, attempt, pair, options);
       if (!verdict.allowed) throw rejection(webhook, verdict.status);
       mutated = await patched(verdict, invocation, versioned);
+      told.passed();
     } catch (error) {
+      told.failed(error);
       if (!(error instanceof CallingWebhookError)) throw error;
       if (failurePolicy !== 'Ignore') throw internalError(error);
       if (attempt.signal.aborted) throw requestTimedOut();
       this.#deps.logger.warn('a webhook failed and is passed over', { webhook, error });
       attempt.annotate(`failed-open.${MUTATION}${suffix}`, webhook);
     } finally {
+      attempt.waited?.(this.#deps.clock.nowMs() - startedMs);
       attempt.annotate(`${MUTATION}${suffix}`, JSON.stringify({ configuration: hook.configuration, webhook, mutated }));
     }
     return mutated;

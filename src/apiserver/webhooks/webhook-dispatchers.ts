@@ -6,7 +6,7 @@ import { WebhookCaller } from './webhook-caller.ts';
 import type { WebhookOptions } from './webhooks.ts';
 
 /** What both halves work with. */
-export interface WebhookDeps extends Pick<WebhookOptions, 'reader' | 'logger'> {
+export interface WebhookDeps extends Pick<WebhookOptions, 'reader' | 'logger' | 'clock' | 'metrics'> {
   readonly kinds: EquivalentKinds;
   readonly caller: WebhookCaller;
   readonly conditions: ConditionJudge;
@@ -25,6 +25,8 @@ export async function openDispatchers(options: WebhookOptions): Promise<WebhookD
   const deps: WebhookDeps = {
     reader,
     logger,
+    clock,
+    metrics: options.metrics,
     caller,
     kinds: new EquivalentKinds(catalog),
     conditions: new MatchConditions(authorizer),

@@ -5,6 +5,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { AdmissionAttempt, AdmissionPlugin, MutationRound } from '../admission/admission.ts';
 import type { ObjectFeed } from '../authz/object-feed.ts';
 import type { Authorizer } from '../call.ts';
+import type { AdmissionMetrics } from '../metrics/admission-metrics.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ResourceCatalog } from '../served-resources.ts';
 import type { WorkloadNetwork } from '../workloads/workload-network.ts';
@@ -20,6 +21,8 @@ export interface WebhookOptions {
   readonly authorizer: Pick<Authorizer, 'authorize'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Default: nobody counts. */
+  readonly metrics?: AdmissionMetrics | undefined;
 }
 
 type Open = () => Promise<WebhookDispatchers>;
