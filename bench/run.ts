@@ -1,5 +1,6 @@
 /**
- * Figures of the real program: `npm run bench` measures a tenant, `npm run bench -- TOPIC ...` other topics.
+ * Figures of the real program: `npm run bench` measures a tenant, `npm run bench -- TOPIC ... [--OPTION=VALUE ...]` other
+ * topics. Options are read by topics: `operator --tenants=1,20,100,500 --real=1,20` says how many (see there).
  * Compare figures of one machine and one run; a slow disk or a loaded core moves all of them.
  */
 const topics: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -12,7 +13,7 @@ const topics: Readonly<Record<string, () => Promise<unknown>>> = {
   operator: () => import('./operator.ts'),
 };
 
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const unknown = wanted.filter((topic) => topics[topic] === undefined);
 if (unknown.length > 0) {
   console.error(`no such topic: ${unknown.join(', ')}; there are ${Object.keys(topics).join(', ')}`);

@@ -91,6 +91,8 @@ export interface LifeOptions {
   readonly podName?: string | undefined;
   /** For Node, such as `--cpu-prof`. */
   readonly nodeFlags?: readonly string[] | undefined;
+  /** The program. Default: the sources. */
+  readonly entry?: string | undefined;
 }
 
 /** One life of the operator after another, as a container that is restarted. */
@@ -111,7 +113,7 @@ export class OperatorLife {
 
   static async start(host: OperatorHost, options: LifeOptions = {}): Promise<OperatorLife> {
     const life = new OperatorLife(host, options, await freePort());
-    life.#begin();
+    life.begin();
     return life;
   }
 
@@ -132,7 +134,7 @@ export class OperatorLife {
   /** SIGKILL, and another one. */
   async restart(): Promise<void> {
     await this.end('SIGKILL');
-    this.#begin();
+    this.begin();
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM' = 'SIGTERM'): Promise<void> {
@@ -144,9 +146,10 @@ export class OperatorLife {
     await gone;
   }
 
-  #begin(): void {
+  /** Starts it where it does not run. */
+  begin(): void {
     const { folder, token, image, tenantHost } = this.#host;
-    const { podName = 'warren-operator-0', nodeFlags = [] } = this.#options;
+    const { podName = 'warren-operator-0', nodeFlags = [], entry = join(root, 'src', 'main.ts') } = this.#options;
     const path = join(folder, `${podName}.kubeconfig`);
     const cluster = {
       server: this.#via.url,
@@ -167,7 +170,6 @@ export class OperatorLife {
       }),
     );
     // The real process itself, not the starter: it is what is killed.
-    const main = join(root, 'src', 'main.ts');
     const child = spawn(
       process.execPath,
       [
@@ -175,7 +177,7 @@ export class OperatorLife {
         '--disable-warning=ExperimentalWarning',
         '--max-semi-space-size=2',
         ...nodeFlags,
-        main,
+        entry,
         'operator',
         `--kubeconfig=${path}`,
         `--namespace=${NAMESPACE}`,

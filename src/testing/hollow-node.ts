@@ -130,7 +130,8 @@ async function answer(client: Client, pod: Pod, address: string, nowMs: number):
   const { chainPem: cert, keyPem: key } = issueCertificate(loadPki(Object.fromEntries(files)).server, subject, {
     nowMs,
   });
-  const server = createServer({ cert, key }, (request, response) => {
+  // Connections are kept for as long as by a real server.
+  const server = createServer({ cert, key, keepAliveTimeout: 90_000 }, (request, response) => {
     const isList = request.url?.startsWith('/api/v1/nodes') ?? false;
     const list = { kind: 'NodeList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: [] };
     response.writeHead(200, { 'Content-Type': isList ? 'application/json' : 'text/plain' });
