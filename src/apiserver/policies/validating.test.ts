@@ -121,6 +121,7 @@ describe('validating admission policies', () => {
     namespaces: "namespaceObject.metadata.labels.team == 'blue'",
     authorizers: "authorizer.group('').resource('pods').check('get').allowed()",
     'authorizers of the request': "!authorizer.requestResource.check('create').allowed()",
+    'which keys there are': "'a' in object.data && !('b' in object.data) && 'app' in object.metadata.labels",
     'optional fields': "object.?data.?x.orValue('y') == 'y'",
   };
   for (const [title, expression] of Object.entries(holding)) {

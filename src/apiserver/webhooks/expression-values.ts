@@ -41,6 +41,10 @@ class LazyMap extends CelMap {
     return made;
   }
 
+  override has(key: CelValue): boolean {
+    return this.find(key) !== undefined;
+  }
+
   override keys(): readonly CelValue[] {
     return Object.keys(this.#fields).filter((key) => this.#fields[key] !== undefined);
   }
