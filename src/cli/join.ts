@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { secrets } from '../generated/resource-types.ts';
-import { toOfflineLine } from '../joining/join-lines.ts';
+import { toOfflineLine, toTokenOfAnyAge } from '../joining/join-lines.ts';
 import { type MachineFiles, parseMachineFiles, toRegistriesScript } from '../joining/registry-files.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors/status-error.ts';
 import { K3S_AGENT_VERSION } from '../machinery/object/version.ts';
@@ -78,7 +78,7 @@ async function join(name: string, options: Options): Promise<void> {
         process.stderr.write(
           `${name} names registries: "warren join ${name} -o registries" prints a script that writes them\n`,
         );
-      return printLine(`k3s agent --server '${url}' --token '${token}'`);
+      return printLine(`k3s agent --server '${url}' --token '${toTokenOfAnyAge(token)}'`);
     case 'line':
       return write(await read('join.sh'));
     case 'script':
@@ -86,7 +86,7 @@ async function join(name: string, options: Options): Promise<void> {
     case 'cloud-init':
       return write(toCloudInit(parts));
     case 'systemd':
-      return write(toSystemdUnit(parts));
+      return write(toSystemdUnit({ ...parts, token: toTokenOfAnyAge(token) }));
     case 'offline':
       return write(toOfflineLine(parts));
     case 'registries':

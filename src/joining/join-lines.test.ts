@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { registriesRefresh, toJoinLine, toOfflineLine } from './join-lines.ts';
+import { registriesRefresh, toJoinLine, toOfflineLine, toTokenOfAnyAge } from './join-lines.ts';
 
 const hash = 'a'.repeat(64);
 const url = 'https://192.0.2.1:30443';
@@ -36,6 +36,18 @@ describe('the line of a fresh machine', () => {
     execFileSync('sh', ['-n'], { input: line });
     assert.match(line, /\/v1-warren\/registries\.sh' \| sh && curl -sfL https:\/\/get\.k3s\.io \|/);
   });
+});
+
+describe('toTokenOfAnyAge', () => {
+  const rows: Record<string, [token: string, any: string]> = {
+    'makes a password of a bootstrap token': [
+      `K10${hash}::abcdef.0123456789abcdef`,
+      `K10${hash}::node:abcdef.0123456789abcdef`,
+    ],
+    'leaves the token of the cluster': [`K10${hash}::server:pass`, `K10${hash}::server:pass`],
+    'leaves one without a pin': ['abcdef.0123456789abcdef', 'abcdef.0123456789abcdef'],
+  };
+  for (const [title, [token, any]] of Object.entries(rows)) it(title, () => assert.equal(toTokenOfAnyAge(token), any));
 });
 
 describe('the line that brings a machine its registries anew', () => {

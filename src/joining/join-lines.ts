@@ -27,6 +27,14 @@ export function toOfflineLine({ url, token }: JoinAddress): string {
   return `${toCheckedFetch({ url, token }, 'v1-warren/install.sh')} | K3S_URL='${url}' K3S_TOKEN='${token}' sh -s -\n`;
 }
 
+/**
+ * The form of a token that agents of every age take: those before v1.26 know no bootstrap tokens, and take this one for
+ * the password of a node.
+ */
+export function toTokenOfAnyAge(token: string): string {
+  return token.replace(/^(K10[0-9a-f]{64})::([a-z0-9]{6}\.[a-z0-9]{16})$/, '$1::node:$2');
+}
+
 /** Reads a path of the tenant with the join token, once its authority is the one that the token pins. */
 export function toCheckedFetch({ url, token }: JoinAddress, path: string): string {
   const [, hash = '', credentials = ''] = /^K10([0-9a-f]{64})::(.+)$/.exec(token) ?? [];

@@ -68,6 +68,8 @@ connect() {
   hash=$(printf %s "$K3S_TOKEN" | sed -n 's/^K10\\([0-9a-f]\\{64\\}\\)::.*/\\1/p')
   secret=$(printf %s "$K3S_TOKEN" | sed 's/^K10[0-9a-f]*:://')
   case "$secret" in *:*) user=$secret ;; *) user=node:$secret ;; esac
+  # Agents before v1.26 know no bootstrap tokens, and take this form of one for a password.
+  [ -z "$hash" ] || K3S_TOKEN="K10$hash::$user"
   curl -ksSf "$K3S_URL/cacerts" -o "$work/ca" || die "$K3S_URL does not answer"
   [ -z "$hash" ] || is "$hash" "$work/ca" || die 'the server is not the one of the token'
 }

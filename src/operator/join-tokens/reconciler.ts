@@ -283,7 +283,9 @@ function messageOf({ spec }: JoinToken, { phase, usedBy }: TokenState): string {
     case 'Expired':
       return `its time is over (spec.ttl ${spec.ttl ?? '24h'})`;
     case 'Exhausted':
-      return `${usedBy.length} machines have joined with it, as many as may`;
+      return usedBy.length === 1
+        ? 'the one machine that may has joined with it'
+        : `${usedBy.length} machines have joined with it, as many as may`;
     case 'Revoked':
       return 'it lets nobody in any more; machines that have joined stay';
   }
