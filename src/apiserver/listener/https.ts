@@ -51,8 +51,13 @@ export interface Listener {
 const IDLE_MS = 90_000;
 const HEADERS_MS = 32_000;
 const MAX_HEADER_BYTES = 1 << 20;
-const MAX_STREAMS = 250;
-const STREAM_WINDOW_BYTES = 256 * 1024;
+/** What upstream tells HTTP/2 clients; those that need more streams open another connection. */
+const HTTP2_SETTINGS = {
+  maxConcurrentStreams: 100,
+  initialWindowSize: 256 * 1024,
+  maxFrameSize: 256 * 1024,
+  maxHeaderListSize: MAX_HEADER_BYTES + 320,
+} as const;
 
 /**
  * Serves HTTP/1.1 and HTTP/2 on one TLS port; the client chooses by ALPN. Certificates are asked of clients but not
@@ -220,9 +225,7 @@ class LazyHttp2 {
 
   async #create(): Promise<Http2Server> {
     const http2 = await import('node:http2');
-    const server = http2.createServer({
-      settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: STREAM_WINDOW_BYTES },
-    });
+    const server = http2.createServer({ settings: HTTP2_SETTINGS });
     server.on('session', (session) => this.#follow(session));
     server.on('request', (request, response) => {
       serveRequest(request as unknown as IncomingMessage, response as unknown as ServerResponse, this.#options);
