@@ -138,6 +138,72 @@ describe('what belongs to a tenant', () => {
     });
   }
 
+  const edit = (type: ResourceType<KubeObject>, name: string, change: object) =>
+    client().patch(type, at(name), change, { type: 'strategic', fieldManager: 'kubectl-edit' });
+  const intrusions: Record<string, [type: ResourceType<KubeObject>, change: object, trace: string]> = {
+    'a container': [
+      deployments as never,
+      { spec: { template: { spec: { containers: [{ name: 'miner', image: 'x' }] } } } },
+      'miner',
+    ],
+    'the network of the node': [
+      deployments as never,
+      { spec: { template: { spec: { hostNetwork: true } } } },
+      'hostNetwork',
+    ],
+    'a variable of its container': [
+      deployments as never,
+      { spec: { template: { spec: { containers: [{ name: 'server', env: [{ name: 'EVIL', value: 'x' }] }] } } } },
+      'EVIL',
+    ],
+    'another strategy': [deployments as never, { spec: { strategy: { type: 'RollingUpdate' } } }, 'RollingUpdate'],
+    'a port': [services as never, { spec: { ports: [{ name: 'extra', port: 22, targetPort: 22 }] } }, 'extra'],
+  };
+  for (const [title, [type, change, trace]] of Object.entries(intrusions)) {
+    it(`loses ${title} that somebody adds`, async () => {
+      const text = async () => JSON.stringify((await find(type, 'demo-server'))?.['spec']);
+      const before = await text();
+      assert.match(JSON.stringify(await edit(type, 'demo-server', change)), new RegExp(trace));
+      await until('it is gone', async () => (await text()) === before);
+    });
+  }
+
+  it('keeps a restart and notes of other tools', async () => {
+    const annotations = { 'kubectl.kubernetes.io/restartedAt': 'now' };
+    await edit(deployments as never, 'demo-server', {
+      metadata: { annotations },
+      spec: { template: { metadata: { annotations } } },
+    });
+    await client().patch(
+      virtualClusters,
+      at('demo'),
+      { spec: { controlPlane: { extraArgs: ['--v=2'] } } },
+      { type: 'merge' },
+    );
+    await until('the wish is done', async () =>
+      /--v=2/.test(JSON.stringify(await find(deployments as never, 'demo-server'))),
+    );
+    const kept = JSON.stringify(await find(deployments as never, 'demo-server')).match(/restartedAt":"now"/g);
+    assert.equal(kept?.length, 2);
+  });
+
+  it('is brought about where one thing is refused, which is told, until the host takes it', async () => {
+    const note = async () => {
+      const { status } = await client().get(virtualClusters, at('demo'));
+      const { reason = '', message = '' } = status?.conditions?.find(({ type }) => type === 'UpToDate') ?? {};
+      return `${status?.phase} ${reason}: ${message}`;
+    };
+    const patch = (spec: object) => client().patch(virtualClusters, at('demo'), { spec }, { type: 'merge' });
+    const grown = { persistentVolumeClaim: { size: '2Gi' } };
+    await patch({ datastore: grown, controlPlane: { extraArgs: ['--v=3'] } });
+    await until('the rest is done', async () =>
+      /--v=3/.test(JSON.stringify(await find(deployments as never, 'demo-server'))),
+    );
+    await until('it is told', async () => /^Ready \w+: PersistentVolumeClaim demo-data: /.test(await note()));
+    await patch({ datastore: { persistentVolumeClaim: { size: '1Gi' } } });
+    await until('it is told no more', async () => /^Ready AsWished: /.test(await note()));
+  });
+
   const gone = (name: string) =>
     until(`${name} is gone`, async () => (await find(virtualClusters, name)) === undefined);
   const leftOf = async (name: string): Promise<string[]> => {

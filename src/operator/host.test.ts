@@ -5,6 +5,8 @@ import type { ApiRequest } from '../client/transport.ts';
 import { services } from '../generated/resource-types.ts';
 import type { AnyObject } from '../machinery/object/object.ts';
 import { Answers, applyWanted } from './host.ts';
+import type { Intrusion } from './intrusions.ts';
+import { Repairs } from './repairs.ts';
 
 const wanted = {
   type: services,
@@ -19,6 +21,7 @@ const wanted = {
 interface Applied {
   readonly sent: ApiRequest[];
   readonly result: AnyObject;
+  readonly removed: readonly Intrusion[];
 }
 
 /** What is sent for the wish, given what is there, and what the host then has. */
@@ -27,7 +30,8 @@ async function apply(
   {
     answer = (wish) => wish,
     answers = new Answers(),
-  }: { answer?: (wish: AnyObject) => AnyObject; answers?: Answers } = {},
+    repairs = new Repairs(),
+  }: { answer?: (wish: AnyObject) => AnyObject; answers?: Answers; repairs?: Repairs } = {},
 ): Promise<Applied> {
   const sent: ApiRequest[] = [];
   const client = new Client({
@@ -37,8 +41,16 @@ async function apply(
     },
     watch: () => assert.fail('nothing is watched'),
   });
-  const options = { owner: undefined, tenant: 'default/demo', answers };
-  return { result: await applyWanted(client, wanted, present, options, new AbortController().signal), sent };
+  const removed: Intrusion[] = [];
+  const options = {
+    owner: undefined,
+    tenant: 'default/demo',
+    answers,
+    repairs,
+    nowMs: 0,
+    removed: (found: readonly Intrusion[]) => void removed.push(...found),
+  };
+  return { result: await applyWanted(client, wanted, present, options, new AbortController().signal), sent, removed };
 }
 
 describe('applyWanted', () => {
@@ -71,9 +83,49 @@ describe('applyWanted', () => {
       }) as AnyObject;
     const { result } = await apply(undefined, { answer, answers });
     assert.deepEqual((await apply(result, { answers })).sent, []);
-    const later = { ...result, metadata: { ...result.metadata, resourceVersion: '8' } };
+    const busy = { ...result, metadata: { ...result.metadata, resourceVersion: '8' }, status: {} } as AnyObject;
+    assert.deepEqual((await apply(busy, { answers })).sent, []);
+    const later = { ...result, spec: { selector: { app: 'more' } } } as AnyObject;
     assert.equal((await apply(later, { answers })).sent.length, 1);
     answers.forget('default/demo');
     assert.equal((await apply(result, { answers })).sent.length, 1);
+  });
+
+  it('removes what others have added where it has the only say, and asks nothing more where that is all', async () => {
+    const { result } = await apply();
+    const port = { port: 22, protocol: 'TCP' };
+    const managedFields = [
+      {
+        manager: 'kubectl-edit',
+        fieldsV1: { 'f:spec': { 'f:ports': { 'k:{"port":22,"protocol":"TCP"}': { '.': {} } } } },
+      },
+    ];
+    const intruded = {
+      ...result,
+      metadata: { ...result.metadata, resourceVersion: '7', managedFields },
+      spec: { ...(result['spec'] as object), ports: [port] },
+    } as AnyObject;
+    const { sent, removed } = await apply(intruded, { answer: () => result });
+    assert.deepEqual(
+      sent.map(({ body }) => body),
+      [
+        [
+          { op: 'replace', path: '/metadata/resourceVersion', value: '7' },
+          { op: 'remove', path: '/spec/ports' },
+        ],
+      ],
+    );
+    assert.deepEqual(
+      removed.map(({ manager, text }) => `${manager}: ${text}`),
+      ['kubectl-edit: spec.ports'],
+    );
+  });
+
+  it('gives way for a while to somebody who does not', async () => {
+    const { result } = await apply();
+    const changed = { ...result, spec: { selector: { app: 'other' } } } as AnyObject;
+    const repairs = new Repairs();
+    for (let time = 0; time < 10; time++) assert.equal((await apply(changed, { repairs })).sent.length, 1);
+    await assert.rejects(apply(changed, { repairs }), /Service demo-server is changed again and again/);
   });
 });

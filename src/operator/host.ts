@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from '../client/client.ts';
 import type { Job } from '../generated/api/batch/v1.ts';
 import type { Node, Pod } from '../generated/api/core/v1.ts';
-import { isNotFound } from '../machinery/errors/status-error.ts';
+import { isInvalid, isNotFound } from '../machinery/errors/status-error.ts';
 import {
   type AnyObject,
   type KubeObject,
@@ -14,6 +14,8 @@ import {
 import type { JoinToken } from './api/join-token.ts';
 import { type VirtualCluster, virtualClusters } from './api/virtual-cluster.ts';
 import type { VirtualClusterBackup } from './api/virtual-cluster-backup.ts';
+import { type Intrusion, intrusionsOf, toRemoval } from './intrusions.ts';
+import type { Repairs } from './repairs.ts';
 import { isSatisfied } from './satisfied.ts';
 import type { Wanted } from './steps/step.ts';
 
@@ -61,14 +63,15 @@ export async function readLive<T extends KubeObject>(
 export class Answers {
   readonly #known = new Map<string, Map<string, string>>();
 
-  /** Whether the object is still what the host answered to this wish. */
+  /** Whether the object is still what the host answered to this wish, but for its status. */
   isAnswer(tenant: string, hash: string, present: AnyObject): boolean {
-    return this.#known.get(tenant)?.get(idOf(present)) === `${hash}/${present.metadata.resourceVersion}`;
+    const known = this.#known.get(tenant)?.get(idOf(present));
+    return known !== undefined && known === `${hash}/${contentOf(present)}`;
   }
 
   note(tenant: string, hash: string, answer: AnyObject): void {
     const own = this.#known.get(tenant) ?? new Map<string, string>();
-    this.#known.set(tenant, own.set(idOf(answer), `${hash}/${answer.metadata.resourceVersion}`));
+    this.#known.set(tenant, own.set(idOf(answer), `${hash}/${contentOf(answer)}`));
   }
 
   forget(tenant: string): void {
@@ -78,41 +81,60 @@ export class Answers {
 
 const idOf = ({ metadata: { name, uid } }: AnyObject): string => `${name}/${uid}`;
 
+/** Names what the object says, without what the host says of it. */
+function contentOf({ metadata, status: _status, apiVersion: _version, kind: _kind, ...rest }: AnyObject): string {
+  const { labels, annotations, ownerReferences } = metadata;
+  const text = JSON.stringify([rest, labels, annotations?.[WISH_ANNOTATION], ownerReferences]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
 export interface ApplyOptions {
   /** Set as controlling owner; undefined for objects that outlive the VirtualCluster. */
   readonly owner: VirtualCluster | undefined;
-  /** Key of the VirtualCluster, and what is known of answers. */
+  /** Key of the VirtualCluster, and what is known of answers and repairs. */
   readonly tenant: string;
   readonly answers: Answers;
+  readonly repairs: Repairs;
+  readonly nowMs: number;
+  /** Told what others had added, once it is removed. */
+  removed(intrusions: readonly Intrusion[]): void;
 }
 
 /**
- * Makes the host agree with one wish: server-side apply under the operator's field manager, and nothing at all where
- * the object is as wished already. Drift in fields that the wish names is repaired.
+ * Makes the host agree with one wish: what others have added where only the operator has a say is removed, then
+ * server-side apply under the operator's field manager; and nothing at all where the object is as wished already. Drift
+ * in fields that the wish names is repaired.
  *
  * @returns the object as it is now.
+ * @throws ContestedError where the object was put right too often of late.
  */
 export async function applyWanted(
   client: Client,
   wanted: Wanted,
   present: AnyObject | undefined,
-  { owner, tenant, answers }: ApplyOptions,
+  options: ApplyOptions,
   signal: AbortSignal,
 ): Promise<AnyObject> {
+  const { owner, tenant, answers, repairs, nowMs } = options;
   const owners = owner === undefined ? [] : [ownedBy(owner, virtualClusters)];
   const wish: AnyObject = { ...wanted.object, metadata: { ...wanted.object.metadata, ownerReferences: owners } };
   const hash = createHash('sha256').update(JSON.stringify(wish)).digest('hex').slice(0, 16);
   wish.metadata.annotations = { ...wish.metadata.annotations, [WISH_ANNOTATION]: hash };
   // Items of lists do not say what they are: what was seen since the operator started, and never changed, has neither.
   const { apiVersion: _version, kind: _kind, ...said } = wish;
-  if (
-    present !== undefined &&
-    present.metadata.deletionTimestamp === undefined &&
-    (isSatisfied(said, present) || answers.isAnswer(tenant, hash, present))
-  )
-    return present;
-  const key = keyOf(wish);
-  const answer = (await client.patch(wanted.type as ResourceType<AnyObject>, key, wish, {
+  if (present !== undefined && present.metadata.deletionTimestamp === undefined) {
+    const intrusions = intrusionsOf(wanted.type.kind, present, FIELD_MANAGER);
+    const isAsWished = isSatisfied(said, present) || answers.isAnswer(tenant, hash, present);
+    if (isAsWished && intrusions.length === 0) return present;
+    if (present.metadata.annotations?.[WISH_ANNOTATION] === hash)
+      repairs.note(tenant, `${wanted.type.kind} ${wish.metadata.name}`, nowMs);
+    if (intrusions.length > 0) {
+      const cleared = await remove(client, wanted, { present, intrusions }, signal);
+      options.removed(intrusions);
+      if (isSatisfied(said, cleared)) return cleared;
+    }
+  }
+  const answer = (await client.patch(wanted.type as ResourceType<AnyObject>, keyOf(wish), wish, {
     type: 'apply',
     force: true,
     fieldManager: FIELD_MANAGER,
@@ -120,4 +142,25 @@ export async function applyWanted(
   })) as AnyObject;
   if (!isSatisfied(said, answer)) answers.note(tenant, hash, answer);
   return answer;
+}
+
+/** Server-side apply takes away nothing that another manager owns, so what others added is removed by its place. */
+async function remove(
+  client: Client,
+  { type, object }: Wanted,
+  { present, intrusions }: { readonly present: AnyObject; readonly intrusions: readonly Intrusion[] },
+  signal: AbortSignal,
+): Promise<AnyObject> {
+  const key = keyOf(object);
+  const options = { type: 'json', fieldManager: FIELD_MANAGER, signal } as const;
+  const patch = toRemoval(intrusions, present, object);
+  try {
+    return (await client.patch(type as ResourceType<AnyObject>, key, patch as never, options)) as AnyObject;
+  } catch (error) {
+    if (!isInvalid(error)) throw error;
+    // A place that is not there any more is refused before the object is seen to be another one.
+    const live = await readLive(client, type as ResourceType<AnyObject>, key, signal);
+    if (live?.metadata.resourceVersion === present.metadata.resourceVersion) throw error;
+    throw new Error(`${type.kind} ${key.name} has changed meanwhile`, { cause: error });
+  }
 }

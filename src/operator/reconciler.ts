@@ -9,15 +9,8 @@ import {
   secrets,
   services,
 } from '../generated/resource-types.ts';
-import { isInvalid, isNotFound } from '../machinery/errors/status-error.ts';
-import {
-  type AnyObject,
-  keyOf,
-  type ObjectKey,
-  parseKeyText,
-  type ResourceType,
-  toKeyText,
-} from '../machinery/object/object.ts';
+import { isNotFound } from '../machinery/errors/status-error.ts';
+import { keyOf, type ObjectKey, parseKeyText, toKeyText } from '../machinery/object/object.ts';
 import type { Reconciler, Result } from '../reconcile/reconciler.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -34,7 +27,7 @@ import type { ReadLog } from './backups/job-result.ts';
 import { finalize } from './finalize.ts';
 import type { GatewayRoutes } from './gateway-routes.ts';
 import { holdBack } from './held-server.ts';
-import { Answers, type ApplyOptions, applyWanted, type HostCache, readLive } from './host.ts';
+import { type HostCache, readLive } from './host.ts';
 import { lostNodes, removeNode } from './lost-nodes.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
@@ -42,20 +35,17 @@ import { namesOf, type Observed, type OperatorSettings, type TenantState } from 
 import type { Policies } from './policies/policies.ts';
 import { ProbePace } from './probe-pace.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
+import { refusalOf } from './refusals.ts';
 import { observeRestore } from './restore.ts';
 import { finishRotation, rotateToken } from './rotation.ts';
 import { SettledTenants } from './settled.ts';
 import { skewedNodes } from './skew.ts';
-import { outlives, presentOf, slotOf, withObject } from './slots.ts';
 import { sortedLike } from './sorted-like.ts';
-import { type Progress, toStatus } from './status.ts';
+import { type Fault, type Progress, toStatus } from './status.ts';
 import { steps } from './steps/index.ts';
-import { planService } from './steps/service.ts';
-import type { KeySource, Step, Unwanted, Wanted } from './steps/step.ts';
+import type { KeySource } from './steps/step.ts';
 import { findTakenPorts } from './taken-ports.ts';
-
-/** How many ports of its sequence a tenant tries before it gives up until the next round. */
-const PORT_ATTEMPTS = 16;
+import { type Granted, Wishes } from './wishes.ts';
 
 /** Tells events of a VirtualCluster to its user. */
 export interface EventSink {
@@ -99,18 +89,30 @@ export class VirtualClusterReconciler implements Reconciler {
   readonly #deps: ReconcilerDeps;
   readonly #pace = new ProbePace();
   readonly #settled = new SettledTenants();
-  readonly #answers = new Answers();
+  readonly #wishes: Wishes;
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
+    this.#wishes = new Wishes(deps);
   }
 
   async reconcile(keyText: string, signal: AbortSignal): Promise<Result> {
-    const { client, cache } = this.#deps;
+    const cluster = this.#deps.cache.get(virtualClusters, parseKeyText(keyText));
+    try {
+      return await this.#reconcile(keyText, cluster, signal);
+    } catch (error) {
+      const refusal = refusalOf(error, 'the host');
+      if (refusal !== undefined && cluster !== undefined)
+        this.#deps.events.event(cluster, 'Warning', refusal.reason, refusal.message);
+      throw error;
+    }
+  }
+
+  async #reconcile(keyText: string, cluster: VirtualCluster | undefined, signal: AbortSignal): Promise<Result> {
+    const { client } = this.#deps;
     const key = parseKeyText(keyText);
-    const cluster = cache.get(virtualClusters, key);
     if (cluster === undefined) {
-      for (const each of [this.#pace, this.#settled, this.#answers]) each.forget(keyText);
+      for (const each of [this.#pace, this.#settled, this.#wishes]) each.forget(keyText);
       this.#deps.metrics?.gone(key);
       this.#deps.tenants.forget?.(key);
       return {};
@@ -158,29 +160,29 @@ export class VirtualClusterReconciler implements Reconciler {
     return { requeueAfterMs: this.#pace.pauseMs(id, { ageMs, isWaitingForPod, nowMs }) };
   }
 
-  /** Goes through the steps until one has to wait. */
+  /** Goes through the steps until one has to wait. What the host refuses is told, and the rest goes on where it can. */
   async #takeSteps(seen: Observed, signal: AbortSignal): Promise<Progress & { readonly observed: Observed }> {
     const done: string[] = [];
+    const faults: Fault[] = [];
     let observed = seen;
     let halted: Progress['halted'];
     for (const step of steps) {
       const outcome = await step.plan(observed, this.#deps.keys);
-      if (outcome.kind === 'wait') {
+      if (outcome.kind === 'wait')
         halted = { condition: step.condition, reason: outcome.reason, message: outcome.message };
-      }
-      for (const wanted of outcome.objects ?? []) {
-        const applied = await this.#apply(step, wanted, observed, signal);
-        if ('halted' in applied) halted = applied.halted;
-        else if (applied.object !== presentOf(observed, wanted))
-          observed = withObject(observed, wanted, applied.object);
-      }
-      for (const each of outcome.unwanted ?? []) observed = await this.#remove(each, observed, signal);
-      if (halted !== undefined) return { done, halted, observed };
+      const take = (granted: Granted): void => {
+        observed = granted.observed;
+        halted = granted.halted ?? halted;
+        if (granted.fault !== undefined) faults.push(granted.fault);
+      };
+      for (const wanted of outcome.objects ?? []) take(await this.#wishes.bring(step, wanted, observed, signal));
+      for (const each of outcome.unwanted ?? []) take(await this.#wishes.remove(step, each, observed, signal));
+      if (halted !== undefined) return { done, halted, faults, observed };
       done.push(step.condition);
     }
     // The same object says that nothing was asked of the host.
-    if (observed === seen) this.#settled.note(toKeyText(keyOf(seen.cluster)), seen, done);
-    return { done, observed };
+    if (observed === seen && faults.length === 0) this.#settled.note(toKeyText(keyOf(seen.cluster)), seen, done);
+    return { done, faults, observed };
   }
 
   /** Asks the tenant how it is, or remembers what it said a moment ago. */
@@ -246,18 +248,6 @@ export class VirtualClusterReconciler implements Reconciler {
     if (told || tenant === undefined) return;
     for (const { message } of skewedNodes(tenant.kubelets, settings.serverVersion))
       this.#deps.events.event(cluster, 'Warning', 'NodeVersionSkew', message);
-  }
-
-  async #remove({ type, key }: Unwanted, observed: Observed, signal: AbortSignal): Promise<Observed> {
-    const slot = slotOf(observed, type.kind, key.name);
-    if (observed[slot] === undefined) return observed;
-    try {
-      await this.#deps.client.delete(type as ResourceType<AnyObject>, key, { propagationPolicy: 'Background', signal });
-      this.#deps.events.event(observed.cluster, 'Normal', 'Removed', `Removed ${type.kind} ${key.name}`);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    return { ...observed, [slot]: undefined };
   }
 
   async #observe(cluster: VirtualCluster, signal: AbortSignal): Promise<Observed> {
@@ -331,68 +321,6 @@ export class VirtualClusterReconciler implements Reconciler {
     return new Map(await Promise.all(names.map(async (name) => [name, await this.#deps.resolve(name)] as const)));
   }
 
-  async #apply(
-    step: Step,
-    wanted: Wanted,
-    observed: Observed,
-    signal: AbortSignal,
-  ): Promise<{ object: AnyObject } | { halted: NonNullable<Progress['halted']> }> {
-    const { client, events } = this.#deps;
-    const { cluster } = observed;
-    const present = presentOf(observed, wanted);
-    const owner = outlives(observed, wanted) ? undefined : cluster;
-    try {
-      const object = await applyWanted(client, wanted, present, this.#applyOptions(cluster, owner), signal);
-      if (present === undefined) {
-        events.event(cluster, 'Normal', 'Created', `Created ${wanted.type.kind} ${wanted.object.metadata.name}`);
-      } else if (object.metadata.resourceVersion !== present.metadata.resourceVersion) {
-        events.event(cluster, 'Normal', 'Updated', `Updated ${wanted.type.kind} ${wanted.object.metadata.name}`);
-      }
-      return { object };
-    } catch (error) {
-      if (!isInvalid(error)) throw error;
-      const message = (error as Error).message;
-      if (step.name === 'service' && present === undefined && /port is already allocated/.test(message)) {
-        return await this.#findPort(observed, message, signal);
-      }
-      return { halted: { condition: step.condition, reason: 'RefusedByHost', message } };
-    }
-  }
-
-  #applyOptions(cluster: VirtualCluster, owner: VirtualCluster | undefined): ApplyOptions {
-    return { owner, tenant: toKeyText(keyOf(cluster)), answers: this.#answers };
-  }
-
-  /** Tries the tenant's next ports after the first one turned out to be taken. */
-  async #findPort(
-    observed: Observed,
-    message: string,
-    signal: AbortSignal,
-  ): Promise<{ object: AnyObject } | { halted: NonNullable<Progress['halted']> }> {
-    const { client } = this.#deps;
-    const { cluster, spec } = observed;
-    const halt = (reason: string, text: string) => ({
-      halted: { condition: 'EndpointReachable', reason, message: text },
-    });
-    if (spec.exposure.port !== undefined) {
-      return halt(
-        'PortTaken',
-        `spec.exposure.nodePort.port ${spec.exposure.port} belongs to another Service: choose another one, or leave it empty`,
-      );
-    }
-    for (let attempt = 1; attempt < PORT_ATTEMPTS; attempt++) {
-      const outcome = planService(observed, attempt);
-      const wanted = outcome.kind === 'want' ? outcome.objects[0] : undefined;
-      if (wanted === undefined) break;
-      try {
-        return { object: await applyWanted(client, wanted, undefined, this.#applyOptions(cluster, cluster), signal) };
-      } catch (error) {
-        if (!isInvalid(error)) throw error;
-      }
-    }
-    return halt('NoFreePort', `no free port after ${PORT_ATTEMPTS} attempts: ${message}`);
-  }
-
   /** @returns whether it was as it should be. */
   async #writeStatus(observed: Observed, progress: Progress, key: ObjectKey, signal: AbortSignal): Promise<boolean> {
     const { client, events, keys, logger } = this.#deps;
@@ -403,6 +331,9 @@ export class VirtualClusterReconciler implements Reconciler {
     const told = cluster.status?.conditions?.find(({ type }) => type === halted?.condition);
     if (halted !== undefined && told?.reason !== halted.reason)
       events.event(cluster, 'Warning', halted.reason, halted.message);
+    const upToDate = cluster.status?.conditions?.find(({ type }) => type === 'UpToDate');
+    for (const { reason, message } of progress.faults ?? [])
+      if (!upToDate?.message.includes(message)) events.event(cluster, 'Warning', reason, message);
     const violation = status.conditions?.find(({ type }) => type === 'PolicyViolation');
     const before = cluster.status?.conditions?.find(({ type }) => type === 'PolicyViolation');
     if (halted === undefined && violation?.status === 'True' && violation.message !== before?.message)

@@ -12,10 +12,23 @@ import { CA_ROTATION } from './steps/certificates.ts';
 import { NEXT_PASSWORD } from './steps/token.ts';
 import { troubleOf } from './trouble.ts';
 
+/** What a tenant waits for. */
+export interface Halt {
+  readonly condition: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Something that the host refused, without which the tenant goes on. */
+export interface Fault extends Halt {
+  readonly kind: string;
+}
+
 /** How far the steps came: the conditions of those that are done, and the one that waits or failed. */
 export interface Progress {
   readonly done: readonly string[];
-  readonly halted?: { readonly condition: string; readonly reason: string; readonly message: string } | undefined;
+  readonly halted?: Halt | undefined;
+  readonly faults?: readonly Fault[] | undefined;
 }
 
 const POLICY = 'PolicyViolation';
@@ -101,14 +114,19 @@ function judge(observed: Observed, progress: Progress): Verdict[] {
       const what = halted.condition === POLICY ? 'a wish that its policies allow' : halted.condition;
       return { type, status: 'Unknown', reason: 'Waiting', message: `waits for ${what}` };
     }
-    return toVerdict(type, judgeAspect(observed));
+    const [first] = progress.faults ?? [];
+    const judgement = judgeAspect(observed);
+    // What the host refused is not as wished; what was there before serves on.
+    if (type === 'UpToDate' && first !== undefined && observed.versionFault === undefined)
+      return { type, status: 'False', reason: first.reason, message: textOf(progress) };
+    return toVerdict(type, judgement);
   });
   return [
     judgeReady(observed, aspects, progress),
     ...aspects,
     toVerdict('NodesReady', judgeNodes(observed)),
     ...(observed.registries === undefined ? [] : [toVerdict('RegistriesReady', judgeRegistries(observed.registries))]),
-    ...(publicUrl(spec) === undefined ? [] : [toVerdict('Published', judgePublication(observed))]),
+    ...(publicUrl(spec) === undefined ? [] : [toVerdict('Published', judgePublication(observed, progress))]),
     ...(observed.policy === undefined ? [] : [toVerdict(POLICY, judgePolicy(observed.policy))]),
     ...(observed.backups.length === 0 ? [] : [toVerdict('BackupHealthy', judgeBackups(observed))]),
     toVerdict(
@@ -121,6 +139,8 @@ function judge(observed: Observed, progress: Progress): Verdict[] {
     ),
   ];
 }
+
+const textOf = ({ faults = [] }: Progress): string => faults.map(({ message }) => message).join('; ');
 
 function toVerdict(type: string, [status, reason, message]: Judgement): Verdict {
   return { type, status, reason, message };
@@ -173,7 +193,9 @@ function judgeRegistries({ fault }: ObservedRegistries): Judgement {
 }
 
 /** Told only where users come by a name. */
-function judgePublication({ spec, ingress, tlsRoute, routeVersion }: Observed): Judgement {
+function judgePublication({ spec, ingress, tlsRoute, routeVersion }: Observed, { faults = [] }: Progress): Judgement {
+  const fault = faults.find(({ kind }) => kind === 'Ingress' || kind === 'TLSRoute');
+  if (fault !== undefined) return ['False', fault.reason, fault.message];
   if (spec.exposure.gateway !== undefined && routeVersion === undefined)
     return ['False', 'GatewayApiMissing', 'the host cluster has no TLSRoutes: install the Gateway API'];
   if (spec.exposure.ingress !== undefined && ingress === undefined)

@@ -99,11 +99,6 @@ describe('the schema of a VirtualCluster', () => {
       { datastore: { type: 'PostgreSQL', secretRef: { name: 'dsn' } } },
       /datastore.type cannot be changed/,
     ],
-    'a smaller volume': [
-      { datastore: { persistentVolumeClaim: { size: '2Gi' } } },
-      { datastore: { persistentVolumeClaim: { size: '1500Mi' } } },
-      /a volume cannot shrink/,
-    ],
     'another class of storage': [
       { datastore: { persistentVolumeClaim: { storageClassName: 'fast' } } },
       { datastore: { persistentVolumeClaim: { storageClassName: 'slow' } } },

@@ -184,16 +184,12 @@ const datastore = fields(
         maxLength: 253,
         'x-kubernetes-validations': immutable('storageClassName'),
       }),
-      size: quantity('Size of the volume. It cannot shrink.', {
+      size: quantity('Size of the volume. A volume that is there grows where its class allows that, and never shrinks.', {
         default: '1Gi',
         'x-kubernetes-validations': [
           {
             rule: "!isQuantity(string(self)) || quantity(string(self)).isGreaterThan(quantity('0'))",
             message: 'the volume needs a size greater than 0',
-          },
-          {
-            rule: '!isQuantity(string(self)) || !isQuantity(string(oldSelf)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0',
-            message: 'a volume cannot shrink',
           },
         ],
       }),
