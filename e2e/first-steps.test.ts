@@ -85,7 +85,7 @@ describe('warren up', () => {
     for (const example of readdirSync(join(root, 'examples'))) {
       if (example !== 'workload') await host.kubectl(['apply', '-f', join(root, 'examples', example)]);
     }
-    for (const name of ['minimal', 'edge', 'retained', 'office']) {
+    for (const name of ['minimal', 'edge', 'retained', 'office', 'hardened']) {
       await host.kubectl(['wait', `vc/${name}`, '--for=condition=Ready', '--timeout=60s']);
     }
     await host.kubectl(['wait', 'vc/database', '--for=condition=DatastoreReady', '--timeout=60s']);
@@ -101,6 +101,10 @@ describe('warren up', () => {
       return text;
     });
     assert.equal(reason, 'NoAddress');
+    const path = join(host.folder, 'hardened.kubeconfig');
+    await host.warren(['kubeconfig', 'hardened', '-f', path]);
+    const refusal = clientFor('kubectl', path)(['run', 'loose', '--image=nginx']);
+    await assert.rejects(refusal, /violates PodSecurity "restricted:latest"/);
     await host.kubectl(['delete', 'vc', '--all', '--timeout=60s']);
   });
 

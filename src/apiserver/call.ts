@@ -167,6 +167,8 @@ export interface Credentials {
   header(name: string): string | undefined;
   /** The client's certificate chain in DER, leaf first, verified against nothing yet; empty without one. */
   readonly certificates: readonly Buffer[];
+  /** What is asked for; some paths are open to everybody. */
+  readonly path?: string | undefined;
   readonly query: URLSearchParams;
   /** As {@link Call.rawHeaders}: front proxies repeat headers and invent names. */
   readonly rawHeaders?: readonly string[] | undefined;

@@ -18,7 +18,7 @@ export interface ApiServerFlags {
   readonly notReadySeconds?: number;
   /** The same for nodes that nobody reaches. */
   readonly unreachableSeconds?: number;
-  /** Whether who brings no credentials may ask as `system:anonymous`. Default true. */
+  /** Whether who brings no credentials may ask for more than health, as `system:anonymous`. Default true. */
   readonly anonymous?: boolean;
   /** Whether tokens of pods live on for clients that never read them again. Default true. */
   readonly extendsTokens?: boolean;

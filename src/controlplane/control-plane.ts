@@ -70,7 +70,7 @@ export interface ControlPlaneOptions {
   readonly disabledControllers?: readonly string[] | undefined;
   /** Admission plugins that are on or off against upstream's default, and what they are told. */
   readonly admissionPlugins?: PluginSelection | undefined;
-  /** Whether who brings no credentials may ask as `system:anonymous`. Default true, as upstream's. */
+  /** Whether who brings no credentials may ask for more than health, as `system:anonymous`. Default true, as upstream's. */
   readonly anonymous?: boolean | undefined;
   /** Whether tokens of pods live on for clients that never read them again. Default true. */
   readonly extendsTokens?: boolean | undefined;
@@ -94,6 +94,9 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** What the kubelet that runs this server's pod asks for, without credentials. */
+const PROBED_PATHS = ['/healthz', '/livez', '/readyz'];
 
 /** Common name of front proxies, the server's own among them; k3s has the same. */
 const PROXY_NAME = 'system:auth-proxy';
@@ -204,7 +207,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           clock,
           basic: options.basic,
           // RBAC lets them see health and version, and nothing else.
-          anonymous: options.anonymous ?? true,
+          anonymous: options.anonymous === false ? { paths: PROBED_PATHS } : true,
           onCertificate: metrics.access.certificateUsed,
         }),
         reader,

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Client } from '../client/client.ts';
-import type { ConfigMap, KeyToPath, Pod, Secret, Volume } from '../generated/api/core/v1.ts';
+import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../generated/api/core/v1.ts';
 import { configmaps, persistentvolumeclaims, persistentvolumes, secrets } from '../generated/resource-types.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
 
@@ -67,17 +67,35 @@ type Files = ReadonlyMap<string, { readonly bytes: Buffer; readonly mode: number
 
 async function filesOf(client: Client, pod: Pod, volume: Volume, signal: AbortSignal): Promise<Files> {
   const { namespace } = pod.metadata;
-  if (volume.secret !== undefined) {
-    const { secretName = '', items, optional, defaultMode = 0o644 } = volume.secret;
-    const secret = await read(client.get(secrets, { namespace, name: secretName }, { signal }));
-    return secretFiles(secret, secretName, items, optional ?? false, defaultMode);
+  const { secret, configMap, projected } = volume;
+  if (projected !== undefined) {
+    const { sources = [], defaultMode } = projected;
+    const all = await Promise.all(
+      sources.map((source) => filesOfSource(client, namespace, source, defaultMode, signal)),
+    );
+    return new Map(all.flatMap((files) => [...files]));
   }
-  if (volume.configMap !== undefined) {
-    const { name = '', items, optional, defaultMode = 0o644 } = volume.configMap;
-    const map = await read(client.get(configmaps, { namespace, name }, { signal }));
-    return configMapFiles(map, name, items, optional ?? false, defaultMode);
+  const source = { secret: secret && { ...secret, name: secret.secretName }, configMap };
+  return await filesOfSource(client, namespace, source, (secret ?? configMap)?.defaultMode, signal);
+}
+
+/** The files of a Secret or a ConfigMap; none where a source is neither. */
+async function filesOfSource(
+  client: Client,
+  namespace: string | undefined,
+  source: Pick<VolumeProjection, 'secret' | 'configMap'>,
+  mode = 0o644,
+  signal: AbortSignal,
+): Promise<Files> {
+  if (source.secret !== undefined) {
+    const { name = '', items, optional } = source.secret;
+    const secret = await read(client.get(secrets, { namespace, name }, { signal }));
+    return secretFiles(secret, name, items, optional ?? false, mode);
   }
-  return new Map();
+  if (source.configMap === undefined) return new Map();
+  const { name = '', items, optional } = source.configMap;
+  const map = await read(client.get(configmaps, { namespace, name }, { signal }));
+  return configMapFiles(map, name, items, optional ?? false, mode);
 }
 
 function secretFiles(

@@ -6,7 +6,7 @@ import { type KubeObject, type ObjectKey, type ResourceType, toKeyText } from '.
 import { createAuthority, DAY_MS, issueCertificate } from '../../pki/certificate.ts';
 import type { Authenticator, Credentials } from '../call.ts';
 import type { ObjectReader } from '../object-reader.ts';
-import { createAuthenticator } from './authenticator.ts';
+import { type AuthenticatorOptions, createAuthenticator } from './authenticator.ts';
 import { createTokenSigner, type TokenSigner } from './token-signer.ts';
 
 const startMs = Date.UTC(2030, 0, 1);
@@ -64,7 +64,7 @@ describe('the authenticator of a server', () => {
         : generateKeyPairSync('rsa', { modulusLength: 2048 });
     return privateKey.export({ type: type === 'ec' ? 'sec1' : 'pkcs1', format: 'pem' }).toString();
   };
-  const create = (anonymous: boolean): Authenticator =>
+  const create = (anonymous: AuthenticatorOptions['anonymous']): Authenticator =>
     createAuthenticator({
       clientCaPem: authority.certPem,
       requestHeader: { caPem: proxyAuthority.certPem, allowedNames: ['front'] },
@@ -146,6 +146,12 @@ describe('the authenticator of a server', () => {
     assert.equal((await create(true).authenticate(wrong, signal))?.name, 'system:anonymous');
   });
 
+  it('lets who brings nothing ask for the paths that are open', async () => {
+    const some = create({ paths: ['/livez'] });
+    const at = (path: string) => ({ ...credentials({}), path });
+    assert.equal((await some.authenticate(at('/livez'), signal))?.name, 'system:anonymous');
+    await assert.rejects(some.authenticate(at('/livez/ping'), signal), /Unauthorized/);
+  });
   it('refuses who brings nothing, or calls him anonymous where that is allowed', async () => {
     await assert.rejects(authenticator.authenticate(credentials({}), signal), unauthorizedError);
     const open = create(true);

@@ -29,9 +29,10 @@ export interface AuthenticatorOptions {
   /** Further kinds of bearer tokens. */
   readonly tokens?: readonly TokenAuthenticator[] | undefined;
   /**
-   * Whether who brings no credentials may ask as `system:anonymous`. Default false, as k3s sets it: 401.
+   * Whether who brings no credentials may ask as `system:anonymous`: for everything, or for some paths only. Default
+   * false, as k3s sets it: 401. Source: apiserver `pkg/authentication/request/anonymous`.
    */
-  readonly anonymous?: boolean | undefined;
+  readonly anonymous?: boolean | { readonly paths: readonly string[] } | undefined;
   /** Told until when the certificate of a request is good. */
   readonly onCertificate?: ((untilMs: number) => void) | undefined;
 }
@@ -72,7 +73,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         }
       }
       if (refusal !== undefined) throw refusal;
-      if (options.anonymous) return anonymousUser;
+      if (isOpenTo(options.anonymous, credentials)) return anonymousUser;
       throw unauthorized();
     },
     async reviewToken(token, audiences, signal) {
@@ -83,6 +84,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       }
     },
   };
+}
+
+function isOpenTo(anonymous: AuthenticatorOptions['anonymous'] = false, { path }: Credentials): boolean {
+  if (typeof anonymous === 'boolean') return anonymous;
+  return path !== undefined && anonymous.paths.includes(path);
 }
 
 async function authenticateBearer(

@@ -18,6 +18,7 @@ export function createCredentialsReader(): (call: Call) => Credentials {
     return {
       header: (name) => call.header(name),
       certificates: request === undefined ? none : certificatesOf(request, known),
+      path: call.path,
       query: call.query,
       rawHeaders: call.rawHeaders,
     };

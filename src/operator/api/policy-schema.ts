@@ -1,5 +1,5 @@
 import type { CustomResourceDefinition, JSONSchemaProps } from '../../generated/api/apiextensions/v1.ts';
-import { controlPlane } from './schema.ts';
+import { controlPlane } from './control-plane-schema.ts';
 import { conditions, count, fields, observedGeneration, strings, text, texts, toCrd } from './schema-fields.ts';
 import { virtualClusterPolicies } from './virtual-cluster-policy.ts';
 

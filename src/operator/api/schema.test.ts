@@ -64,6 +64,10 @@ describe('the schema of a VirtualCluster', () => {
       { nodes: { registries: { configs: { 'a.example.com:5000': { tls: { ca: 'me' } } } } } },
       /should match/,
     ],
+    'files that come from two objects': [
+      { controlPlane: { extraFiles: [{ configMap: { name: 'a' }, secret: { name: 'b' } }] } },
+      /give either configMap or secret/,
+    ],
     'a limit that is no quantity': [{ controlPlane: { resources: { limits: { cpu: 'all' } } } }, /should match/],
   };
   for (const [title, [spec, fault, name = 'refused']] of Object.entries(refused))

@@ -1,8 +1,8 @@
 import type { CustomResourceDefinition } from '../../generated/api/apiextensions/v1.ts';
 import { storageSchema } from './backup-schema.ts';
+import { controlPlane } from './control-plane-schema.ts';
 import { registries } from './registries-schema.ts';
 import {
-  anything,
   cidrText,
   conditions,
   count,
@@ -184,15 +184,18 @@ const datastore = fields(
         maxLength: 253,
         'x-kubernetes-validations': immutable('storageClassName'),
       }),
-      size: quantity('Size of the volume. A volume that is there grows where its class allows that, and never shrinks.', {
-        default: '1Gi',
-        'x-kubernetes-validations': [
-          {
-            rule: "!isQuantity(string(self)) || quantity(string(self)).isGreaterThan(quantity('0'))",
-            message: 'the volume needs a size greater than 0',
-          },
-        ],
-      }),
+      size: quantity(
+        'Size of the volume. A volume that is there grows where its class allows that, and never shrinks.',
+        {
+          default: '1Gi',
+          'x-kubernetes-validations': [
+            {
+              rule: "!isQuantity(string(self)) || quantity(string(self)).isGreaterThan(quantity('0'))",
+              message: 'the volume needs a size greater than 0',
+            },
+          ],
+        },
+      ),
     }),
   },
   {
@@ -209,54 +212,6 @@ const datastore = fields(
     ],
   },
 );
-
-const podPlacement = fields('Where and how the pod is scheduled.', {
-  nodeSelector: texts('Labels that the node must have.'),
-  tolerations: {
-    type: 'array',
-    description: 'Taints that the pod tolerates.',
-    items: anything('A toleration as in a pod.'),
-  },
-  affinity: anything('Affinity as in a pod.'),
-  topologySpreadConstraints: {
-    type: 'array',
-    description: 'Spread as in a pod.',
-    items: anything('A constraint as in a pod.'),
-  },
-  priorityClassName: text('Priority class of the pod.', { maxLength: 253 }),
-  imagePullSecrets: { type: 'array', description: 'Secrets for the registry.', items: reference('A Secret.') },
-  runtimeClassName: text('Runtime class of the pod.', { maxLength: 253 }),
-  terminationGracePeriodSeconds: {
-    type: 'integer',
-    format: 'int64',
-    description: 'Seconds to stop in. Default 30.',
-    minimum: 0,
-  },
-});
-
-/** How a server runs. */
-export const controlPlane = fields('The pod of the control plane.', {
-  extraArgs: strings(
-    'Further flags of `warren server`.',
-    { minLength: 1 },
-    { maxItems: 64, 'x-kubernetes-list-type': 'atomic' },
-  ),
-  resources: fields('Requests and limits of the container.', {
-    requests: {
-      type: 'object',
-      description: 'Requests.',
-      additionalProperties: quantity('Amount.'),
-    },
-    limits: { type: 'object', description: 'Limits.', additionalProperties: quantity('Amount.') },
-  }),
-  podTemplate: fields('Additions to the pod.', {
-    metadata: fields('Labels and annotations to add.', {
-      labels: texts('Labels.'),
-      annotations: texts('Annotations.'),
-    }),
-    spec: podPlacement,
-  }),
-});
 
 const spec = fields(
   'The tenant as it should be.',

@@ -52,6 +52,8 @@ export interface VirtualClusterSpec {
   controlPlane?: {
     /** Further flags of `warren server`. */
     extraArgs?: string[];
+    /** Files for them, one for each key, below `/etc/warren/files`. */
+    extraFiles?: ExtraFiles[];
     resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
     podTemplate?: {
       metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
@@ -71,6 +73,12 @@ export interface VirtualClusterSpec {
   };
   /** Makes the tenant, or makes it anew, from a backup: each different value once. */
   restoreFrom?: RestoreFrom;
+}
+
+/** One of the two, in the same namespace. */
+export interface ExtraFiles {
+  configMap?: { name: string };
+  secret?: { name: string };
 }
 
 /** k3s's `registries.yaml`, with Secrets where that has logins and keys. */
@@ -226,6 +234,7 @@ export function withDefaults(spec: VirtualClusterSpec) {
       size: spec.datastore?.persistentVolumeClaim?.size ?? '1Gi',
     },
     extraArgs: spec.controlPlane?.extraArgs ?? [],
+    extraFiles: spec.controlPlane?.extraFiles ?? [],
     resources: spec.controlPlane?.resources,
     podTemplate: spec.controlPlane?.podTemplate,
     disabledAddons: (Object.keys(tenantAddons) as AddonName[])

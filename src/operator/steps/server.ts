@@ -15,6 +15,7 @@ const DATA_DIR = '/var/lib/warren';
 const PKI_DIR = '/etc/warren/pki';
 const TOKEN_DIR = '/etc/warren/token';
 const AGENT_FILES_DIR = '/var/lib/warren-agent';
+const EXTRA_FILES_DIR = '/etc/warren/files';
 const DATASTORE_DIR = '/etc/warren/datastore';
 
 /** The Deployment of the tenant's server. */
@@ -109,6 +110,9 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
             ...(spec.agentFilesClaim === undefined
               ? []
               : [{ name: 'agent-files', mountPath: AGENT_FILES_DIR, readOnly: true }]),
+            ...(spec.extraFiles.length === 0
+              ? []
+              : [{ name: 'extra-files', mountPath: EXTRA_FILES_DIR, readOnly: true }]),
             { name: 'tmp', mountPath: '/tmp' },
           ],
         },
@@ -144,6 +148,9 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
                 persistentVolumeClaim: { claimName: spec.agentFilesClaim, readOnly: true },
               },
             ]),
+        ...(spec.extraFiles.length === 0
+          ? []
+          : [{ name: 'extra-files', projected: { sources: spec.extraFiles, defaultMode: 0o440 } }]),
         { name: 'tmp', emptyDir: { sizeLimit: '64Mi' } },
       ],
     },

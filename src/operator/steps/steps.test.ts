@@ -5,6 +5,7 @@ import { type Observed, toSecretData } from '../observed.ts';
 import { certificatesStep } from './certificates.ts';
 import { databasePorts, datastoreStep } from './datastore.ts';
 import { networkPolicyStep } from './network-policy.ts';
+import { serverStep } from './server.ts';
 import type { KeySource, StepOutcome } from './step.ts';
 import { judgeVersion } from './version.ts';
 
@@ -159,6 +160,20 @@ describe('the network policy', () => {
 
   it('has no such port for a tenant of one file', async () => {
     assert.doesNotMatch(await rulesOf({}), /6444/);
+  });
+});
+
+describe('the server step', () => {
+  it('brings the files that further flags name', async () => {
+    const extraFiles = [{ configMap: { name: 'admission' } }, { secret: { name: 'encryption' } }];
+    const service = { metadata: { name: 'demo' }, spec: { ports: [{ port: 30_443, nodePort: 30_443 }] } };
+    const more = { service, tokenSecret: { metadata: { name: 'demo-token' } } };
+    const outcome = await serverStep.plan(observe({ controlPlane: { extraFiles } }, more), keys);
+    const wanted = JSON.stringify(outcome);
+    const mount = { name: 'extra-files', mountPath: '/etc/warren/files', readOnly: true };
+    assert.ok(wanted.includes(JSON.stringify(mount)), wanted);
+    const volume = { name: 'extra-files', projected: { sources: extraFiles, defaultMode: 0o440 } };
+    assert.ok(wanted.includes(JSON.stringify(volume)), wanted);
   });
 });
 
