@@ -1,10 +1,14 @@
 import type { Node, Pod, Service } from '../generated/api/core/v1.ts';
 import { type Observed, secretText } from './observed.ts';
 
+/** Name of a tenant's port in its Service and its pods. */
+export const PORT_NAME = 'https';
+
 /** The one port of a tenant, once its Service has it. */
 export function portOf(service: Service | undefined): number | undefined {
-  const port = service?.spec?.ports?.[0];
-  return port?.port;
+  const { ports = [] } = service?.spec ?? {};
+  // One that somebody adds may come first, until it is removed.
+  return (ports.find(({ name }) => name === PORT_NAME) ?? ports[0])?.port;
 }
 
 /** Where machines find a tenant. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { services } from '../../generated/resource-types.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { portOf } from '../addresses.ts';
+import { PORT_NAME, portOf } from '../addresses.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
 import { type Step, type StepOutcome, wait, want } from './step.ts';
 
@@ -46,7 +46,7 @@ export function planService(observed: Observed, attempt: number): StepOutcome {
       ...(type === 'LoadBalancer' && loadBalancerClass !== undefined ? { loadBalancerClass } : {}),
       ports: [
         {
-          name: 'https',
+          name: PORT_NAME,
           protocol: 'TCP',
           port,
           targetPort: port,
