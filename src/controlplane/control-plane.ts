@@ -379,6 +379,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           informers,
           host: hostname(),
           configuration: options.schedulerConfiguration,
+          metrics: registry,
           clock,
           logger,
           random: Math.random,

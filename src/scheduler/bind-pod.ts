@@ -22,6 +22,8 @@ export interface BindOptions {
   readonly lister: VolumeLister;
   /** Called where devices must be made ready first. */
   waitsForDevices(): void;
+  /** Called once volumes and devices are ready. */
+  onPrepared?(): void;
   readonly signal: AbortSignal;
 }
 
@@ -57,6 +59,7 @@ export async function bindPod(pod: Pod, node: Node, equipment: Equipment, option
       await bindVolumes(node, volumes, { client, clock, lister, signal, timeoutMs: volumeTimeoutMs });
     step = 'running PreBind plugin "DynamicResources"';
     await devices?.bind(waitsForDevices, signal);
+    options.onPrepared?.();
     step = 'running Bind plugin "DefaultBinder"';
     const binding: Binding = {
       apiVersion: 'v1',

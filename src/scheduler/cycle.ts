@@ -1,7 +1,8 @@
 import type { NodeInfo } from './cache/node-info.ts';
 import type { PodInfo } from './cache/pod-info.ts';
-import { Filters, type Rejection } from './framework/filters.ts';
+import { Filters, type Rejection, statusOf } from './framework/filters.ts';
 import type { FilterPlugin, ScorePlugin, Snapshot } from './framework/plugin.ts';
+import type { CycleMeasure } from './metrics/cycle-measure.ts';
 
 export interface Plugins {
   readonly filters: readonly FilterPlugin[];
@@ -17,6 +18,8 @@ export interface CycleOptions {
   readonly startAt: number;
   /** Nodes that must fit before the search ends, in percent of all. Default: fewer the more there are. */
   readonly percentageOfNodesToScore?: number | undefined;
+  /** Default: nobody measures. */
+  readonly measure?: CycleMeasure | undefined;
 }
 
 export interface Decision {
@@ -39,12 +42,17 @@ export interface Decision {
  * Source: pkg/scheduler/schedule_one.go (schedulePod, findNodesThatFitPod).
  */
 export function decide(subject: PodInfo, snapshot: Snapshot, plugins: Plugins, options: CycleOptions): Decision {
-  const filters = new Filters(subject, snapshot, plugins.filters);
+  const { measure } = options;
+  const preparedAt = measure?.now() ?? 0;
+  const filters = new Filters(subject, snapshot, plugins.filters, measure);
+  const { everywhere } = filters;
+  measure?.point('PreFilter', everywhere === undefined ? 'Success' : statusOf(everywhere.refusal), preparedAt);
   const rejections = new Map<string, Rejection>();
   const base = { filters, rejections, nodeCount: snapshot.nodes.length };
-  if (filters.everywhere !== undefined)
-    return { ...base, nodeName: undefined, rejectedBy: new Set([filters.everywhere.plugin]), examined: 0 };
+  if (everywhere !== undefined)
+    return { ...base, nodeName: undefined, rejectedBy: new Set([everywhere.plugin]), examined: 0 };
 
+  const filteredAt = measure?.now() ?? 0;
   const rejectedBy = new Set<string>();
   const nodes = filters.isNarrow ? narrow(snapshot.nodes, filters, rejections, rejectedBy) : snapshot.nodes;
   const promised = subject.pod.status?.nominatedNodeName;
@@ -64,6 +72,8 @@ export function decide(subject: PodInfo, snapshot: Snapshot, plugins: Plugins, o
       rejectedBy.add(rejection.plugin);
     }
   }
+  filters.tellAsked();
+  measure?.point('Filter', feasible.length > 0 ? 'Success' : 'Unschedulable', filteredAt);
   // Without a node, a new one is what helps, whichever filter would have judged it.
   if (snapshot.nodes.length === 0) for (const name of filters.names) rejectedBy.add(name);
   const nodeName = feasible.length === 0 ? undefined : choose(subject, feasible, snapshot, plugins.scores, options);
@@ -121,16 +131,24 @@ function choose(
   nodes: readonly NodeInfo[],
   snapshot: Snapshot,
   scores: readonly ScorePlugin[],
-  { random }: CycleOptions,
+  { random, measure }: CycleOptions,
 ): string {
   if (nodes.length === 1) return nodes[0]?.name ?? '';
+  const startedAt = measure?.now() ?? 0;
   const totals = nodes.map(() => 0);
   for (const plugin of scores) {
+    const pluginAt = measure?.plugin === undefined ? 0 : measure.now();
     const raw = plugin.score(subject, nodes, snapshot);
+    if (raw !== undefined) {
+      measure?.asked(plugin.name, 'PreScore', 1);
+      measure?.asked(plugin.name, 'Score', nodes.length);
+      measure?.plugin?.(plugin.name, 'Score', 'Success', pluginAt);
+    }
     raw?.forEach((score, index) => {
       totals[index] = (totals[index] ?? 0) + score * plugin.weight;
     });
   }
+  measure?.point('Score', 'Success', startedAt);
   const highest = Math.max(...totals);
   const best = nodes.filter((_, index) => totals[index] === highest);
   return best[Math.floor(random() * best.length)]?.name ?? '';

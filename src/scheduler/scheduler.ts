@@ -9,6 +9,7 @@ import { keyOf, toKeyText } from '../machinery/object/object.ts';
 import { orAborted, whenAborted } from '../std/abort.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { MetricsRegistry } from '../telemetry/metrics/metrics-registry.ts';
 import { bindPod, type Equipment, isPrepared, needsVolumes } from './bind-pod.ts';
 import { isGoing } from './cache/node-info.ts';
 import type { NamespaceLabels } from './cache/pod-affinity.ts';
@@ -21,13 +22,16 @@ import type { DeviceCycle, NodePlan } from './devices/device-cycle.ts';
 import { DeviceDoor } from './devices/device-door.ts';
 import type { DeviceScheduling } from './devices/device-scheduling.ts';
 import { PluginError, type Snapshot } from './framework/plugin.ts';
+import type { CycleMeasure } from './metrics/cycle-measure.ts';
+import { profileNameOf, readQueue } from './metrics/queue-figures.ts';
+import { SchedulerMetrics } from './metrics/scheduler-metrics.ts';
 import { filterPlugins } from './plugins/index.ts';
 import { gatesOf } from './plugins/scheduling-gates.ts';
 import { chooseForPod, type VolumeChoice } from './plugins/volume-binding.ts';
 import { evict } from './preemption/evict.ts';
 import { Nominator } from './preemption/nominator.ts';
 import { type Candidate, planPreemption } from './preemption/preemption.ts';
-import { changesFit, nodeHint } from './queue/node-hints.ts';
+import { changesFit, nodeEvent, nodeHint } from './queue/node-hints.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { type SchedulingEvent, SchedulingEvents } from './scheduling-events.ts';
 import { type Trouble, tellUnschedulable } from './tell-unschedulable.ts';
@@ -43,6 +47,8 @@ export interface SchedulerOptions {
   readonly host?: string | undefined;
   /** Default: one profile, `default-scheduler`, with upstream's plugins and weights. */
   readonly configuration?: SchedulerConfiguration | undefined;
+  /** Where the scheduler counts. Default: nobody reads it. */
+  readonly metrics?: MetricsRegistry | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Random number in [0, 1). */
@@ -72,6 +78,9 @@ class Scheduler {
   readonly #namespaceLabels: NamespaceLabels;
   readonly #profiles: SchedulerConfiguration['profiles'];
   readonly #events: SchedulingEvents;
+  readonly #metrics: SchedulerMetrics;
+  /** Pods that their gates hold back, by UID. */
+  readonly #gated = new Map<string, Pod>();
   #binds = 0;
   #startAt = 0;
   #signal: AbortSignal | undefined;
@@ -85,7 +94,11 @@ class Scheduler {
     this.#events = new SchedulingEvents({ ...options, host: options.host ?? '' });
     const { informers } = options;
     const wakesOn = new Map(filterPlugins.map(({ name, wakesOn: changes }) => [name, new Set(changes)]));
-    this.#queue = new SchedulingQueue(options.clock, wakesOn, backoff);
+    this.#metrics = new SchedulerMetrics(options.metrics ?? new MetricsRegistry(), options.clock, {
+      queue: () => readQueue(this.#queue, this.#gated),
+      cache: () => this.#cache.sizes,
+    });
+    this.#queue = new SchedulingQueue(options.clock, wakesOn, backoff, this.#metrics.incoming);
     this.#volumes = new VolumeLister(informers);
     this.#spread = new DefaultSpread(informers);
     this.#devices = new DeviceDoor({
@@ -150,12 +163,14 @@ class Scheduler {
   #onNode(node: Node, previous: Node | undefined): void {
     this.#cache.setNode(node);
     if (previous !== undefined && !changesFit(node, previous)) return;
-    this.#queue.changed(previous === undefined ? 'node-added' : 'node-updated', nodeHint(node, previous));
+    if (previous === undefined) this.#queue.changed('node-added', nodeHint(node, previous));
+    else this.#queue.changed('node-updated', nodeHint(node, previous), nodeEvent(node, previous));
   }
 
   #onPod(pod: Pod, previous: Pod | undefined): void {
     const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (ended) return this.#onPodGone(pod);
+    this.#gated.delete(uidOf(pod));
     if (pod.spec.nodeName) {
       this.#devices.forget(uidOf(pod));
       this.#queue.remove(pod);
@@ -172,13 +187,19 @@ class Scheduler {
       return this.#queue.remove(pod);
     }
     if (this.#cache.isAssumed(uidOf(pod))) return;
-    if (gatesOf(pod).length > 0 || !this.#devices.admits(pod)) return;
+    if (gatesOf(pod).length > 0) {
+      this.#gated.set(uidOf(pod), pod);
+      if (previous === undefined) this.#metrics.incoming('unschedulable', 'UnschedulablePodAdd');
+      return;
+    }
+    if (!this.#devices.admits(pod)) return;
     if (!this.#volumes.admits(pod, (each) => this.#onPod(each, undefined))) return;
     this.#nominator.set(pod, pod.status?.nominatedNodeName ?? '');
     this.#queue.set(pod);
   }
 
   #onPodGone(pod: Pod): void {
+    this.#gated.delete(uidOf(pod));
     this.#volumes.forget(uidOf(pod));
     this.#devices.forget(uidOf(pod));
     this.#queue.remove(pod);
@@ -211,6 +232,9 @@ class Scheduler {
     const { random, logger } = this.#options;
     const profile = this.#profileOf(pod);
     if (profile === undefined) return this.#queue.remove(pod);
+    const measure = this.#metrics.measure(profileNameOf(pod));
+    const startedAt = measure.now();
+    const attempt: Attempt = { measure, startedAt, profile: profileNameOf(pod), tries: this.#queue.triesOf(pod) };
     const subject = toPodInfo(pod);
     const devices = this.#devices.for(pod)?.begin(subject, profile.devices);
     const snapshot: Snapshot = {
@@ -223,15 +247,19 @@ class Scheduler {
     const nominatedOn = (name: string, each: PodInfo): readonly PodInfo[] => this.#nominator.rivals(name, each);
     try {
       const { percentageOfNodesToScore } = profile;
-      const cycle = { random, nominatedOn, startAt: this.#startAt, percentageOfNodesToScore };
+      const cycle = { random, nominatedOn, startAt: this.#startAt, percentageOfNodesToScore, measure };
       const decision = decide(subject, snapshot, profile, cycle);
+      if (decision.nodeName !== undefined) this.#metrics.decided(startedAt);
       if (snapshot.nodes.length > 0) this.#startAt = (this.#startAt + decision.examined) % snapshot.nodes.length;
       const node = decision.nodeName === undefined ? undefined : this.#cache.node(decision.nodeName);
-      if (node === undefined) this.#makeRoom(subject, snapshot, decision, profile, devices);
-      else this.#place(subject, node.node, profile, devices?.planOn(node.name), signal);
+      if (node === undefined) {
+        this.#makeRoom(subject, snapshot, decision, profile, { devices, measure });
+        this.#metrics.attempted('unschedulable', attempt.profile, startedAt);
+      } else this.#place(subject, node.node, profile, { attempt, plan: devices?.planOn(node.name) }, signal);
     } catch (error) {
       // One pod that cannot be judged must not keep the others waiting.
       this.#queue.turnedDown(pod, new Set());
+      this.#metrics.attempted('error', attempt.profile, startedAt);
       if (error instanceof PluginError)
         this.#track(this.#tell(pod, { message: error.message, reason: 'SchedulerError' }));
       else logger.error('a pod could not be scheduled', { pod: toKeyText(keyOf(pod)), error });
@@ -242,10 +270,11 @@ class Scheduler {
     subject: PodInfo,
     node: Node,
     profile: SchedulerProfile,
-    plan: NodePlan | undefined,
+    { attempt, plan }: { readonly attempt: Attempt; readonly plan: NodePlan | undefined },
     signal: AbortSignal,
   ): void {
     const { pod } = subject;
+    const reservedAt = attempt.measure.now();
     const volumes = pod.spec.volumes?.length ? chooseForPod(pod, node, this.#volumes) : NO_VOLUMES;
     if (volumes === undefined) return this.#queue.turnedDown(pod, new Set());
     for (const { volume } of volumes.bindings) this.#volumes.promise(volume.metadata.name ?? '');
@@ -256,28 +285,48 @@ class Scheduler {
     // A bind that waits for volumes or devices may take minutes: it must not count against the others.
     const counted = needsVolumes(equipment) || devices?.takesLong ? 0 : 1;
     this.#binds += counted;
-    const bound = this.#bind(pod, node, equipment, signal).finally(() => {
+    attempt.measure.point('Reserve', 'Success', reservedAt);
+    const bound = this.#bind(pod, node, { ...equipment, attempt }, signal).finally(() => {
       this.#binds -= counted;
       this.#pump(signal);
     });
     this.#track(bound);
   }
 
-  async #bind(pod: Pod, node: Node, equipment: Equipment, signal: AbortSignal): Promise<void> {
+  async #bind(
+    pod: Pod,
+    node: Node,
+    { attempt, ...equipment }: Equipment & { readonly attempt: Attempt },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { client, clock, logger } = this.#options;
     const nodeName = node.metadata.name ?? '';
     const tell = (reason: string, action: SchedulingEvent['action'], note: string): void =>
       this.#event(pod, { type: 'Normal', reason, action, note });
+    const { measure } = attempt;
+    const startedAt = measure.now();
+    let preparedAt = startedAt;
     const outcome = await bindPod(pod, node, equipment, {
       client,
       clock,
       lister: this.#volumes,
       waitsForDevices: () =>
         tell('BindingConditionsPending', 'Scheduling', `waiting for binding conditions for device on node ${nodeName}`),
+      onPrepared: () => {
+        measure.point('PreBind', 'Success', startedAt);
+        preparedAt = measure.now();
+      },
       signal,
     });
+    if (outcome.step !== 'gone') {
+      measure.point('Bind', outcome.step === 'bound' ? 'Success' : 'Error', preparedAt);
+      measure.plugin?.('DefaultBinder', 'Bind', outcome.step === 'bound' ? 'Success' : 'Error', preparedAt);
+      this.#metrics.attempted(outcome.step === 'bound' ? 'scheduled' : 'error', attempt.profile, attempt.startedAt);
+    }
     for (const { volume } of equipment.volumes.bindings) this.#volumes.release(volume.metadata.name ?? '');
     if (outcome.step === 'bound') {
+      const { attempts = 1, firstMs = clock.nowMs() } = attempt.tries ?? {};
+      this.#metrics.scheduled(attempts, clock.nowMs() - firstMs);
       this.#queue.remove(pod);
       return tell('Scheduled', 'Binding', `Successfully assigned ${toKeyText(keyOf(pod))} to ${nodeName}`);
     }
@@ -300,7 +349,7 @@ class Scheduler {
     snapshot: Snapshot,
     decision: Decision,
     profile: SchedulerProfile,
-    devices: DeviceCycle | undefined,
+    { devices, measure }: { readonly devices: DeviceCycle | undefined; readonly measure: CycleMeasure },
   ): void {
     const { pod } = subject;
     const { postFilters } = profile;
@@ -320,6 +369,8 @@ class Scheduler {
       afterwards.push(plan.message);
     }
     if (!postFilters.has('DefaultPreemption')) return giveUp(afterwards);
+    this.#metrics.preempting();
+    const preemptingAt = measure.now();
     const preemption = planPreemption(subject, snapshot, decision, {
       budgets: this.#budgets.list(),
       limits: profile.preemption,
@@ -327,6 +378,9 @@ class Scheduler {
       random: this.#options.random,
       nowMs: this.#options.clock.nowMs(),
     });
+    const status = 'message' in preemption ? 'Unschedulable' : 'Success';
+    measure.point('PostFilter', status, preemptingAt);
+    measure.plugin?.('DefaultPreemption', 'PostFilter', status, preemptingAt);
     if ('message' in preemption) {
       const promised = preemption.keepsPromise ? undefined : '';
       if (promised === '') this.#nominator.remove(uidOf(pod));
@@ -342,6 +396,7 @@ class Scheduler {
   async #evict(pod: Pod, candidate: Candidate): Promise<void> {
     const { client, clock, logger } = this.#options;
     let failed = false;
+    const end = this.#metrics.evicting(candidate.victims.length);
     try {
       // Pods of lower priority that were promised room there look for another place.
       for (const inferior of this.#nominator.inferiors(candidate.nodeName, pod)) {
@@ -354,6 +409,7 @@ class Scheduler {
       failed = true;
       logger.debug('a pod could not be preempted', { pod: toKeyText(keyOf(pod)), error });
     }
+    end(failed ? 'error' : 'success');
     this.#queue.release(pod, { again: failed });
   }
 
@@ -382,6 +438,14 @@ class Scheduler {
     const tracked = work.finally(() => this.#work.delete(tracked));
     this.#work.add(tracked);
   }
+}
+
+/** One try to place a pod, as it is measured. */
+interface Attempt {
+  readonly measure: CycleMeasure;
+  readonly startedAt: number;
+  readonly profile: string;
+  readonly tries: { readonly attempts: number; readonly firstMs: number } | undefined;
 }
 
 const NO_VOLUMES: VolumeChoice = { bindings: [], provisions: [] };

@@ -8,6 +8,8 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   nowMs(): number;
+  /** Milliseconds with fractions from some moment on, for measuring. Default: {@link nowMs}. */
+  tickMs?(): number;
   /** Calls `run` once after `delayMs`. Timers never keep the process alive by themselves. */
   after(delayMs: number, run: () => void): Timer;
   /** Calls `run` every `periodMs` until cancelled. */
@@ -16,12 +18,18 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The finest measure of time that a clock has. */
+export function ticksOf(clock: Clock): () => number {
+  return clock.tickMs === undefined ? () => clock.nowMs() : () => clock.tickMs?.() ?? 0;
+}
+
 /** The longest delay that Node's timers take; longer ones would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Real time. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  tickMs: () => performance.now(),
   after(delayMs, run) {
     const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
     timer.unref();

@@ -17,6 +17,11 @@ export class SchedulerCache {
     return this.#list;
   }
 
+  /** How many there are, for metrics. */
+  get sizes(): { readonly nodes: number; readonly pods: number; readonly assumed: number } {
+    return { nodes: this.#nodes.size, pods: this.#placed.size, assumed: this.#assumed.size };
+  }
+
   node(name: string): NodeInfo | undefined {
     return this.#nodes.get(name);
   }

@@ -1,5 +1,6 @@
 import type { NodeInfo } from '../cache/node-info.ts';
 import type { PodInfo } from '../cache/pod-info.ts';
+import type { CycleMeasure } from '../metrics/cycle-measure.ts';
 import { type FilterPlugin, type PreparedFilter, type Refusal, type Snapshot, unresolvable } from './plugin.ts';
 
 /** A refusal with the plugin that gave it. */
@@ -11,6 +12,8 @@ export interface Rejection {
 interface Named {
   readonly plugin: FilterPlugin;
   readonly filter: PreparedFilter;
+  /** Nodes that it has judged. */
+  asked: number;
 }
 
 /** All filters, prepared for one pod on one snapshot. */
@@ -19,21 +22,26 @@ export class Filters {
   readonly #snapshot: Snapshot;
   readonly #plugins: readonly FilterPlugin[];
   readonly #prepared: Named[] = [];
+  readonly #measure: CycleMeasure | undefined;
   /** Set where no node will do, whatever the nodes are. */
   readonly everywhere: Rejection | undefined;
 
-  constructor(subject: PodInfo, snapshot: Snapshot, plugins: readonly FilterPlugin[]) {
+  constructor(subject: PodInfo, snapshot: Snapshot, plugins: readonly FilterPlugin[], measure?: CycleMeasure) {
+    this.#measure = measure;
     this.#subject = subject;
     this.#snapshot = snapshot;
     this.#plugins = plugins;
     for (const plugin of plugins) {
+      const startedAt = measure?.plugin === undefined ? 0 : measure.now();
       const filter = plugin.prepare(subject, snapshot);
       if (filter === undefined) continue;
+      measure?.asked(plugin.name, 'PreFilter', 1);
+      measure?.plugin?.(plugin.name, 'PreFilter', 'fits' in filter ? statusOf(filter) : 'Success', startedAt);
       if ('fits' in filter) {
         this.everywhere = { plugin: plugin.name, refusal: filter };
         return;
       }
-      this.#prepared.push({ plugin, filter });
+      this.#prepared.push({ plugin, filter, asked: 0 });
     }
   }
 
@@ -57,11 +65,20 @@ export class Filters {
 
   /** The first rejection of a node of the snapshot; undefined where the pod fits. */
   judge(node: NodeInfo): Rejection | undefined {
-    for (const { plugin, filter } of this.#prepared) {
-      const judgement = filter.filter(node);
-      if (!judgement.fits) return { plugin: plugin.name, refusal: judgement };
+    const { plugin: tell, now } = this.#measure ?? {};
+    for (const each of this.#prepared) {
+      const startedAt = tell === undefined ? 0 : (now?.() ?? 0);
+      const judgement = each.filter.filter(node);
+      each.asked++;
+      tell?.(each.plugin.name, 'Filter', judgement.fits ? 'Success' : statusOf(judgement), startedAt);
+      if (!judgement.fits) return { plugin: each.plugin.name, refusal: judgement };
     }
     return undefined;
+  }
+
+  /** Tells how often each plugin was asked about a node. */
+  tellAsked(): void {
+    for (const { plugin, asked } of this.#prepared) if (asked > 0) this.#measure?.asked(plugin.name, 'Filter', asked);
   }
 
   /** Judges a node as it would be with other pods on it; what depends on other nodes as well is prepared anew. */
@@ -83,4 +100,9 @@ export class Filters {
     }
     return undefined;
   }
+}
+
+/** What upstream calls a refusal. */
+export function statusOf({ resolvable }: Refusal): 'Unschedulable' | 'UnschedulableAndUnresolvable' {
+  return resolvable ? 'Unschedulable' : 'UnschedulableAndUnresolvable';
 }

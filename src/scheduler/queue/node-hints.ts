@@ -40,6 +40,22 @@ export function changesFit(node: Node, previous: Node): boolean {
   return Object.values(aspectOf).some((read) => JSON.stringify(read(node)) !== JSON.stringify(read(previous)));
 }
 
+/** What upstream calls the change of a node: by the first thing that is another. Source: eventhandlers.go. */
+export function nodeEvent(node: Node, previous: Node): string {
+  const differs = (aspect: Aspect): boolean =>
+    JSON.stringify(aspectOf[aspect](node)) !== JSON.stringify(aspectOf[aspect](previous));
+  if (node.spec?.unschedulable !== previous.spec?.unschedulable) return 'NodeUpdateNodeTaint';
+  const first = Object.keys(eventNames).find((aspect) => differs(aspect as Aspect));
+  return first === undefined ? 'NodeUpdate' : `NodeUpdate${eventNames[first as Aspect]}`;
+}
+
+const eventNames: Readonly<Record<Aspect, string>> = {
+  allocatable: 'NodeAllocatable',
+  labels: 'NodeLabel',
+  taints: 'NodeTaint',
+  features: 'NodeDeclaredFeature',
+};
+
 /** Plugins that turn a node down by itself: one that does so now is of no help, nor one that did not before. */
 const alone: ReadonlyMap<string, FilterPlugin> = new Map(
   [nodeAffinityFilter(), taintToleration, nodeUnschedulable].map((plugin) => [plugin.name, plugin]),
