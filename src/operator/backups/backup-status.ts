@@ -7,6 +7,7 @@ import type {
   VirtualClusterBackup,
   VirtualClusterBackupStatus,
 } from '../api/virtual-cluster-backup.ts';
+import type { Trouble } from '../trouble.ts';
 import type { JobEnd } from './job-result.ts';
 import type { BackupPlan } from './plan.ts';
 
@@ -42,13 +43,23 @@ function toKept({ key, bytes }: { key: string; bytes: number }): KeptBackup {
   return { key, ...(ms === undefined ? {} : { time: toTimeText(ms) }), bytes };
 }
 
+/** Where a backup stands. */
+export interface BackupState {
+  readonly plan: BackupPlan;
+  readonly running: boolean;
+  /** Why the Job that runs does not come on. */
+  readonly trouble?: Trouble | undefined;
+}
+
 /** The status that follows; pure, and the only place where phase and condition are made. */
 export function withVerdict(
   backup: VirtualClusterBackup,
   status: VirtualClusterBackupStatus,
-  { plan, running, nowMs }: { plan: BackupPlan; running: boolean; nowMs: number },
+  { plan, running, trouble }: BackupState,
+  nowMs: number,
 ): VirtualClusterBackupStatus {
-  const verdict = judge(status, plan, nowMs);
+  const stuck = trouble && { ...trouble, status: 'False' as const };
+  const verdict = stuck ?? judge(status, plan, nowMs);
   const before = backup.status?.conditions?.find(({ type }) => type === 'Healthy');
   const condition: Condition = {
     type: 'Healthy',

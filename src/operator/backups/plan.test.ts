@@ -86,10 +86,20 @@ describe('the status of backups', () => {
   const rest: BackupPlan = { step: 'rest' };
   const failure = { succeeded: false as const, message: 'no space' };
   const judge = (status: object, plan: BackupPlan, nowMs: number) => {
-    const next = withVerdict(backup({}, status), status, { plan, running: false, nowMs });
+    const next = withVerdict(backup({}, status), status, { plan, running: false }, nowMs);
     const [condition] = next.conditions ?? [];
     return [next.phase, condition?.status, condition?.reason];
   };
+  it('tells what keeps a backup from coming on, until it does', () => {
+    const trouble = { reason: 'Unschedulable', message: '0/3 nodes' };
+    const tell = (state: object) => {
+      const next = withVerdict(backup({}), {}, { plan: { step: 'rest' }, running: true, ...state }, madeMs);
+      return [next.phase, next.conditions?.[0]?.status, next.conditions?.[0]?.reason];
+    };
+    assert.deepEqual(tell({ trouble }), ['Running', 'False', 'Unschedulable']);
+    assert.deepEqual(tell({}), ['Running', 'Unknown', 'NoBackupYet']);
+  });
+
   const key = 'default/demo/b/20300101T120000Z.backup';
   const end = {
     succeeded: true as const,

@@ -20,16 +20,20 @@ import {
 import { FIELD_MANAGER, type HostCache, readLive } from '../host.ts';
 import { namesOf, type OperatorSettings, secretText, toSecretData } from '../observed.ts';
 import type { ReferencedSecrets } from '../referenced-secrets.ts';
+import { refusalOf } from '../refusals.ts';
 import { toPkiFiles } from '../steps/kubeconfig.ts';
 import type { KeySource } from '../steps/step.ts';
-import { recordEnd, withVerdict } from './backup-status.ts';
+import { type Trouble, troubleOf } from '../trouble.ts';
+import { type BackupState, recordEnd, withVerdict } from './backup-status.ts';
 import { BACKUP_LABEL, storageAccess, toJob } from './job.ts';
 import { type JobEnd, outcomeOf, type ReadLog, readEnd } from './job-result.ts';
-import { type BackupPlan, planBackup } from './plan.ts';
+import { planBackup } from './plan.ts';
 
 /** A tenant that is larger than what goes over the wire in so long needs another way of backup. */
 const DEADLINE_SECONDS = 2 * 3600;
 const RECHECK_MS = 30_000;
+/** A Job has a pod that runs within this time, unless something is in its way. */
+const POD_MS = 20_000;
 /** Timers beyond it would be cut short; looking again costs nothing. */
 const LONGEST_PAUSE_MS = 3600_000;
 const ACCESS_DIR = '/etc/warren/access';
@@ -68,7 +72,11 @@ export class BackupReconciler implements Reconciler {
     let running = status.phase === 'Running';
     if (running) {
       const end = await this.#endOf(backup, status.job ?? '', signal);
-      if (end === undefined) return await this.#settle(backup, status, { plan: { step: 'rest' }, running }, signal);
+      if (end === undefined) {
+        const trouble = this.#troubleOf(backup, status);
+        const result = await this.#settle(backup, status, { plan: { step: 'rest' }, running, trouble }, signal);
+        return { ...result, requeueAfterMs: RECHECK_MS };
+      }
       status = { ...status, ...recordEnd(status, end, clock.nowMs()) };
       running = false;
       this.#tell(backup, status, end);
@@ -76,7 +84,11 @@ export class BackupReconciler implements Reconciler {
     const cluster = cache.get(virtualClusters, { namespace: key.namespace, name: backup.spec.virtualClusterName });
     let plan = planBackup({ ...backup, status }, cluster, clock.nowMs());
     if (plan.step === 'start' && cluster !== undefined) {
-      const fault = await this.#start(backup, cluster, plan.atMs, signal);
+      const fault = await this.#start(backup, cluster, plan.atMs, signal).catch((error: unknown) => {
+        const refusal = refusalOf(error, 'the host');
+        if (refusal === undefined) throw error;
+        return refusal;
+      });
       if (fault !== undefined) plan = { step: 'hold', ...fault, sinceMs: plan.atMs };
       else {
         running = true;
@@ -98,6 +110,21 @@ export class BackupReconciler implements Reconciler {
     if (job === undefined) return { succeeded: false, message: `Job ${name} was deleted before it had ended` };
     if (outcomeOf(job) === undefined) return undefined;
     return await readEnd(job, cache.podsOfJob(job), { readLog, nowMs: clock.nowMs() }, signal);
+  }
+
+  /** Why a Job that runs does not come on; undefined where it does. */
+  #troubleOf({ metadata }: VirtualClusterBackup, { job: name = '' }: VirtualClusterBackupStatus): Trouble | undefined {
+    const { cache, clock } = this.#deps;
+    const job = cache.get(jobs, { namespace: metadata.namespace, name });
+    if (job === undefined) return undefined;
+    if (clock.nowMs() - Date.parse(job.metadata.creationTimestamp ?? '') < POD_MS) return undefined;
+    const pods = cache.podsOfJob(job);
+    if (pods.length === 0)
+      return { reason: 'NoPod', message: `the host makes no pod for Job ${name}: its events tell why` };
+    return troubleOf(
+      pods.filter(({ status }) => status?.phase === 'Pending'),
+      undefined,
+    );
   }
 
   #tell(backup: VirtualClusterBackup, { lastBackup }: VirtualClusterBackupStatus, end: JobEnd): void {
@@ -209,12 +236,12 @@ export class BackupReconciler implements Reconciler {
   async #settle(
     backup: VirtualClusterBackup,
     next: VirtualClusterBackupStatus,
-    state: { plan: BackupPlan; running: boolean },
+    state: BackupState,
     signal: AbortSignal,
   ): Promise<Result> {
     const { client, clock } = this.#deps;
     const nowMs = clock.nowMs();
-    const status = withVerdict(backup, next, { ...state, nowMs });
+    const status = withVerdict(backup, next, state, nowMs);
     const { metadata } = backup;
     if (JSON.stringify(sorted(status)) !== JSON.stringify(sorted(backup.status ?? {}))) {
       const patch = {
