@@ -1,4 +1,5 @@
 import type { Node, Pod, Service } from '../generated/api/core/v1.ts';
+import { CLOSE_PORTS } from './api/virtual-cluster.ts';
 import { type Observed, secretText } from './observed.ts';
 
 /** Name of a tenant's port in its Service and its pods. */
@@ -9,6 +10,30 @@ export function portOf(service: Service | undefined): number | undefined {
   const { ports = [] } = service?.spec ?? {};
   // One that somebody adds may come first, until it is removed.
   return (ports.find(({ name }) => name === PORT_NAME) ?? ports[0])?.port;
+}
+
+/** How many ports of before a tenant keeps. */
+const MAX_FORMER = 3;
+/** Names of ports of before, in a tenant's Service. */
+const FORMER_NAME = /^former-(\d+)$/;
+export const formerName = (port: number): string => `former-${port}`;
+
+/**
+ * Ports that a tenant had before, newest first: machines that joined by one of them look for it there when they start,
+ * and learn there where it is now. They stay open until the VirtualCluster's annotation {@link CLOSE_PORTS} names them.
+ */
+export function formerPorts({ cluster, service }: Pick<Observed, 'cluster' | 'service'>, port: number): number[] {
+  const present = portOf(service);
+  const kept = (service?.spec?.ports ?? []).flatMap(({ name = '' }) => {
+    const former = FORMER_NAME.exec(name)?.[1];
+    return former === undefined ? [] : [Number(former)];
+  });
+  // Nobody has joined: nobody looks for it there.
+  const left = present === undefined || !cluster.status?.nodes?.total ? [] : [present];
+  const closed = (cluster.metadata.annotations?.[CLOSE_PORTS] ?? '').split(',').map(Number);
+  return [...new Set([...left, ...kept])]
+    .filter((former) => former !== port && !closed.includes(former))
+    .slice(0, MAX_FORMER);
 }
 
 /** Where machines find a tenant. */

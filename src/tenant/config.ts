@@ -22,6 +22,8 @@ export interface TenantConfig {
   readonly dataDir: string;
   readonly bindAddress: string;
   readonly port: number;
+  /** Ports of before, at which machines may still look for the server. */
+  readonly formerPorts?: readonly number[];
   /** Addresses under which machines reach the server; the first is the one that is shown. */
   readonly advertiseAddresses: readonly string[];
   readonly tlsSans: readonly string[];
@@ -82,6 +84,7 @@ const flags = {
   'data-dir': { type: 'string', short: 'd' },
   'bind-address': { type: 'string' },
   'https-listen-port': { type: 'string' },
+  'former-listen-port': { type: 'string', multiple: true },
   'advertise-address': { type: 'string' },
   'node-external-ip': { type: 'string', multiple: true },
   'tls-san': { type: 'string', multiple: true },
@@ -143,7 +146,14 @@ export function readTenantConfig(
 ): TenantConfig {
   const values = parse(args);
   const list = (
-    name: 'node-external-ip' | 'tls-san' | 'cluster-cidr' | 'service-cidr' | 'cluster-dns' | 'disable',
+    name:
+      | 'node-external-ip'
+      | 'tls-san'
+      | 'cluster-cidr'
+      | 'service-cidr'
+      | 'cluster-dns'
+      | 'disable'
+      | 'former-listen-port',
   ): string[] =>
     (values[name] ?? [])
       .flatMap((text) => text.split(','))
@@ -170,6 +180,7 @@ export function readTenantConfig(
     bindAddress,
     port: toPort(values['https-listen-port'] ?? '6443', '--https-listen-port'),
     advertiseAddresses: advertised.length > 0 ? [...new Set(advertised)] : [ownAddress()],
+    formerPorts: list('former-listen-port').map((text) => toPort(text, '--former-listen-port')),
     tlsSans: list('tls-san'),
     ...toPeerPlace({
       bindAddress,

@@ -54,6 +54,17 @@ const SUPERVISOR_NAME = 'k3s-supervisor';
 /** How often a server that runs for long looks whether its certificate nears its end. */
 const RENEWAL_PERIOD_MS = 12 * 3600 * 1000;
 
+/** Machines that look for the server at a port of before learn there where it is now; where one is taken, they do not. */
+async function openFormerPorts({ listener }: ControlPlane, ports: readonly number[], logger: Logger): Promise<void> {
+  for (const port of ports) {
+    try {
+      await listener.listenToo(port);
+    } catch (error) {
+      logger.warn('a former port is not open', { port, error });
+    }
+  }
+}
+
 /** Starts one tenant: API server, controllers and scheduler, the supervisor API for agents and their tunnels. */
 export async function startTenant(config: TenantConfig, deps: { clock: Clock; logger: Logger }): Promise<Tenant> {
   const { clock, logger } = deps;
@@ -216,6 +227,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       logger,
     });
     started.controlPlane = controlPlane;
+    await openFormerPorts(controlPlane, config.formerPorts ?? [], logger);
     const client = controlPlane.clientFor(SUPERVISOR_USER, ['system:masters']);
     const publish = (addresses: readonly string[]): Promise<void> =>
       controlPlane.server.publishEndpoints(addresses, config.port);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { Agent, type RequestOptions, request } from 'node:https';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
@@ -254,6 +255,19 @@ describe('the HTTPS listener', async () => {
     await assert.rejects(open({ port }), {
       message: `port ${port} on 127.0.0.1 is taken by another program; choose another port`,
     });
+  });
+
+  it('takes connections at another port too, as long as it is open', async () => {
+    const free = createNetServer().listen(0, '127.0.0.1');
+    await once(free, 'listening');
+    const { port: other } = free.address() as AddressInfo;
+    const opened = await open();
+    await assert.rejects(opened.listenToo(other), /is taken by another program/);
+    await new Promise((resolve) => free.close(resolve));
+    await opened.listenToo(other);
+    assert.equal((await fetchFrom(other, '/echo?q=too')).body.toString(), 'GET too 0');
+    await opened.close({ graceMs: 0 });
+    await assert.rejects(fetchFrom(other, '/echo', { agent: new Agent() }), { code: 'ECONNREFUSED' });
   });
 
   it('shows a new certificate to new connections, and one by server name', async () => {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createNetServer, type Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, createServer as createTlsServer, type SecureContext, type TLSSocket } from 'node:tls';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
@@ -41,6 +41,11 @@ export interface ListenerOptions {
 export interface Listener {
   readonly host: string;
   readonly port: number;
+  /**
+   * Takes connections at another port of the same host as well.
+   * @throws Error with one clear sentence where the port cannot be had.
+   */
+  listenToo(port: number): Promise<void>;
   /** New connections see the new certificate; open ones go on. */
   setCertificate(certificate: ServingCertificate): void;
   /** Takes no more connections, lets requests under way finish for `graceMs` (default 2,000), then ends all. */
@@ -107,12 +112,20 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   await listen(server, options);
   server.on('error', (error) => options.logger.error('the listener failed', { error }));
   const { port } = server.address() as AddressInfo;
+  const others: NetServer[] = [];
   return {
     host,
     port,
+    listenToo: async (other) => {
+      const more = createNetServer((socket) => server.emit('connection', socket));
+      await listen(more, { host, port: other });
+      more.on('error', (error) => options.logger.error('the listener failed', { error }));
+      others.push(more);
+    },
     setCertificate: (certificate) =>
       server.setSecureContext({ ...toTls(certificate), ca: tls.clientCaPem, minVersion: 'TLSv1.2' }),
     close: async ({ graceMs = 2_000 } = {}) => {
+      for (const other of others) other.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       http1.closeIdleConnections();
       http2.close();
@@ -133,10 +146,7 @@ function toTls({ certPem, keyPem }: ServingCertificate): { cert: string; key: st
   return { cert: certPem, key: keyPem };
 }
 
-function listen(
-  server: ReturnType<typeof createTlsServer>,
-  { host, port }: Pick<ListenerOptions, 'host' | 'port'>,
-): Promise<void> {
+function listen(server: NetServer, { host, port }: Pick<ListenerOptions, 'host' | 'port'>): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => reject(explain(error, host, port));
     server.once('error', fail);

@@ -187,6 +187,9 @@ export const virtualClusters: ResourceType<VirtualCluster> = {
 /** Stops the deletion of a VirtualCluster until what it owns outside of garbage collection is dealt with. */
 export const FINALIZER = 'warren.dev/virtualcluster';
 
+/** Annotation of a VirtualCluster: ports of before, with commas, at which it is not to be reached any more. */
+export const CLOSE_PORTS = 'warren.dev/close-ports';
+
 /** Annotation of a VirtualCluster: each new value of it asks for a new join token. */
 export const ROTATE_TOKEN = 'warren.dev/rotate-token';
 

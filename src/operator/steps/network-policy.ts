@@ -1,5 +1,5 @@
 import { networkpolicies } from '../../generated/resource-types.ts';
-import { portOf } from '../addresses.ts';
+import { formerPorts, portOf } from '../addresses.ts';
 import { WORKS_FOR } from '../backups/job.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
 import { databasePorts } from './datastore.ts';
@@ -37,7 +37,10 @@ export const networkPolicyStep: Step = {
           podSelector: { matchLabels: selectorOf(cluster) },
           policyTypes: ['Ingress', 'Egress'],
           ingress: [
-            { ...allowedPeers(observed), ports: [{ protocol: 'TCP', port }] },
+            {
+              ...allowedPeers(observed),
+              ports: [port, ...formerPorts(observed, port)].map((each) => ({ protocol: 'TCP', port: each })),
+            },
             ...replicaRules(observed, 'from'),
           ],
           egress: [dns, ...databaseRules(observed), ...replicaRules(observed, 'to')],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { deployments } from '../../generated/resource-types.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { portOf } from '../addresses.ts';
+import { formerName, formerPorts, portOf } from '../addresses.ts';
 import { DATASTORE_FILES } from '../api/virtual-cluster.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
 import { POLICY_DEFAULTS } from '../policies/policies.ts';
@@ -94,7 +94,14 @@ function podTemplate(observed: Observed, port: number): Record<string, unknown> 
                   { name: 'WARREN_PEER_ADDRESS', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
                 ],
               }),
-          ports: [{ name: 'https', containerPort: port, protocol: 'TCP' }],
+          ports: [
+            { name: 'https', containerPort: port, protocol: 'TCP' },
+            ...formerPorts(observed, port).map((former) => ({
+              name: formerName(former),
+              containerPort: former,
+              protocol: 'TCP',
+            })),
+          ],
           startupProbe: { ...probe('/livez'), periodSeconds: 1, failureThreshold: 120 },
           livenessProbe: { ...probe('/livez'), periodSeconds: 10, failureThreshold: 6 },
           readinessProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 3 },
@@ -164,6 +171,7 @@ function serverArgs(observed: Observed, port: number): string[] {
     'server',
     `--data-dir=${DATA_DIR}`,
     `--https-listen-port=${port}`,
+    ...formerPorts(observed, port).map((former) => `--former-listen-port=${former}`),
     // Addresses and names come and go with nodes and load balancers: the server follows the file, and stays up.
     `--endpoint-file=${TOKEN_DIR}/endpoint.json`,
     `--pki-dir=${PKI_DIR}`,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { services } from '../../generated/resource-types.ts';
 import type { AnyObject } from '../../machinery/object/object.ts';
-import { PORT_NAME, portOf } from '../addresses.ts';
+import { formerName, formerPorts, PORT_NAME, portOf } from '../addresses.ts';
+import type { ExposureType } from '../api/virtual-cluster.ts';
 import { labelsOf, namesOf, type Observed, secretText, selectorOf } from '../observed.ts';
 import { type Step, type StepOutcome, wait, want } from './step.ts';
 
@@ -45,17 +46,16 @@ export function planService(observed: Observed, attempt: number): StepOutcome {
       ...(isRestricted && type === 'LoadBalancer' ? { loadBalancerSourceRanges: allowedCIDRs } : {}),
       ...(type === 'LoadBalancer' && loadBalancerClass !== undefined ? { loadBalancerClass } : {}),
       ports: [
-        {
-          name: PORT_NAME,
-          protocol: 'TCP',
-          port,
-          targetPort: port,
-          ...(type === 'ClusterIP' ? {} : { nodePort: port }),
-        },
+        toPort(PORT_NAME, port, type),
+        ...formerPorts(observed, port).map((former) => toPort(formerName(former), former, type)),
       ],
     },
   };
   return want({ type: services, object });
+}
+
+function toPort(name: string, port: number, type: ExposureType) {
+  return { name, protocol: 'TCP', port, targetPort: port, ...(type === 'ClusterIP' ? {} : { nodePort: port }) };
 }
 
 /** The `attempt`-th port that may do: a port that was chosen or is in use comes before those of the sequence. */
