@@ -7,6 +7,7 @@ export const WARREN = join(import.meta.dirname, '..', 'bin', 'warren.js');
 const READY_TIMEOUT_MS = 90_000;
 
 export interface Program {
+  readonly pid: number;
   /** Everything that it printed so far. */
   output(): string;
   /** Ctrl-C; resolves with the exit code. */
@@ -41,6 +42,7 @@ export async function startProgram(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return {
+    pid: child.pid ?? 0,
     output: () => text,
     async stop() {
       if (child.exitCode === null) child.kill('SIGINT');

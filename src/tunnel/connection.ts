@@ -11,13 +11,19 @@ const RESUME_BYTES = PAUSE_BYTES / 8;
  * remotedialer v0.2.0 `connection.go`.
  */
 const HOLD_BYTES = 16 << 20;
+/**
+ * So much must be read before more is taken. Little, so that the tunnel goes on at the pace of its slowest reader rather
+ * than by fits and starts: an agent whose ping cannot be written within a second has lost its tunnel.
+ */
+const HOLD_STEP_BYTES = 256 * 1024;
 /** Messages that wait: each takes memory beside its bytes, however few these are. */
 const HOLD_MESSAGES = 1 << 15;
+const HOLD_STEP_MESSAGES = 1 << 9;
 /**
  * A reader that takes nothing for so long while the tunnel waits for it is cut off, for the sake of the node's other
- * streams: agents give a tunnel up after ten seconds without an answer to their pings.
+ * streams: agents give a tunnel up where a message of theirs does not get out within ten seconds.
  */
-const HOLD_STALL_MS = 4_000;
+const HOLD_STALL_MS = 8_000;
 
 /** What a connection needs of its session. */
 export interface ConnectionPeer {
@@ -37,6 +43,7 @@ export class TunnelConnection extends Duplex {
   readonly #peer: ConnectionPeer;
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
+  #messagesRead = 0;
   #wantsData = false;
   #askedToPause = false;
   readonly #gate: SendingGate;
@@ -101,9 +108,12 @@ export class TunnelConnection extends Duplex {
     while (this.#wantsData && this.#waiting.length > 0) {
       const bytes = this.#waiting.shift() as Buffer;
       this.#waitingBytes -= bytes.length;
+      this.#messagesRead += 1;
       this.#wantsData = this.push(bytes);
     }
-    if (this.#waitingBytes < HOLD_BYTES / 2 && this.#waiting.length < HOLD_MESSAGES / 2) this.#release();
+    const hasRoom =
+      this.#waitingBytes <= HOLD_BYTES - HOLD_STEP_BYTES && this.#waiting.length <= HOLD_MESSAGES - HOLD_STEP_MESSAGES;
+    if (hasRoom) this.#release();
     if (this.#askedToPause && this.#waitingBytes < RESUME_BYTES) {
       this.#askedToPause = false;
       this.#peer.send('resume', EMPTY);
@@ -139,9 +149,9 @@ export class TunnelConnection extends Duplex {
   }
 
   #watchReader(): void {
-    const before = this.#waiting.length;
+    const before = this.#messagesRead;
     this.#held = this.#peer.after(HOLD_STALL_MS, () => {
-      if (this.#waiting.length < before) this.#watchReader();
+      if (this.#messagesRead > before) this.#watchReader();
       else this.destroy(new Error(`${this.target}: the reader is too slow`));
     });
   }

@@ -13,6 +13,8 @@ const SILENCE_MS = 60_000;
 const FIRST_CONNECTION = 2n;
 /** Bytes of one Data message, as Go's io.Copy makes them. */
 const CHUNK_BYTES = 32 * 1024;
+/** Agents before 1.25 give up after ten seconds without a ping or a pong of the server. Source: remotedialer v0.2.0 (PingWaitDuration). */
+const REASSURE_MS = 3_000;
 /**
  * An agent that takes so little that this much waits for it, and more for each stream, which has one write under way, is
  * cut off: the rest can only be answers to what it throws at the server without listening.
@@ -41,6 +43,7 @@ export class TunnelSession {
   #nextId = randomBytes(8).readBigUInt64BE() >> 1n;
   #nextConnection = FIRST_CONNECTION;
   #heardMs: number;
+  #reassuredMs = 0;
   #ended = false;
 
   constructor(options: SessionOptions) {
@@ -87,6 +90,7 @@ export class TunnelSession {
       hold: () => {
         this.#holders.add(id);
         this.#options.socket.pause();
+        this.#reassure();
       },
       release: () => {
         if (this.#holders.delete(id) && this.#holders.size === 0) this.#options.socket.resume();
@@ -181,6 +185,14 @@ export class TunnelSession {
     const bytes = encodeFrame({ id: this.#nextId++, connectionId, type, deadlineMs: DIAL_DEADLINE_MS, payload });
     // The callback runs when the bytes have left: that is the back-pressure of the socket.
     this.#options.socket.send(bytes, { binary: true }, (error) => done?.(error ?? null));
+  }
+
+  /** The agent's pings wait behind what is not read: it is told without being asked that the server is there. */
+  #reassure(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#reassuredMs < REASSURE_MS) return;
+    this.#reassuredMs = nowMs;
+    this.#options.socket.pong();
   }
 
   #fail(error: Error): void {

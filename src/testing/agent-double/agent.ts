@@ -8,7 +8,7 @@ import type { Node, Pod } from '../../generated/api/core/v1.ts';
 import { leases, nodes, pods } from '../../generated/resource-types.ts';
 import { isNotFound } from '../../machinery/errors/status-error.ts';
 import type { Clock, Timer } from '../../std/clock.ts';
-import type { Command } from './fake-spdy-server.ts';
+import type { Command, LiveCommand } from './fake-spdy-server.ts';
 import { passGates } from './gates.ts';
 import { joinCluster, type KeyPair, type Membership } from './join.ts';
 import { type KubeletDouble, openKubeletDouble } from './kubelet.ts';
@@ -38,6 +38,8 @@ export interface AgentOptions {
   readonly previous?: KeyPair | undefined;
   /** What `exec` and `attach` do in every container. Default: `runCanned`. */
   readonly run?: Command | undefined;
+  /** Asked before `run`: commands whose streams flow while they run. */
+  readonly start?: LiveCommand | undefined;
 }
 
 /**
@@ -104,6 +106,7 @@ export class AgentDouble implements AsyncDisposable {
       ...servingKubelet,
       clientCa,
       run: options.run,
+      start: options.start,
       podPort: podServer.port,
       onDetach: (namespace, name) => void agent.#end({ namespace, name }).catch(() => {}),
     });

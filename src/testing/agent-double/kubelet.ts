@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { FakePortForward } from './fake-port-forward.ts';
-import { type Command, FakeSpdyServer, runCanned } from './fake-spdy-server.ts';
+import { type Command, FakeSpdyServer, type LiveCommand } from './fake-spdy-server.ts';
 
 const SPOKEN = ['v4.channel.k8s.io', 'portforward.k8s.io'];
 
@@ -14,6 +14,8 @@ export interface KubeletDoubleOptions {
   readonly clientCa: string;
   /** What containers run. Default: `runCanned`. */
   readonly run?: Command | undefined;
+  /** Asked first: commands whose streams flow while they run. */
+  readonly start?: LiveCommand | undefined;
   /** Local port that stands for every port of every pod. */
   readonly podPort: number;
   /** Told when nobody is attached to a container any more. */
@@ -78,7 +80,7 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
       new FakePortForward(socket, head, options.podPort);
       return;
     }
-    new FakeSpdyServer(socket, head, url, options.run ?? runCanned);
+    new FakeSpdyServer(socket, head, url, options);
     const [, namespace = '', pod] = /^\/attach\/([^/]+)\/([^/]+)\//.exec(url) ?? [];
     if (pod !== undefined) socket.on('close', () => options.onDetach?.(namespace, pod));
   });

@@ -24,6 +24,15 @@ const FRAGMENT_BYTES = 4096;
 const PAUSE_BYTES = 1 << 21;
 const RESUME_BYTES = PAUSE_BYTES / 8;
 const SYNC_PERIOD_MS = 60_000;
+/** What an agent bears before it gives the tunnel up. Source: remotedialer `types.go`, `wsconn.go`, `session.go` (startPings). */
+const LIMITS = {
+  // A ping that cannot be written within its second breaks the connection for all later writes.
+  '2021': { silenceMs: 10_000, pingMs: 1_000 },
+  current: { silenceMs: 60_000, pingMs: 60_000 },
+} as const;
+/** Messages of one connection that older agents hold before they read nothing more, and how long. Source: remotedialer v0.2.0 `connection.go`. */
+const QUEUED_MESSAGES = 1_024;
+const QUEUE_LIMIT_MS = 15_000;
 const NOTHING = Buffer.alloc(0);
 
 interface Connection {
@@ -35,6 +44,12 @@ interface Connection {
   paused: boolean;
   /** What the writer sends once it is woken: only a Resume that is heard does so. */
   asleep: (() => void) | undefined;
+  /** Messages of older agents that wait for the local socket, which takes one at a time. */
+  readonly queue: Buffer[];
+  /** The server has closed it: what waits is still written. */
+  ending: boolean;
+  /** Runs while nothing is read for any connection, since this one takes too little. */
+  blocked: Timer | undefined;
 }
 
 /** An agent's side of a tunnel, as remotedialer's client behaves on the wire. */
@@ -48,6 +63,9 @@ export class TunnelClient {
   readonly #connections = new Map<bigint, Connection>();
   readonly #timers: Timer[] = [];
   readonly #ended: Promise<string>;
+  /** Resolves when all that was sent so far has left. */
+  #flushed: Promise<void> = Promise.resolve();
+  #silence: Timer | undefined;
   #nextId = randomBytes(8).readBigUInt64BE() >> 1n;
 
   private constructor(options: TunnelClientOptions, socket: WebSocket) {
@@ -55,15 +73,18 @@ export class TunnelClient {
     this.#socket = socket;
     socket.on('message', (data: Buffer) => this.#take(decodeFrame(data)));
     socket.on('error', () => {});
+    socket.on('pong', () => this.#watch());
+    this.#watch();
     this.#ended = new Promise((resolve) => {
       socket.on('close', (code, reason) => {
+        this.#silence?.cancel();
         for (const timer of this.#timers) timer.cancel();
         for (const { socket: local } of this.#connections.values()) local.destroy();
         this.#connections.clear();
         resolve(reason.toString() || String(code));
       });
     });
-    this.#timers.push(options.clock.every(options.pingPeriodMs ?? 5_000, () => this.#ping()));
+    this.#timers.push(options.clock.every(options.pingPeriodMs ?? 5_000, () => void this.#ping()));
     if (options.generation === 'current')
       this.#timers.push(options.clock.every(SYNC_PERIOD_MS, () => this.sendConnections()));
   }
@@ -97,9 +118,15 @@ export class TunnelClient {
   send(type: number, connectionId: bigint, payload: Buffer = NOTHING, done?: () => void): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     const bytes = encodeFrame({ id: this.#nextId++, connectionId, type, deadlineMs: 15_000n, payload });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#flushed = promise;
+    const finish = (): void => {
+      resolve();
+      done?.();
+    };
     for (let at = 0; at < bytes.length; at += FRAGMENT_BYTES) {
       const fin = at + FRAGMENT_BYTES >= bytes.length;
-      this.#socket.send(bytes.subarray(at, at + FRAGMENT_BYTES), { binary: true, fin }, fin ? done : undefined);
+      this.#socket.send(bytes.subarray(at, at + FRAGMENT_BYTES), { binary: true, fin }, fin ? finish : undefined);
     }
   }
 
@@ -110,8 +137,22 @@ export class TunnelClient {
     this.send(FrameType.syncConnections, 0n, payload);
   }
 
-  #ping(): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
+  /** Waits for its turn behind what is being written, and then has to get out in time. */
+  async #ping(): Promise<void> {
+    for (let turn: Promise<void> | undefined; turn !== this.#flushed; ) {
+      turn = this.#flushed;
+      await turn;
+    }
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    const limit = this.#options.clock.after(LIMITS[this.#options.generation].pingMs, () => this.#socket.terminate());
+    this.#socket.ping('', undefined, () => limit.cancel());
+  }
+
+  /** Gives the tunnel up where the server is silent; only pings and pongs count. */
+  #watch(): void {
+    this.#silence?.cancel();
+    const { silenceMs } = LIMITS[this.#options.generation];
+    this.#silence = this.#options.clock.after(silenceMs, () => this.#socket.terminate());
   }
 
   #take(frame: Frame): void {
@@ -128,7 +169,7 @@ export class TunnelClient {
       return;
     }
     if (type === FrameType.data) this.#write(connectionId, connection, payload);
-    else if (type === FrameType.error) connection.socket.destroy();
+    else if (type === FrameType.error) this.#finish(connection);
     else if (this.#options.generation === 'current' && type === FrameType.pause) {
       connection.paused = true;
     } else if (this.#options.generation === 'current' && type === FrameType.resume) {
@@ -149,7 +190,14 @@ export class TunnelClient {
       return;
     }
     const socket = connect({ host: '127.0.0.1', port: local });
-    const connection: Connection = { socket, paused: false, asleep: undefined };
+    const connection: Connection = {
+      socket,
+      paused: false,
+      asleep: undefined,
+      queue: [],
+      ending: false,
+      blocked: undefined,
+    };
     this.#connections.set(connectionId, connection);
     const state: { reason: string } = { reason: 'EOF' };
     socket.on('data', (data: Buffer) => {
@@ -163,6 +211,7 @@ export class TunnelClient {
     });
     socket.on('close', () => {
       this.#connections.delete(connectionId);
+      this.#unblock(connection);
       // Once at the end of the stream and once when the connection is dropped, as agents do.
       this.send(FrameType.error, connectionId, Buffer.from(state.reason));
       this.send(FrameType.error, connectionId, Buffer.from(state.reason));
@@ -170,15 +219,55 @@ export class TunnelClient {
   }
 
   #write(connectionId: bigint, connection: Connection, payload: Buffer): void {
+    if (this.#options.generation === '2021') {
+      this.#enqueue(connection, payload);
+      return;
+    }
     const { socket } = connection;
     socket.write(payload, () => {
       if (!connection.paused || socket.writableLength >= RESUME_BYTES) return;
       connection.paused = false;
       this.send(FrameType.resume, connectionId);
     });
-    if (this.#options.generation !== 'current') return;
     if (socket.writableLength <= PAUSE_BYTES || connection.paused) return;
     connection.paused = true;
     this.send(FrameType.pause, connectionId);
+  }
+
+  /** Holds so many messages; with more, nothing is read for any connection until there is room, or for too long. */
+  #enqueue(connection: Connection, payload: Buffer): void {
+    const { queue, socket } = connection;
+    queue.push(payload);
+    if (queue.length === 1) this.#drain(connection);
+    if (queue.length <= QUEUED_MESSAGES || connection.blocked !== undefined) return;
+    this.#socket.pause();
+    const limit = (): void => void socket.destroy(new Error('backed up reader'));
+    connection.blocked = this.#options.clock.after(QUEUE_LIMIT_MS, limit);
+  }
+
+  #drain(connection: Connection): void {
+    const { queue, socket } = connection;
+    const [next] = queue;
+    if (next === undefined) {
+      if (connection.ending) socket.destroySoon();
+      return;
+    }
+    socket.write(next, () => {
+      queue.shift();
+      if (queue.length <= QUEUED_MESSAGES) this.#unblock(connection);
+      this.#drain(connection);
+    });
+  }
+
+  #finish(connection: Connection): void {
+    connection.ending = true;
+    if (connection.queue.length === 0) connection.socket.destroySoon();
+  }
+
+  #unblock(connection: Connection): void {
+    if (connection.blocked === undefined) return;
+    connection.blocked.cancel();
+    connection.blocked = undefined;
+    this.#socket.resume();
   }
 }
