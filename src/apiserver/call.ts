@@ -71,6 +71,23 @@ export interface CallTrace {
   bodyBytes?: number | undefined;
   /** What a watch has sent so far. */
   sentBytes?: number | undefined;
+  /** Present where the request is told of. */
+  audit?: AuditTrail | undefined;
+}
+
+/** Takes what an audit event tells beyond the head of its request. */
+export interface AuditTrail {
+  /** The object of the request's body, as it was understood. */
+  requestObject(object: AnyObject): void;
+  requestPatch(patch: Buffer | string): void;
+  /** Who is acted as. @param constraint - The right that allowed it, where it is one of the narrow ones */
+  impersonated(user: User, constraint: string): void;
+  /** A stream has begun. */
+  started(answer: Answer, code: number): void;
+  /** @param wire - The answer as it was sent; absent for streams and within the process */
+  ended(answer: Answer, wire: WireAnswer | undefined, code: number): void;
+  /** The request failed by a fault of the server. */
+  panicked(error: unknown): void;
 }
 
 /** A call whose sender is known. `user` is the impersonated one where impersonation took place. */
@@ -162,11 +179,19 @@ export type Handler<C extends Call = Call, A extends Answer = Answer> = (call: C
 /** Puts a duty around a handler. */
 export type Filter<C extends Call = AuthenticatedCall> = (next: Handler<C>) => Handler<C>;
 
+/** A client's connection, as far as those need it who end it. */
+export interface Connection {
+  destroy(): void;
+  once(event: 'close', call: () => void): unknown;
+}
+
 /** What an authenticator may look at. */
 export interface Credentials {
   header(name: string): string | undefined;
   /** The client's certificate chain in DER, leaf first, verified against nothing yet; empty without one. */
   readonly certificates: readonly Buffer[];
+  /** The connection, the same object for each of its calls; absent for calls that came over none. */
+  readonly connection?: Connection | undefined;
   /** What is asked for; some paths are open to everybody. */
   readonly path?: string | undefined;
   readonly query: URLSearchParams;

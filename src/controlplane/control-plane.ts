@@ -48,6 +48,7 @@ import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { collectProcessMetrics } from '../telemetry/metrics/process-metrics.ts';
+import { DeniedConnections } from './denied-connections.ts';
 import { kubeletIdentity } from './kubelet-identity.ts';
 
 export interface ControlPlaneOptions {
@@ -140,6 +141,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const queueMetrics = new QueueMetrics(registry, clock);
   collectProcessMetrics(registry, clock);
   addBuildMetrics(registry, versionInfo());
+  const denied = new DeniedConnections();
   const holder: { server?: ApiServer; aggregation?: Aggregation; conversions?: Promise<WebhookCaller> } = {};
   const lateAuthorizer: Authorizer = {
     authorize: async (user, attributes, signal) =>
@@ -211,6 +213,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           onCertificate: metrics.access.certificateUsed,
         }),
         reader,
+        (connection, nodeName) => denied.notePod(connection, nodeName),
       ),
     connectors: ({ reader }) =>
       createConnectors({
@@ -292,6 +295,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   try {
     await server.start(abort.signal);
+    await denied.follow(server.seams.feed, listener);
     holder.aggregation?.start(new Client(server.transportFor(serverUser, 'kube-aggregator')), abort.signal);
   } catch (error) {
     await listener.close({ graceMs: 0 });

@@ -48,6 +48,8 @@ export interface Listener {
   listenToo(port: number): Promise<void>;
   /** New connections see the new certificate; open ones go on. */
   setCertificate(certificate: ServingCertificate): void;
+  /** Ends the connections that are found to be somebody's, whatever goes on in them: watches, streams, tunnels. */
+  cut(isMeant: (socket: TLSSocket) => boolean): void;
   /** Takes no more connections, lets requests under way finish for `graceMs` (default 2,000), then ends all. */
   close(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -124,6 +126,9 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     },
     setCertificate: (certificate) =>
       server.setSecureContext({ ...toTls(certificate), ca: tls.clientCaPem, minVersion: 'TLSv1.2' }),
+    cut(isMeant) {
+      for (const socket of sockets) if (isMeant(socket)) socket.destroy();
+    },
     close: async ({ graceMs = 2_000 } = {}) => {
       for (const other of others) other.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

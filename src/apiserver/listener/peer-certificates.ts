@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import type { Call, Credentials } from '../call.ts';
+import type { Call, Connection, Credentials } from '../call.ts';
 
 const none: readonly Buffer[] = [];
 const MAX_DEPTH = 6;
@@ -18,6 +18,7 @@ export function createCredentialsReader(): (call: Call) => Credentials {
     return {
       header: (name) => call.header(name),
       certificates: request === undefined ? none : certificatesOf(request, known),
+      connection: request === undefined ? undefined : connectionOf(request),
       path: call.path,
       query: call.query,
       rawHeaders: call.rawHeaders,
@@ -26,13 +27,19 @@ export function createCredentialsReader(): (call: Call) => Credentials {
 }
 
 function certificatesOf(request: IncomingMessage, known: WeakMap<object, readonly Buffer[]>): readonly Buffer[] {
-  const { stream } = request as { stream?: ServerHttp2Stream };
-  const connection = stream?.session ?? request.socket;
+  const connection = connectionOf(request);
   const found = known.get(connection);
   if (found !== undefined) return found;
+  const { stream } = request as { stream?: ServerHttp2Stream };
   const certificates = readCertificates(stream?.session?.socket ?? request.socket);
   known.set(connection, certificates);
   return certificates;
+}
+
+/** The session of HTTP/2: what it gives as its socket is another object each time. */
+function connectionOf(request: IncomingMessage): Connection {
+  const { stream } = request as { stream?: ServerHttp2Stream };
+  return stream?.session ?? request.socket;
 }
 
 function readCertificates(socket: object): readonly Buffer[] {
