@@ -46,14 +46,14 @@ export interface FaultOptions {
   /** How probable it is that a call fails, or a watch. */
   readonly rate: number;
   readonly random: () => number;
-  /** Texts to answer with in place of the server, by path; for what a server without machines cannot answer. */
-  readonly instead?: ((path: string) => string | undefined) | undefined;
+  /** Texts of logs in place of the server's, by URL: a server without machines has none. */
+  readonly instead?: ((url: string) => Promise<string | undefined>) | undefined;
 }
 
 /** Passes calls on with the credentials that they carry; each fails with the probability `rate`, in one of many ways. */
 export async function startFaultProxy(
   { server, ca, tlsServerName }: Pick<ServerAccess, 'server' | 'ca' | 'tlsServerName'>,
-  { rate, random, instead = () => undefined }: FaultOptions,
+  { rate, random, instead = async () => undefined }: FaultOptions,
 ): Promise<FaultProxy> {
   const nowMs = Date.now();
   const authority = createAuthority('fault-proxy', { nowMs });
@@ -79,7 +79,6 @@ export async function startFaultProxy(
       calls.failed++;
       faults[fault] = (faults[fault] ?? 0) + 1;
     }
-    const text = instead(url);
     switch (fault) {
       case 'error':
         return fail(response, 500, 'InternalError');
@@ -96,8 +95,14 @@ export async function startFaultProxy(
       case 'slow':
         return void setTimeout(() => pass(incoming, response), 1_000 + random() * 9_000).unref();
       default:
-        if (text !== undefined) return void response.end(text);
-        pass(incoming, response, fault);
+        if (!url.includes('/log')) return pass(incoming, response, fault);
+        instead(url).then(
+          (text) => {
+            if (text === undefined) pass(incoming, response, fault);
+            else response.writeHead(200, { 'Content-Type': 'text/plain' }).end(text);
+          },
+          () => fail(response, 500, 'InternalError'),
+        );
     }
   });
 

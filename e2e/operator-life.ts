@@ -8,7 +8,7 @@ import { createHttpTransport } from '../src/client/http-transport.ts';
 import { readKubeconfig, type ServerAccess } from '../src/client/kubeconfig.ts';
 import { systemClock } from '../src/std/clock.ts';
 import { silentLogger } from '../src/telemetry/logger.ts';
-import { startHollowNode } from '../src/testing/hollow-node.ts';
+import { type HollowNode, startHollowNode } from '../src/testing/hollow-node.ts';
 import { clientFor } from './clients.ts';
 import { freePort } from './program.ts';
 import { startWarrenServer } from './warren-server.ts';
@@ -21,6 +21,8 @@ export interface OperatorHost extends AsyncDisposable {
   readonly access: ServerAccess;
   readonly client: Client;
   kubectl(args: readonly string[], options?: { readonly input?: string }): Promise<string>;
+  /** The node that runs nothing; undefined where nodes of the cluster run the tenants. */
+  readonly node: HollowNode | undefined;
   /** Where the operator reaches tenants. */
   readonly tenantHost: string;
   readonly image: string;
@@ -71,6 +73,7 @@ export async function startOperatorHost(options: HostOptions = {}): Promise<Oper
     access,
     client,
     kubectl,
+    node,
     tenantHost: options.tenantHost ?? address,
     image: options.image ?? 'warren:test',
     token: token.trim(),
@@ -128,13 +131,24 @@ export class OperatorLife {
 
   /** The text of its metrics. */
   async metrics(): Promise<string> {
-    return await (await fetch(`http://127.0.0.1:${this.metricsPort}/metrics`)).text();
+    return await (
+      await fetch(`http://127.0.0.1:${this.metricsPort}/metrics`, { signal: AbortSignal.timeout(2_000) })
+    ).text();
   }
 
   /** SIGKILL, and another one. */
   async restart(): Promise<void> {
     await this.end('SIGKILL');
     this.begin();
+  }
+
+  /** As a machine that stands still, and does not know it afterwards. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM' = 'SIGTERM'): Promise<void> {

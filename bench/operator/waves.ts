@@ -26,21 +26,20 @@ export async function createMany(
   const took = new Map<string, number>();
   const abort = new AbortController();
   const started = performance.now();
-  const { metadata } = await client.list(virtualClusters, { namespace });
+  const take = ({ metadata: { name = '' }, status }: VirtualCluster): void => {
+    const since = created.get(name);
+    if (since !== undefined && !took.has(name) && status?.phase === 'Ready') took.set(name, performance.now() - since);
+  };
   const watching = (async () => {
-    let { resourceVersion } = metadata;
     while (!abort.signal.aborted) {
-      for await (const { object } of client.watch(virtualClusters, {
-        namespace,
-        resourceVersion,
-        signal: abort.signal,
-      })) {
-        const { name = '', resourceVersion: seen } = (object as VirtualCluster).metadata;
-        resourceVersion = seen;
-        const since = created.get(name);
-        if (since !== undefined && !took.has(name) && (object as VirtualCluster).status?.phase === 'Ready')
-          took.set(name, performance.now() - since);
-      }
+      const { items, metadata } = await client.list(virtualClusters, { namespace });
+      items.forEach(take);
+      const { resourceVersion } = metadata;
+      const events = client.watch(virtualClusters, { namespace, resourceVersion, signal: abort.signal });
+      // A watch that ends is begun anew.
+      await (async () => {
+        for await (const { object } of events) take(object as VirtualCluster);
+      })().catch(() => {});
     }
   })().catch(() => {});
   await Promise.all(

@@ -124,10 +124,13 @@ class Candidate {
       leaseDurationMs = 15_000,
       renewDeadlineMs = 10_000,
     } = this.#options;
-    // A server that says nothing must not keep a leader in the belief that it leads.
+    // A server that says nothing must not keep a leader in the belief that it leads; one slow answer is no end of it.
+    // Source: controller-runtime `pkg/leaderelection/leader_election.go` (half of the renew deadline).
     const within = new AbortController();
     const { signal } = within;
-    const deadline = clock.after(renewDeadlineMs, () => within.abort(new Error('the lease was not renewed in time')));
+    const deadline = clock.after(renewDeadlineMs / 2, () =>
+      within.abort(new Error('the lease was not renewed in time')),
+    );
     try {
       const current = await this.#read(signal);
       const nowMs = clock.nowMs();

@@ -31,7 +31,7 @@ import { type HostCache, readLive } from './host.ts';
 import { lostNodes, removeNode } from './lost-nodes.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
-import { namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
+import { labelsOf, namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
 import type { Policies } from './policies/policies.ts';
 import { ProbePace } from './probe-pace.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
@@ -90,6 +90,8 @@ export class VirtualClusterReconciler implements Reconciler {
   readonly #pace = new ProbePace();
   readonly #settled = new SettledTenants();
   readonly #wishes: Wishes;
+  /** The status that was written last, until the cache shows it. */
+  readonly #written = new Map<string, string>();
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
@@ -113,6 +115,7 @@ export class VirtualClusterReconciler implements Reconciler {
     const key = parseKeyText(keyText);
     if (cluster === undefined) {
       for (const each of [this.#pace, this.#settled, this.#wishes]) each.forget(keyText);
+      this.#written.delete(keyText);
       this.#deps.metrics?.gone(key);
       this.#deps.tenants.forget?.(key);
       return {};
@@ -146,13 +149,20 @@ export class VirtualClusterReconciler implements Reconciler {
     const isAsked = halted === undefined && !observed.spec.suspend;
     const tenant = isAsked ? await this.#probe(id, observed, signal) : undefined;
     observed = { ...observed, tenant };
-    await this.#removeLost(observed, signal);
-    if (isAsked) observed = await this.#rotateToken(observed, signal);
+    let failure: unknown;
+    // A failure there is no reason to keep silent about all else.
+    if (isAsked)
+      observed = await this.#rotateToken(observed, signal).catch((error: unknown) => {
+        failure = error;
+        return observed;
+      });
     this.#tellSkew(observed);
     if (settled === undefined || observed.tokenRotated || !this.#settled.isTold(id, observed)) {
       const isTold = await this.#writeStatus(observed, progress, key, signal);
       if (isTold) this.#settled.noteTold(id, observed);
     }
+    if (failure !== undefined) throw failure;
+    await this.#removeLost(observed, signal);
     if (!isAsked) return { requeueAfterMs: this.#pace.rest(id) };
     const { nowMs, pods } = observed;
     const ageMs = nowMs - Date.parse(cluster.metadata.creationTimestamp ?? '');
@@ -200,13 +210,11 @@ export class VirtualClusterReconciler implements Reconciler {
   /** The identity of a tenant goes with whom it belongs to: with nobody where it is retained, and never with an earlier tenant. */
   async #adopt(observed: Observed, signal: AbortSignal): Promise<Observed> {
     const { cluster, pkiSecret, kubeconfigSecret } = observed;
-    const pki = await adopt(
-      this.#deps.client,
-      pkiSecret,
-      observed.spec.deletionPolicy === 'Retain' ? undefined : cluster,
-      signal,
-    );
-    const kubeconfig = await adopt(this.#deps.client, kubeconfigSecret, cluster, signal);
+    const { client } = this.#deps;
+    const labels = labelsOf(cluster);
+    const isRetained = observed.spec.deletionPolicy === 'Retain';
+    const pki = await adopt(client, pkiSecret, { owner: isRetained ? undefined : cluster, labels }, signal);
+    const kubeconfig = await adopt(client, kubeconfigSecret, { owner: cluster, labels }, signal);
     return pki === pkiSecret && kubeconfig === kubeconfigSecret
       ? observed
       : { ...observed, pkiSecret: pki, kubeconfigSecret: kubeconfig };
@@ -342,7 +350,14 @@ export class VirtualClusterReconciler implements Reconciler {
     const toldRegistries = cluster.status?.conditions?.find(({ type }) => type === 'RegistriesReady');
     if (registries?.status === 'False' && registries.message !== toldRegistries?.message)
       events.event(cluster, 'Warning', registries.reason, registries.message);
-    if (JSON.stringify(status) === JSON.stringify(sortedLike(cluster.status, status))) return true;
+    if (JSON.stringify(status) === JSON.stringify(sortedLike(cluster.status, status))) {
+      this.#written.delete(toKeyText(key));
+      return true;
+    }
+    // The cache does not show yet what was written from the same state of it.
+    const written = `${cluster.metadata.uid}/${cluster.metadata.resourceVersion}/${JSON.stringify(status)}`;
+    if (this.#written.get(toKeyText(key)) === written) return false;
+    this.#written.set(toKeyText(key), written);
     if (status.phase !== cluster.status?.phase) {
       const why = status.conditions?.find((condition) => condition.type === 'Ready')?.message ?? '';
       events.event(
@@ -356,6 +371,7 @@ export class VirtualClusterReconciler implements Reconciler {
     try {
       await client.patch(virtualClusters, key, { status }, { type: 'merge', subresource: 'status', signal });
     } catch (error) {
+      this.#written.delete(toKeyText(key));
       // Deleted meanwhile: nobody is left to tell.
       if (!isNotFound(error)) throw error;
     }

@@ -4,6 +4,7 @@ import type { Job } from '../generated/api/batch/v1.ts';
 import type { Secret } from '../generated/api/core/v1.ts';
 import { jobs, secrets } from '../generated/resource-types.ts';
 import type { Clock } from '../std/clock.ts';
+import { isAnothers } from './adoption.ts';
 import type { RestoreFrom, VirtualCluster } from './api/virtual-cluster.ts';
 import { type BackupStorage, keyPrefix, virtualClusterBackups } from './api/virtual-cluster-backup.ts';
 import { type JobEnd, outcomeOf, type ReadLog, readEnd } from './backups/job-result.ts';
@@ -49,8 +50,9 @@ export async function observeRestore(
   if (pkiSecret?.metadata.annotations?.[RESTORED] === id) return left;
   const restoreSecret = left.restoreSecret ?? (await readLive(client, secrets, key, signal));
   const job = left.restoreJob ?? (await readLive(client, jobs, key, signal));
+  // One of an earlier tenant of this name says nothing about this one.
   const end =
-    job === undefined || outcomeOf(job) === undefined
+    job === undefined || isAnothers(job, cluster) || outcomeOf(job) === undefined
       ? undefined
       : await readEnd(job, cache.podsOfJob(job), { readLog: deps.readLog, nowMs: deps.clock.nowMs() }, signal);
   return {

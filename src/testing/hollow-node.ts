@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:https';
+import type { Server } from 'node:https';
 import type { Client } from '../client/client.ts';
 import { Informers } from '../client/informers.ts';
 import type { Node, Pod } from '../generated/api/core/v1.ts';
@@ -18,6 +18,7 @@ import { issueCertificate } from '../pki/certificate.ts';
 import { folderStorageClass, provision, reclaim, wantsFolder } from '../podrunner/folder-provisioner.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { createTenantDouble, type TenantStore } from './tenant-double.ts';
 
 const HEARTBEAT_MS = 10_000;
 const TENANT = 'warren.dev/virtualcluster';
@@ -36,6 +37,8 @@ export interface HollowNodeOptions {
 export interface HollowNode {
   /** Tenants that answer now. */
   tenants(): number;
+  /** What a tenant keeps, by the uid of the Secret with its authorities. */
+  storeOf(pkiUid: string): TenantStore;
   close(): Promise<void>;
 }
 
@@ -49,6 +52,12 @@ export async function startHollowNode(options: HollowNodeOptions): Promise<Hollo
   const informers = new Informers({ client, clock, logger, signal });
   const servers = new Map<string, Promise<Server>>();
   const running = new Set<string>();
+  const stores = new Map<string, TenantStore>();
+  const storeOf = (pkiUid: string): TenantStore => {
+    const store: TenantStore = stores.get(pkiUid) ?? new Map();
+    stores.set(pkiUid, store);
+    return store;
+  };
   const guard = (work: Promise<unknown>): void => {
     work.catch((error) => {
       if (!signal.aborted) logger.warn('hollow node', { error: String(error) });
@@ -67,10 +76,11 @@ export async function startHollowNode(options: HollowNodeOptions): Promise<Hollo
     if (running.has(uid)) return;
     running.add(uid);
     if (pod.metadata.labels?.[TENANT] !== undefined && pod.spec.containers[0]?.name === 'server') {
-      servers.set(uid, answer(client, pod, address, clock.nowMs()));
+      servers.set(uid, answer(client, pod, { address, nowMs: clock.nowMs(), storeOf }));
       await servers.get(uid);
     }
-    await client.patch(pods, keyOf(pod), { status: podStatus(pod, address, clock.nowMs()) }, merge('status'));
+    const status = podStatus(pod, address, clock.nowMs());
+    await client.patch(pods, keyOf(pod), { status: isOfJob(pod) ? toEnded(status) : status }, merge('status'));
   }
   async function end(pod: Pod): Promise<void> {
     const { uid = '' } = pod.metadata;
@@ -111,6 +121,7 @@ export async function startHollowNode(options: HollowNodeOptions): Promise<Hollo
   informers.for(persistentvolumes).addHandler({ added: takeVolume, updated: takeVolume });
   return {
     tenants: () => servers.size,
+    storeOf,
     async close() {
       heartbeat.cancel();
       again.cancel();
@@ -122,26 +133,48 @@ export async function startHollowNode(options: HollowNodeOptions): Promise<Hollo
 const merge = (subresource: string) => ({ type: 'merge', subresource }) as const;
 
 /** Serves what the operator asks of a tenant, on the tenant's port. */
-async function answer(client: Client, pod: Pod, address: string, nowMs: number): Promise<Server> {
+async function answer(
+  client: Client,
+  pod: Pod,
+  { address, nowMs, storeOf }: { address: string; nowMs: number; storeOf(pkiUid: string): TenantStore },
+): Promise<Server> {
   const { namespace, labels } = pod.metadata;
-  const { data = {} } = await client.get(secrets, { namespace, name: `${labels?.[TENANT]}-pki` });
+  const { data = {}, metadata } = await client.get(secrets, { namespace, name: `${labels?.[TENANT]}-pki` });
   const files = Object.entries(data).map(([name, text]) => [name, Buffer.from(text, 'base64').toString()] as const);
   const subject = { commonName: 'tenant', organizations: [], usages: ['server' as const], names: [address] };
   const { chainPem: cert, keyPem: key } = issueCertificate(loadPki(Object.fromEntries(files)).server, subject, {
     nowMs,
   });
-  // Connections are kept for as long as by a real server.
-  const server = createServer({ cert, key, keepAliveTimeout: 90_000 }, (request, response) => {
-    const isList = request.url?.startsWith('/api/v1/nodes') ?? false;
-    const list = { kind: 'NodeList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: [] };
-    response.writeHead(200, { 'Content-Type': isList ? 'application/json' : 'text/plain' });
-    response.end(isList ? JSON.stringify(list) : 'ok');
-  });
+  const server = createTenantDouble({ cert, key: key ?? '' }, storeOf(metadata.uid ?? ''));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: address, port: pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 0 }, resolve);
+    // Replicas share the port.
+    const port = pod.spec.containers[0]?.ports?.[0]?.containerPort ?? 0;
+    server.listen({ host: address, port, reusePort: true }, resolve);
   });
   return server;
+}
+
+/** Work that is done at once. */
+function isOfJob({ metadata }: Pod): boolean {
+  return metadata.labels?.['batch.kubernetes.io/job-name'] !== undefined;
+}
+
+function toEnded(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
+  const { startTime: startedAt } = status;
+  return {
+    ...status,
+    phase: 'Succeeded',
+    conditions: status.conditions?.map((each) =>
+      each.type.endsWith('Ready') ? { ...each, status: 'False', reason: 'PodCompleted' } : each,
+    ),
+    containerStatuses: status.containerStatuses?.map((each) => ({
+      ...each,
+      ready: false,
+      started: false,
+      state: { terminated: { exitCode: 0, reason: 'Completed', startedAt, finishedAt: startedAt } },
+    })),
+  };
 }
 
 function toNode(options: HollowNodeOptions): Node {

@@ -41,8 +41,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "warren.rules" -}}
 - apiGroups: [warren.dev]
-  resources: [virtualclusters, jointokens]
+  resources: [virtualclusters]
   verbs: [get, list, watch, patch]
+- apiGroups: [warren.dev]
+  resources: [jointokens]
+  verbs: [list, watch, patch]
 - apiGroups: [warren.dev]
   resources: [virtualclusterbackups]
   verbs: [get, list, watch]

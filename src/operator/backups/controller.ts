@@ -27,12 +27,11 @@ export async function runBackups(
   });
   const sources = [
     ...host.backups.map((informer) => onChange(informer)),
-    ...host.jobs.map((informer) =>
-      onChange(informer, ({ object }) => {
-        const name = backupOf(object);
-        return name === undefined ? [] : [toKeyText({ namespace: object.metadata.namespace, name })];
-      }),
+    // Access to a tenant that is left over is taken away.
+    ...host.secrets.map((informer) =>
+      onChange(informer, ({ object, type }) => (type === 'added' ? keysOf(object) : [])),
     ),
+    ...host.jobs.map((informer) => onChange(informer, ({ object }) => keysOf(object))),
     ...[...host.owned, ...host.pods].map((informer) => untilSynced(informer as Informer<KubeObject>)),
     // A backup that waits for its tenant goes on once that is ready.
     ...host.clusters.map((informer) =>
@@ -51,6 +50,8 @@ export async function runBackups(
   );
 }
 
-function backupOf({ metadata }: Job): string | undefined {
-  return metadata.labels?.[BACKUP_LABEL];
+/** What is made for a backup names it in a label. */
+function keysOf({ metadata }: KubeObject): string[] {
+  const name = metadata.labels?.[BACKUP_LABEL];
+  return name === undefined ? [] : [toKeyText({ namespace: metadata.namespace, name })];
 }

@@ -9,6 +9,7 @@ import { toTimeText } from '../../machinery/values/time.ts';
 import { JOIN_LIMITS, JOIN_TOKEN, JOIN_TOKEN_LABEL, USED_BY } from '../../pki/join-limits.ts';
 import type { Reconciler, Result } from '../../reconcile/reconciler.ts';
 import type { Clock } from '../../std/clock.ts';
+import { isAnothers } from '../adoption.ts';
 import { JOIN_TOKEN_FINALIZER, type JoinToken, type JoinTokenStatus, joinTokens } from '../api/join-token.ts';
 import { type VirtualCluster, virtualClusters } from '../api/virtual-cluster.ts';
 import { FIELD_MANAGER, type HostCache, readLive } from '../host.ts';
@@ -54,8 +55,7 @@ export class JoinTokenReconciler implements Reconciler {
   async reconcile(keyText: string, signal: AbortSignal): Promise<Result> {
     const { client, cache, tenants, clock } = this.#deps;
     const key = parseKeyText(keyText);
-    if (cache.get(joinTokens, key) === undefined) return {};
-    const token = await readLive(client, joinTokens, key, signal);
+    const token = cache.get(joinTokens, key);
     if (token === undefined) return {};
     const cluster = cache.get(virtualClusters, { namespace: key.namespace, name: token.spec.virtualClusterName });
     const serves = cluster !== undefined && cluster.metadata.deletionTimestamp === undefined;
@@ -65,7 +65,7 @@ export class JoinTokenReconciler implements Reconciler {
       const finalizers = [...(token.metadata.finalizers ?? []), JOIN_TOKEN_FINALIZER];
       const { resourceVersion } = token.metadata;
       await client.patch(joinTokens, key, { metadata: { finalizers, resourceVersion } }, { type: 'merge', signal });
-      return { requeueAfterMs: 1 };
+      return {};
     }
     if (cluster === undefined || tenant === undefined) {
       const name = token.spec.virtualClusterName;
@@ -84,6 +84,7 @@ export class JoinTokenReconciler implements Reconciler {
   async #keep({ token, tenant, cluster }: Known, signal: AbortSignal): Promise<Result> {
     const { clock } = this.#deps;
     const kept = await this.#ensureSecret(token, cluster, signal);
+    if (kept === undefined) return { requeueAfterMs: RETRY_MS };
     const secretKey = { namespace: TENANT_NAMESPACE, name: `bootstrap-token-${kept.id}` };
     const present = await readLive(tenant, secrets, secretKey, signal);
     const state = judgeToken(token, present?.metadata.annotations, clock.nowMs());
@@ -96,16 +97,22 @@ export class JoinTokenReconciler implements Reconciler {
     return { requeueAfterMs: Math.max(10, Math.min(leftMs, LOOK_AGAIN_MS)) };
   }
 
-  /** The token, made once and kept in a Secret, with what a machine needs beside it. */
+  /**
+   * The token, made once and kept in a Secret, with what a machine needs beside it; undefined while the host still has that
+   * of an earlier JoinToken of the name, whose token must not become good again.
+   */
   async #ensureSecret(
     token: JoinToken,
     cluster: VirtualCluster,
     signal: AbortSignal,
-  ): Promise<{ readonly id: string; readonly password: string }> {
+  ): Promise<{ readonly id: string; readonly password: string } | undefined> {
     const { client, cache, keys, settings } = this.#deps;
     const { namespace, name = '' } = token.metadata;
     const key = { namespace, name: secretName(name) };
-    const present = cache.get(secrets, key) ?? (await readLive(client, secrets, key, signal));
+    const isOld = (secret: Secret | undefined) => secret !== undefined && isAnothers(secret, token, joinTokens.kind);
+    const seen = cache.get(secrets, key);
+    const present = seen === undefined || isOld(seen) ? await readLive(client, secrets, key, signal) : seen;
+    if (isOld(present)) return undefined;
     const [, id = randomText(6), password = randomText(16)] =
       /^([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(secretText(present, 'bootstrap-token') ?? '') ?? [];
     const at = (other: string): ObjectKey => ({ namespace, name: other });
@@ -183,7 +190,8 @@ export class JoinTokenReconciler implements Reconciler {
     const { client, clock } = this.#deps;
     const { metadata, status } = token;
     if (!metadata.finalizers?.includes(JOIN_TOKEN_FINALIZER)) return {};
-    const id = status?.tokenID;
+    // Who died before it told which one it made has kept it.
+    const id = status?.tokenID ?? (await this.#keptId(token, signal));
     if (id !== undefined && serves) {
       try {
         if (tenant === undefined) throw new Error('the tenant does not answer');
@@ -204,6 +212,13 @@ export class JoinTokenReconciler implements Reconciler {
     return {};
   }
 
+  async #keptId({ metadata: { namespace, name = '' } }: JoinToken, signal: AbortSignal): Promise<string | undefined> {
+    const { client, cache } = this.#deps;
+    const key = { namespace, name: secretName(name) };
+    const kept = cache.get(secrets, key) ?? (await readLive(client, secrets, key, signal));
+    return idOf(kept);
+  }
+
   async #tell(
     token: JoinToken,
     state: {
@@ -219,7 +234,7 @@ export class JoinTokenReconciler implements Reconciler {
     const { metadata, spec } = token;
     const key = { namespace: metadata.namespace, name: metadata.name ?? '' };
     const secret = cache.get(secrets, { ...key, name: secretName(key.name) });
-    const id = /^([a-z0-9]{6})\./.exec(secretText(secret, 'bootstrap-token') ?? '')?.[1] ?? token.status?.tokenID;
+    const id = idOf(secret) ?? token.status?.tokenID;
     const { phase, expiresMs, usedBy, reason, message } = state;
     const is = phase === 'Active' ? ('True' as const) : ('False' as const);
     const before = token.status?.conditions?.find(({ type }) => type === 'Ready');
@@ -250,7 +265,9 @@ export class JoinTokenReconciler implements Reconciler {
     if (same && !goneExpiry) return;
     if (token.status?.phase !== phase && phase !== 'Active' && phase !== 'Pending')
       event(token, 'Normal', phase, message);
-    const patch = { status: goneExpiry ? { ...status, expires: null } : status };
+    // What was seen may be old: then it is seen again.
+    const { resourceVersion } = metadata;
+    const patch = { metadata: { resourceVersion }, status: goneExpiry ? { ...status, expires: null } : status };
     try {
       await client.patch(joinTokens, key, patch, { type: 'merge', subresource: 'status', signal });
     } catch (error) {
@@ -295,6 +312,11 @@ async function remove(tenant: Client, key: ObjectKey, signal: AbortSignal): Prom
   await tenant
     .delete(secrets, key, { signal })
     .catch((error) => (isNotFound(error) ? undefined : Promise.reject(error)));
+}
+
+/** The public part of the token that is kept. */
+function idOf(secret: Secret | undefined): string | undefined {
+  return /^([a-z0-9]{6})\./.exec(secretText(secret, 'bootstrap-token') ?? '')?.[1];
 }
 
 const secretName = (token: string): string => `${token}-join-token`;

@@ -1,5 +1,6 @@
 import { jobs, secrets } from '../../generated/resource-types.ts';
 import { parseJoinToken } from '../../pki/join-token.ts';
+import { isAnothers } from '../adoption.ts';
 import { DATASTORE_FILES, ROTATE_CA } from '../api/virtual-cluster.ts';
 import { storageAccess, toJob } from '../backups/job.ts';
 import { labelsOf, namesOf, type Observed, secretText, toSecretData } from '../observed.ts';
@@ -31,7 +32,8 @@ export const restoreStep: Step = {
     const server = await stoppedServer(observed, keys);
     if (server !== undefined)
       return wait('Restoring', 'the server is stopped, since its state is restored from a backup', ...server);
-    if (restoreJob !== undefined && restoreJob.metadata.annotations?.[WISH] !== id)
+    const isOther = restoreJob?.metadata.annotations?.[WISH] !== id;
+    if (restoreJob !== undefined && (isOther || isAnothers(restoreJob, observed.cluster)))
       return { ...wait('Restoring', 'an earlier restore is taken away'), unwanted: leftovers(observed) } as StepOutcome;
     const seal = secretText(restoreSecret, 'key') ?? keys.newSealKey();
     if (restoreJob === undefined)
