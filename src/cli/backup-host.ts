@@ -73,7 +73,7 @@ export function addHostBackups(backup: Command): void {
 
 async function createBackup(tenant: string, options: CreateOptions): Promise<void> {
   const host = await openHost(options);
-  await readCluster(host, tenant);
+  const { spec } = await readCluster(host, tenant);
   const name = options.name ?? tenant;
   const key = { namespace: host.namespace, name };
   const storage = toStorage(options);
@@ -106,6 +106,10 @@ async function createBackup(tenant: string, options: CreateOptions): Promise<voi
   const isOnce = storage === undefined || options.schedule === undefined;
   if (!options.wait || !isOnce)
     return printLine(`virtualclusterbackup/${name} ${storage ? 'created' : 'asked for one more'}`);
+  if (spec.suspend)
+    throw new UserError(
+      `virtualclusterbackup/${name} waits: ${tenant} is suspended, and nothing of it changes until it is resumed`,
+    );
   const made = await untilMade(host, name, before, options.timeout);
   printLine(
     `virtualclusterbackup/${name} made ${made.key}, ${(made.bytes / 1e6).toFixed(1)} MB; it holds the tenant's keys`,

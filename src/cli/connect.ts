@@ -7,7 +7,6 @@ import { parse, stringify } from 'yaml';
 import { commandEnvironment } from './config.ts';
 import { type HostOptions, openHost, readCluster, readSecretKey, withHostOptions } from './host.ts';
 import { printLine } from './output.ts';
-import { UserError } from './user-error.ts';
 
 interface Options extends HostOptions {
   readonly into?: string;
@@ -45,9 +44,13 @@ async function runWith(kubeconfig: string, program: string, args: readonly strin
   const path = join(folder, 'kubeconfig');
   try {
     writeFileSync(path, kubeconfig, { mode: 0o600 });
-    return await new Promise((resolve, reject) => {
+    return await new Promise((resolve) => {
       const child = spawn(program, args, { stdio: 'inherit', env: { ...commandEnvironment(), KUBECONFIG: path } });
-      child.on('error', (cause) => reject(new UserError(`${program} cannot be run: ${cause.message}`, { cause })));
+      child.on('error', (cause: NodeJS.ErrnoException) => {
+        process.stderr.write(`warren: ${program} cannot be run: ${cause.message}\n`);
+        // As shells say it.
+        resolve(cause.code === 'ENOENT' ? 127 : 126);
+      });
       child.on('close', (code) => resolve(code ?? 1));
     });
   } finally {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
+import type { Event as CoreEvent } from '../generated/api/core/v1.ts';
 import {
   deployments,
   events,
@@ -21,6 +22,7 @@ import { printLine } from './output.ts';
 import { WARREN_VERSION } from './version.ts';
 
 const LOG_LINES = '200';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export function addDebug(program: Command): void {
   withHostOptions(
@@ -56,7 +58,8 @@ async function debug(name: string, options: HostOptions): Promise<void> {
     found.push(...(await listOwned(host, type)).filter((object) => tenantOf(object) === name));
   for (const object of found) print(object);
   const names = new Set([name, ...found.map(({ metadata }) => metadata.name)]);
-  const { items } = await host.client.list(events, { namespace: host.namespace });
+  const told = await listOwned(host, events as unknown as ResourceType<AnyObject>);
+  const items = told as unknown as CoreEvent[];
   printLine('--- # events');
   for (const { lastTimestamp, type, involvedObject, reason, count, message } of items) {
     if (names.has(involvedObject.name) || involvedObject.name?.startsWith(`${name}-server-`))
@@ -71,12 +74,13 @@ function tenantOf(object: AnyObject): unknown {
   return (object['spec'] as { virtualClusterName?: string } | undefined)?.virtualClusterName;
 }
 
-/** Nothing where the host does not know the kind, before its CRD is installed. */
+/** Nothing where the host does not know the kind, before its CRD is installed, or the user may not see it. */
 async function listOwned(host: Host, type: ResourceType<AnyObject>, labelSelector?: string): Promise<AnyObject[]> {
   const list = host.client.list(type, { namespace: host.namespace, labelSelector });
   const { items } = await list.catch((error: unknown) => {
-    if (error instanceof StatusError && error.code === 404) return { items: [] };
-    throw error;
+    if (!(error instanceof StatusError) || (error.code !== 404 && error.code !== 403)) throw error;
+    if (error.code === 403) printLine(`# ${type.plural} cannot be read: ${error.message}`);
+    return { items: [] };
   });
   return items.map((item) => ({
     apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}`,
@@ -87,8 +91,10 @@ async function listOwned(host: Host, type: ResourceType<AnyObject>, labelSelecto
 
 /** Secrets show which keys they have and how much is in them; who manages which field helps nobody. */
 function print(object: AnyObject): void {
-  const { managedFields: _, ...metadata } = object.metadata;
-  const shown: Record<string, unknown> = { ...object, metadata };
+  const { managedFields: _, annotations, ...metadata } = object.metadata;
+  // The whole object once more, values of Secrets among it.
+  const { [LAST_APPLIED]: _applied, ...notes } = annotations ?? {};
+  const shown: Record<string, unknown> = { ...object, metadata: { ...metadata, annotations: notes } };
   if (object.kind === 'Secret') {
     const data = Object.entries((object['data'] ?? {}) as Record<string, string>);
     shown['data'] = Object.fromEntries(

@@ -4,7 +4,7 @@ import { createHttpTransport } from '../client/http-transport.ts';
 import { PluginCredentialsError, readKubeconfig } from '../client/kubeconfig.ts';
 import type { Secret } from '../generated/api/core/v1.ts';
 import { secrets } from '../generated/resource-types.ts';
-import { isNotFound } from '../machinery/errors/status-error.ts';
+import { isNotFound, StatusError } from '../machinery/errors/status-error.ts';
 import { type VirtualCluster, virtualClusters } from '../operator/api/virtual-cluster.ts';
 import { kubeconfigPath } from './config.ts';
 import { UserError } from './user-error.ts';
@@ -60,12 +60,17 @@ async function openWithPlugins(path: string, options: HostOptions): Promise<Host
   return { client: new Client(transport), namespace: options.namespace ?? namespace };
 }
 
+/** A host that does not know a kind says so without a name. */
+export function isKindMissing(error: unknown): boolean {
+  return error instanceof StatusError && error.code === 404 && error.details?.name === undefined;
+}
+
 /** Reads a VirtualCluster. @throws UserError where it is not there. */
 export async function readCluster(host: Host, name: string): Promise<VirtualCluster> {
   try {
     return await host.client.get(virtualClusters, { namespace: host.namespace, name });
   } catch (error) {
-    if (!isNotFound(error)) throw error;
+    if (!isNotFound(error) || isKindMissing(error)) throw error;
     throw new UserError(
       `there is no VirtualCluster "${name}" in namespace ${host.namespace}: "warren list -A" shows all`,
       { cause: error },

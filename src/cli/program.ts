@@ -63,6 +63,17 @@ export async function buildProgram(): Promise<Command> {
   return program;
 }
 
+/** What Node calls the ways in which nobody answers. */
+const unreachable = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+];
+
 /** Tells a fault and returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode;
@@ -71,7 +82,14 @@ function report(error: unknown): number {
     return 1;
   }
   if (error instanceof Error && 'reason' in error && 'code' in error) {
-    process.stderr.write(`warren: ${error.message}\n`);
+    const isUnknown = error.code === 404 && /could not find the requested resource/.test(error.message);
+    const help = isUnknown ? ': it is no host of Warren yet; install the chart, or choose another with --context' : '';
+    process.stderr.write(`warren: ${error.message}${help}\n`);
+    return 1;
+  }
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code !== undefined && unreachable.includes(code)) {
+    process.stderr.write(`warren: the cluster cannot be reached: ${(error as Error).message}\n`);
     return 1;
   }
   process.stderr.write(`warren: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
