@@ -277,7 +277,10 @@ describe('the operator', () => {
   it('warns of machines whose version is too far from the server', async () => {
     const { status, reason, message } = (await condition('old', 'UpToDate')) ?? {};
     assert.deepEqual([status, reason], ['False', 'NodeVersionSkew']);
-    assert.equal(message, 'node b runs v1.32.0+k3s1, which is more than three minor versions older');
+    assert.equal(
+      message,
+      'node b runs v1.32.0+k3s1, which is more than 3 minor versions older than the server (v1.36.2+warren1): upgrade k3s there',
+    );
     assert.equal((await condition('old', 'Ready'))?.status, 'True', 'it serves all the same');
   });
 

@@ -39,7 +39,7 @@ import { refusalOf } from './refusals.ts';
 import { observeRestore } from './restore.ts';
 import { finishRotation, rotateToken } from './rotation.ts';
 import { SettledTenants } from './settled.ts';
-import { skewedNodes } from './skew.ts';
+import { skewedNodes, ToldSkew } from './skew.ts';
 import { sortedLike } from './sorted-like.ts';
 import { type Fault, type Progress, toStatus } from './status.ts';
 import { steps } from './steps/index.ts';
@@ -89,6 +89,7 @@ export class VirtualClusterReconciler implements Reconciler {
   readonly #deps: ReconcilerDeps;
   readonly #pace = new ProbePace();
   readonly #settled = new SettledTenants();
+  readonly #skew = new ToldSkew();
   readonly #wishes: Wishes;
   /** The status that was written last, until the cache shows it. */
   readonly #written = new Map<string, string>();
@@ -114,7 +115,7 @@ export class VirtualClusterReconciler implements Reconciler {
     const { client } = this.#deps;
     const key = parseKeyText(keyText);
     if (cluster === undefined) {
-      for (const each of [this.#pace, this.#settled, this.#wishes]) each.forget(keyText);
+      for (const each of [this.#pace, this.#settled, this.#skew, this.#wishes]) each.forget(keyText);
       this.#written.delete(keyText);
       this.#deps.metrics?.gone(key);
       this.#deps.tenants.forget?.(key);
@@ -156,7 +157,7 @@ export class VirtualClusterReconciler implements Reconciler {
         failure = error;
         return observed;
       });
-    this.#tellSkew(observed);
+    this.#tellSkew(id, observed);
     if (settled === undefined || observed.tokenRotated || !this.#settled.isTold(id, observed)) {
       const isTold = await this.#writeStatus(observed, progress, key, signal);
       if (isTold) this.#settled.noteTold(id, observed);
@@ -251,10 +252,9 @@ export class VirtualClusterReconciler implements Reconciler {
     }
   }
 
-  #tellSkew({ cluster, settings, tenant }: Observed): void {
-    const told = cluster.status?.conditions?.some(({ reason }) => reason === 'NodeVersionSkew') ?? false;
-    if (told || tenant === undefined) return;
-    for (const { message } of skewedNodes(tenant.kubelets, settings.serverVersion))
+  #tellSkew(id: string, { cluster, settings, tenant }: Observed): void {
+    if (tenant === undefined) return;
+    for (const { message } of this.#skew.news(id, skewedNodes(tenant.kubelets, settings.serverVersion)))
       this.#deps.events.event(cluster, 'Warning', 'NodeVersionSkew', message);
   }
 

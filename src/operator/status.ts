@@ -6,7 +6,7 @@ import { namesOf, type Observed, secretText } from './observed.ts';
 import type { PolicyVerdict } from './policies/judge.ts';
 import type { ObservedRegistries } from './registries.ts';
 import { RESTORED_FROM } from './restore.ts';
-import { skewedNodes } from './skew.ts';
+import { skewedNodes, toSkewMessage } from './skew.ts';
 import { noAddressMessage } from './steps/address.ts';
 import { CA_ROTATION } from './steps/certificates.ts';
 import { NEXT_PASSWORD } from './steps/token.ts';
@@ -32,6 +32,7 @@ export interface Progress {
 }
 
 const POLICY = 'PolicyViolation';
+const SKEW = 'NodeVersionSkew';
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 type Judgement = readonly [status: Verdict['status'], reason: string, message: string];
@@ -146,13 +147,17 @@ function toVerdict(type: string, [status, reason, message]: Judgement): Verdict 
   return { type, status, reason, message };
 }
 
-function judgeVersionOf({ versionFault, settings, tenant, deployment }: Observed): Judgement {
+function judgeVersionOf({ cluster, versionFault, settings, tenant, deployment }: Observed): Judgement {
   if (versionFault !== undefined) return ['False', versionFault.reason, versionFault.message];
   const skewed = skewedNodes(tenant?.kubelets ?? {}, settings.serverVersion);
-  if (skewed.length > 0) return ['False', 'NodeVersionSkew', skewed.map(({ message }) => message).join('; ')];
+  if (skewed.length > 0) return ['False', SKEW, toSkewMessage(skewed)];
   const { replicas = 0, updatedReplicas = 0 } = deployment?.status ?? {};
   if (deployment !== undefined && updatedReplicas < replicas)
     return ['False', 'RollingOut', `${updatedReplicas} of ${replicas} replicas run the newest wish`];
+  // A tenant that does not answer at the moment has no other machines for that.
+  const before = cluster.status?.conditions?.find(({ reason }) => reason === SKEW);
+  if (tenant === undefined && before !== undefined && before.message.includes(`(${settings.serverVersion})`))
+    return ['False', SKEW, before.message];
   return ['True', 'AsWished', `runs ${settings.serverVersion}`];
 }
 

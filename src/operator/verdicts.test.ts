@@ -6,7 +6,7 @@ import { virtualClusters } from './api/virtual-cluster.ts';
 import { createOperatorMetrics } from './metrics.ts';
 import { createNameResolver } from './name-resolver.ts';
 import { finishRotation } from './rotation.ts';
-import { skewedNodes } from './skew.ts';
+import { skewedNodes, ToldSkew, toSkewMessage } from './skew.ts';
 import { troubleOf } from './trouble.ts';
 
 describe('skewedNodes', () => {
@@ -21,6 +21,35 @@ describe('skewedNodes', () => {
   for (const [title, [version, told]] of Object.entries(rows)) {
     it(title, () => assert.equal(skewedNodes({ a: version }, 'v1.36.2+warren1').length > 0, told));
   }
+});
+
+describe('what is told of versions', () => {
+  const old = (count: number) =>
+    skewedNodes(
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`n${index}`, 'v1.21.2+k3s1'])),
+      'v1.36.2+warren1',
+    );
+
+  it('says what to do', () => {
+    assert.equal(
+      toSkewMessage(old(1)),
+      'node n0 runs v1.21.2+k3s1, which is more than 3 minor versions older than the server (v1.36.2+warren1): upgrade k3s there',
+    );
+  });
+
+  it('names some of many', () => assert.match(toSkewMessage(old(7)), /node n4 [^;]*; and 2 more$/));
+
+  it('comes once for each machine, and again where it was well in between', () => {
+    const told = new ToldSkew();
+    assert.equal(told.news('a', old(2)).length, 2);
+    assert.equal(told.news('a', old(2)).length, 0);
+    assert.deepEqual(
+      told.news('a', old(3)).map(({ node }) => node),
+      ['n2'],
+    );
+    told.news('a', []);
+    assert.equal(told.news('a', old(1)).length, 1);
+  });
 });
 
 describe('troubleOf', () => {
