@@ -127,6 +127,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     {
       ...metrics,
       clock,
+      auditor: options.auditor,
       host: `127.0.0.1:${options.advertisedPort ?? DEFAULT_PORT}`,
     },
     withAuthorization(metrics.access.authorizer(authorizer), dispatch),
@@ -175,7 +176,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     authenticator,
     authorizer,
-    audit: options.audit,
+    auditor: options.auditor,
     flowControl,
     metrics,
     credentialsOf: options.credentialsOf ?? headersOnly,

@@ -1,5 +1,6 @@
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Auditor } from './audit/auditor.ts';
 import type {
   Answer,
   AuthenticatedCall,
@@ -7,10 +8,10 @@ import type {
   Authorizer,
   Call,
   Credentials,
-  Filter,
   Handler,
   WireAnswer,
 } from './call.ts';
+import { withAudit } from './filters/audit.ts';
 import { withAuthentication } from './filters/authentication.ts';
 import { withAuthorization } from './filters/authorization.ts';
 import { withDeadline } from './filters/deadline.ts';
@@ -29,7 +30,8 @@ export interface ChainDeps {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   credentialsOf(call: Call): Credentials;
-  readonly audit: Filter | undefined;
+  /** Default: requests are told of nowhere. */
+  readonly auditor: Auditor | undefined;
   readonly flowControl: FlowControl;
   readonly metrics: ApiServerMetrics;
   /** What serves the call in the end. */
@@ -41,7 +43,7 @@ export interface ChainDeps {
  * sort by flow, authorize, dispatch. The request's meaning comes with the call; no body is read before dispatch.
  */
 export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
-  const { authorizer, audit = (next) => next, logger, flowControl, metrics } = deps;
+  const { authorizer, auditor, logger, flowControl, metrics } = deps;
   const authenticator = metrics.access.authenticator(deps.authenticator);
   const controlled = withFlowControl(
     flowControl,
@@ -56,7 +58,8 @@ export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
       withAuthentication(
         authenticator,
         deps.credentialsOf,
-        audit(withFaults(logger, withImpersonation(authorizer, controlled))),
+        withAudit(auditor, withFaults(logger, withImpersonation(authorizer, controlled))),
+        (call) => auditor?.refuse(call),
       ),
     ),
   );
@@ -70,9 +73,13 @@ export function createChain(deps: ChainDeps): Handler<Call, WireAnswer> {
   return async (call) => {
     const end = metrics.requests.begin(call);
     try {
-      const answered = finish(call, await answer(call));
-      tellEnd(call, answered, metrics.requests);
+      const found = await answer(call);
+      const answered = finish(call, found);
+      tellEnd(call, found, answered, metrics.requests);
       return answered;
+    } catch (error) {
+      call.trace?.audit?.panicked(error);
+      throw error;
     } finally {
       end();
     }

@@ -27,6 +27,20 @@ describe('parseApiServerFlags', () => {
     assert.deepEqual(parseApiServerFlags(['v=4', 'profiling=false', 'authorization-mode=Node,RBAC']), none);
   });
 
+  it('reads what is said of the audit log', () => {
+    const { audit } = parseApiServerFlags([
+      'audit-policy-file=/p.yaml',
+      'audit-log-path=-',
+      'audit-log-maxage=1',
+      'audit-log-maxbackup=2',
+      'audit-log-maxsize=3',
+      'audit-log-format=legacy',
+      'audit-log-mode=blocking',
+    ]);
+    const numbers = { maxAgeDays: 1, maxBackups: 2, maxMegabytes: 3 };
+    assert.deepEqual(audit, { policyFile: '/p.yaml', path: '-', ...numbers, format: 'legacy' });
+  });
+
   const faults: Record<string, [string, RegExp]> = {
     'flags that kube-apiserver does not have': [
       'colour=blue',
@@ -39,6 +53,11 @@ describe('parseApiServerFlags', () => {
     ],
     'values that are no booleans': ['anonymous-auth=maybe', /anonymous-auth takes true or false$/],
     'values that are no seconds': ['default-unreachable-toleration-seconds=5m', /takes a whole number of seconds$/],
+    'formats of the audit log that nobody knows': [
+      'audit-log-format=xml',
+      /invalid audit log format xml, allowed formats are "legacy,json"$/,
+    ],
+    'negative limits of the audit log': ['audit-log-maxage=-1', /--audit-log-maxage -1 can't be a negative number$/],
     'a file without a name': ['admission-control-config-file=', /admission-control-config-file wants a file$/],
   };
   for (const [title, [arg, why]] of Object.entries(faults)) {

@@ -8,6 +8,18 @@ import {
   toWhole,
 } from '../machinery/flags/component-flags.ts';
 
+/** What flags say of the audit log. */
+export interface AuditFlags {
+  readonly policyFile?: string;
+  /** `-`: standard output. */
+  readonly path?: string;
+  readonly maxAgeDays?: number;
+  readonly maxBackups?: number;
+  readonly maxMegabytes?: number;
+  readonly format?: 'json' | 'legacy';
+  readonly compress?: boolean;
+}
+
 /** What the flags of kube-apiserver that have a meaning here say. */
 export interface ApiServerFlags {
   readonly enabledPlugins: readonly string[];
@@ -22,6 +34,7 @@ export interface ApiServerFlags {
   readonly anonymous?: boolean;
   /** Whether tokens of pods live on for clients that never read them again. Default true. */
   readonly extendsTokens?: boolean;
+  readonly audit?: AuditFlags;
 }
 
 type Draft = { -readonly [key in keyof ApiServerFlags]: ApiServerFlags[key] };
@@ -47,6 +60,29 @@ const table: FlagTable<Draft> = {
     'default-unreachable-toleration-seconds': (flags, value) => {
       flags.unreachableSeconds = toWhole(value, 'seconds');
     },
+    'audit-policy-file': (flags, value) => {
+      flags.audit = { ...flags.audit, policyFile: toFile(value) };
+    },
+    'audit-log-path': (flags, value) => {
+      flags.audit = { ...flags.audit, path: toFile(value) };
+    },
+    'audit-log-maxage': (flags, value) => {
+      flags.audit = { ...flags.audit, maxAgeDays: toLimit(value, 'audit-log-maxage') };
+    },
+    'audit-log-maxbackup': (flags, value) => {
+      flags.audit = { ...flags.audit, maxBackups: toLimit(value, 'audit-log-maxbackup') };
+    },
+    'audit-log-maxsize': (flags, value) => {
+      flags.audit = { ...flags.audit, maxMegabytes: toLimit(value, 'audit-log-maxsize') };
+    },
+    'audit-log-format': (flags, value) => {
+      if (value !== 'json' && value !== 'legacy')
+        throw new Error(`is refused: invalid audit log format ${value}, allowed formats are "legacy,json"`);
+      flags.audit = { ...flags.audit, format: value };
+    },
+    'audit-log-compress': (flags, value) => {
+      flags.audit = { ...flags.audit, compress: toBoolean(value) };
+    },
     'anonymous-auth': (flags, value) => {
       flags.anonymous = toBoolean(value);
     },
@@ -56,6 +92,9 @@ const table: FlagTable<Draft> = {
   },
   fixed: {
     'allow-privileged': 'true',
+    'audit-log-mode': 'blocking',
+    'audit-log-truncate-enabled': 'false',
+    'audit-log-version': 'audit.k8s.io/v1',
     'authorization-mode': 'Node,RBAC',
     'enable-bootstrap-token-auth': 'true',
     'enable-garbage-collector': 'true',
@@ -66,7 +105,9 @@ const table: FlagTable<Draft> = {
     'admission-control': 'enable-admission-plugins and disable-admission-plugins say it',
     'advertise-address': refusals.own,
     'api-audiences': refusals.unchanged,
-    'audit-*': 'there is no audit log by policy yet',
+    'audit-log-batch-*': 'events are written one by one',
+    'audit-log-truncate-*': 'events are written whole',
+    'audit-webhook-*': DIALS,
     'authentication-*': DIALS,
     'authorization-*': DIALS,
     'bind-address': refusals.own,
@@ -140,4 +181,10 @@ const table: FlagTable<Draft> = {
  */
 export function parseApiServerFlags(args: readonly string[]): ApiServerFlags {
   return parseComponentFlags<Draft>(args, table, { enabledPlugins: [], disabledPlugins: [] });
+}
+
+/** Source: `pkg/server/options/audit.go`. */
+function toLimit(value: string, flag: string): number {
+  if (/^-\d+$/.test(value)) throw new Error(`is refused: --${flag} ${value} can't be a negative number`);
+  return toWhole(value);
 }

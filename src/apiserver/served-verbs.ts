@@ -89,6 +89,7 @@ export function createOnlyHandler(
         key: { namespace: call.info.namespace, name: call.info.name },
         user: call.user,
         signal: call.signal,
+        annotate: (key, value) => void call.annotations.set(key, value),
       });
       // What is stored is put in upstream's order on its way in; this never is.
       const { kind, schema } = scope.bodyDefinition;

@@ -5,18 +5,10 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { AdmissionPlugin } from './admission/admission.ts';
 import type { ReadRequestSubject } from './admission/plugins/certificate-requests.ts';
 import type { PluginSelection } from './admission/plugins/index.ts';
+import type { Auditor } from './audit/auditor.ts';
 import type { ObjectFeed } from './authz/object-feed.ts';
 import type { ExtensionAuthentication } from './bootstrap/bootstrap.ts';
-import type {
-  Answer,
-  AuthenticatedCall,
-  Authenticator,
-  Authorizer,
-  Call,
-  Credentials,
-  Filter,
-  Handler,
-} from './call.ts';
+import type { Answer, AuthenticatedCall, Authenticator, Authorizer, Call, Credentials, Handler } from './call.ts';
 import type { ConversionCaller } from './crds/conversion-webhook.ts';
 import type { GroupProxy } from './dispatch.ts';
 import type { ApiServerMetrics } from './metrics/api-server-metrics.ts';
@@ -69,8 +61,8 @@ export interface ApiServerOptions {
   readonly admission?: Part<readonly AdmissionPlugin[]> | undefined;
   /** Reaches the webhooks that convert custom objects. A function is called once for each question. */
   readonly conversions?: Part<ConversionCaller> | undefined;
-  /** Writes the audit log; stands around everything behind authentication. */
-  readonly audit?: Filter | undefined;
+  /** Tells of requests. Default: nobody does. */
+  readonly auditor?: Auditor | undefined;
   readonly extensionAuthentication?: ExtensionAuthentication | undefined;
   /** Where the server counts. Default: nobody reads it. */
   readonly metrics?: ApiServerMetrics | undefined;

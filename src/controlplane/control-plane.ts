@@ -5,6 +5,9 @@ import type { Duplex } from 'node:stream';
 import type { PluginSelection } from '../apiserver/admission/plugins/index.ts';
 import { Aggregation } from '../apiserver/aggregation/aggregation.ts';
 import { type ApiServer, createApiServer, serverUser } from '../apiserver/api-server.ts';
+import type { AuditLogSettings } from '../apiserver/audit/audit-log.ts';
+import type { AuditPolicy } from '../apiserver/audit/audit-policy.ts';
+import type { Auditor } from '../apiserver/audit/auditor.ts';
 import { createAuthenticator } from '../apiserver/authn/authenticator.ts';
 import { createOpenIdDocuments } from '../apiserver/authn/openid.ts';
 import { secretTokenUse } from '../apiserver/authn/secret-token-use.ts';
@@ -47,9 +50,16 @@ import { builtinResources } from '../resources/index.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { MetricsRegistry } from '../telemetry/metrics/metrics-registry.ts';
 import { collectProcessMetrics } from '../telemetry/metrics/process-metrics.ts';
 import { DeniedConnections } from './denied-connections.ts';
 import { kubeletIdentity } from './kubelet-identity.ts';
+
+/** Which requests are told of, and where. */
+export interface AuditSettings {
+  readonly policy: AuditPolicy;
+  readonly log: AuditLogSettings;
+}
 
 export interface ControlPlaneOptions {
   readonly backend: Backend;
@@ -77,6 +87,8 @@ export interface ControlPlaneOptions {
   readonly extendsTokens?: boolean | undefined;
   /** Profiles of the scheduler. Default: one, as upstream's. */
   readonly schedulerConfiguration?: SchedulerConfiguration | undefined;
+  /** Default: requests are told of nowhere. */
+  readonly audit?: AuditSettings | undefined;
   /** How nodes are reached. */
   readonly dialer: NodeDialer;
   /** Identity that kubelets see when the server calls them. */
@@ -134,9 +146,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     extendsTokens: options.extendsTokens,
     clock,
   });
-  const kubeletTls = kubeletIdentity(pki, options.kubeletClientName, clock);
   const metrics = createApiServerMetrics(clock);
   const { registry } = metrics;
+  const audit = options.audit === undefined ? undefined : await openAudit(options.audit, { registry, clock, logger });
+  const kubeletTls = kubeletIdentity(pki, options.kubeletClientName, clock);
   const healthMetrics = new HealthMetrics();
   const queueMetrics = new QueueMetrics(registry, clock);
   collectProcessMetrics(registry, clock);
@@ -189,6 +202,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
     admissionPlugins: options.admissionPlugins,
     metrics,
+    auditor: audit?.auditor,
     credentialsOf: createCredentialsReader(),
     authenticator: ({ reader }) =>
       withoutDenied(
@@ -327,6 +341,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       await informers.ended();
       server.close();
       await listener.close();
+      audit?.close();
     },
   };
 
@@ -392,6 +407,24 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ),
     ]);
   }
+}
+
+interface OpenAudit {
+  readonly auditor: Auditor;
+  close(): void;
+}
+
+/** Loaded where somebody wants it. @throws Error where the log cannot be written. */
+async function openAudit(
+  { policy, log: settings }: AuditSettings,
+  { registry, clock, logger }: { registry: MetricsRegistry; clock: Clock; logger: Logger },
+): Promise<OpenAudit> {
+  const [{ Auditor }, { AuditLog }] = await Promise.all([
+    import('../apiserver/audit/auditor.ts'),
+    import('../apiserver/audit/audit-log.ts'),
+  ]);
+  const log = new AuditLog(settings, clock, logger);
+  return { auditor: new Auditor({ policy, sink: log, clock, registry }), close: () => log.close() };
 }
 
 /** Who the server is to extension servers, whom it tells for whom it asks. */

@@ -5,6 +5,7 @@ import type { PluginSelection } from '../apiserver/admission/plugins/index.ts';
 import type { ApiServerFlags } from '../apiserver/flags.ts';
 import { type ControllerFlags, controllersOff } from '../controllers/flags.ts';
 import type { ControlPlaneOptions } from '../controlplane/control-plane.ts';
+import { readAuditSettings } from './audit-settings.ts';
 import { ConfigError, type TenantConfig } from './config.ts';
 import { readSchedulerConfiguration } from './scheduler-configuration.ts';
 
@@ -22,6 +23,7 @@ export async function readComponentOptions({
       : {
           admissionPlugins: await readPluginSelection(apiServerFlags),
           anonymous: apiServerFlags.anonymous,
+          audit: await readAuditSettings(apiServerFlags.audit ?? {}),
           extendsTokens: apiServerFlags.extendsTokens,
         }),
     ...(controllerFlags === undefined

@@ -44,9 +44,10 @@ export function createTokenSigner(options: TokenSignerOptions): TokenSigner {
     audiences: options.audiences,
     async issueToken(account, request) {
       const nowSeconds = Math.floor(options.clock.nowMs() / 1000);
-      const claims = toClaims(account, request, nowSeconds, options);
+      const id = randomUUID();
+      const claims = toClaims(account, request, { nowSeconds, id }, options);
       const token = await signClaims(claims, privateKey, key);
-      return { token, expirationTimestamp: toTimeText((nowSeconds + request.expirationSeconds) * 1000) };
+      return { token, id, expirationTimestamp: toTimeText((nowSeconds + request.expirationSeconds) * 1000) };
     },
     async issueLegacyToken(account, secret) {
       const { namespace = '', name = '', uid = '' } = account.metadata ?? {};
@@ -68,7 +69,7 @@ export function createTokenSigner(options: TokenSignerOptions): TokenSigner {
 function toClaims(
   account: ServiceAccount,
   request: IssueRequest,
-  nowSeconds: number,
+  { nowSeconds, id }: { readonly nowSeconds: number; readonly id: string },
   { issuer, audiences, extendsTokens = true }: TokenSignerOptions,
 ): Record<string, unknown> {
   const { namespace = '', name = '' } = account.metadata ?? {};
@@ -83,7 +84,7 @@ function toClaims(
     exp: nowSeconds + (extended ? EXTENDED_SECONDS : expirationSeconds),
     iat: nowSeconds,
     iss: issuer,
-    jti: randomUUID(),
+    jti: id,
     'kubernetes.io': {
       namespace,
       ...(node === undefined ? {} : { node: toReference(node.metadata) }),

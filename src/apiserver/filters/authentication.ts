@@ -1,15 +1,25 @@
 import { unauthorized } from '../../machinery/errors/status-error.ts';
 import type { Answer, AuthenticatedCall, Authenticator, Call, Credentials, Handler, User } from '../call.ts';
 
-/** Finds out who calls. Whether nobody may call anonymously is the authenticator's business. */
+/**
+ * Finds out who calls. Whether nobody may call anonymously is the authenticator's business.
+ * @param onRefusal - Told of those whom nobody knows.
+ */
 export function withAuthentication(
   authenticator: Authenticator,
   credentialsOf: (call: Call) => Credentials,
   next: Handler<AuthenticatedCall>,
+  onRefusal: (call: Call) => void = () => {},
 ): Handler {
   return async (call): Promise<Answer> => {
-    const user = await authenticator.authenticate(credentialsOf(call), call.signal);
-    if (user === undefined) throw unauthorized();
+    let user: User | undefined;
+    try {
+      user = await authenticator.authenticate(credentialsOf(call), call.signal);
+      if (user === undefined) throw unauthorized();
+    } catch (error) {
+      onRefusal(call);
+      throw error;
+    }
     return next(withUser(call, user));
   };
 }

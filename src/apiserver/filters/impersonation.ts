@@ -30,6 +30,7 @@ export function withImpersonation(
       }
       if (lastWays.size >= 1024) lastWays.clear();
       lastWays.set(call.user.name, way);
+      call.trace?.audit?.impersonated(outcome.user, outcome.constraint);
       return next(withUser(call, outcome.user, call.user));
     }
     throw refusal ?? accessDenied(call.user, call.info, 'all impersonation modes failed');
@@ -88,7 +89,8 @@ function toGoUser(uid: string, groups: readonly string[], extra: Readonly<Record
   return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${groupText}, Extra:${extraText}}`;
 }
 
-type Outcome = { readonly user: User } | { readonly refusal: StatusError };
+/** With the right that allowed it, where it is one of the narrow ones. */
+type Outcome = { readonly user: User; readonly constraint: string } | { readonly refusal: StatusError };
 
 interface Way {
   fits(wanted: User, requestor: User): boolean;
@@ -160,7 +162,7 @@ async function become(
     const refusal = await ask(authorizer, requestor, piece, call);
     if (refusal !== undefined) return { refusal };
   }
-  return { user: { ...wanted, groups: groupsOf(wanted, terms) } };
+  return { user: { ...wanted, groups: groupsOf(wanted, terms) }, constraint: terms.constrained ? terms.verb : '' };
 }
 
 function* piecesOf(wanted: User, terms: Terms): Generator<AuthorizationAttributes> {

@@ -1,6 +1,9 @@
+import type { StatusError } from '../../machinery/errors/status-error.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics-registry.ts';
-import type { Answer, AuthenticatedCall, Handler } from '../call.ts';
+import type { Auditor } from '../audit/auditor.ts';
+import type { Answer, AuthenticatedCall, Handler, ObjectAnswer, WireAnswer } from '../call.ts';
 import { asStatusError } from '../filters/faults.ts';
 import type { WatchFeed } from '../pages.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -11,6 +14,8 @@ export interface InsideCounting {
   readonly clock: Clock;
   /** `host:port` that clients in this process are said to ask. */
   readonly host: string;
+  /** Tells of the requests, where somebody wants to be told. */
+  readonly auditor?: Auditor | undefined;
 }
 
 /** Source: component-base `metrics/prometheus/restclient/metrics.go`. */
@@ -18,7 +23,7 @@ const CLIENT_DURATIONS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 
 /** Counts the requests of this process to itself, as those of a server and as those of its clients. */
 export function countInside(
-  { requests, registry, clock, host }: InsideCounting,
+  { requests, registry, clock, host, auditor }: InsideCounting,
   next: Handler<AuthenticatedCall>,
 ): Handler<AuthenticatedCall> {
   const totals = registry.counter({
@@ -41,11 +46,14 @@ export function countInside(
   return async (call) => {
     const { trace } = call;
     if (trace === undefined) return await next(call);
+    auditor?.begin(call);
     let answer: Answer;
     try {
       answer = await next(call);
     } catch (error) {
-      const { code } = asStatusError(error);
+      const status = asStatusError(error);
+      const { code } = status;
+      trace.audit?.ended(toAnswer(status), undefined, code);
       asked(call, code);
       requests.end(call, trace, { code });
       throw error;
@@ -54,16 +62,32 @@ export function countInside(
     asked(call, code);
     if (answer.kind !== 'watch') {
       requests.end(call, trace, { code });
+      trace.audit?.ended(answer, toWire(answer), code);
       return answer;
     }
     const close = requests.longRunning(call);
+    trace.audit?.started(answer, code);
     const ended = (): void => {
       close();
+      trace.audit?.ended(answer, undefined, code);
       requests.end(call, trace, { code });
     };
     return { ...answer, feed: withEnd(answer.feed, ended) };
   };
 }
+
+function toAnswer(status: StatusError): ObjectAnswer {
+  const object = status.toStatus() as unknown as AnyObject;
+  return { kind: 'object', status: status.code, item: { object } };
+}
+
+/** Nothing is rendered within the process; who is told of objects gets them from the answer. */
+function toWire(answer: Answer): WireAnswer | undefined {
+  if (answer.kind !== 'object' && answer.kind !== 'list') return undefined;
+  return { kind: 'bytes', status: answer.status, contentType: '', body: NOTHING };
+}
+
+const NOTHING = Buffer.alloc(0);
 
 /** The same feed; `ended` is called once, whoever ends it. */
 function withEnd(feed: WatchFeed, ended: () => void): WatchFeed {

@@ -1,20 +1,28 @@
-import type { Call, WireAnswer } from '../call.ts';
+import type { Answer, Call, WireAnswer } from '../call.ts';
+import { isLong } from '../filters/deadline.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 
-/** Counts a request once its answer is known; one whose answer is a stream once that ends. */
-export function tellEnd(call: Call, answer: WireAnswer, metrics: RequestMetrics): void {
+/**
+ * Counts a request, and tells of it, once its answer is known; one whose answer is a stream once that ends.
+ * @param found - The answer before it was rendered.
+ */
+export function tellEnd(call: Call, found: Answer, answer: WireAnswer, metrics: RequestMetrics): void {
   const { trace, raw } = call;
   if (trace === undefined) return;
   if (answer.kind === 'bytes') {
     if (raw?.response?.destroyed) metrics.aborted(call);
     metrics.end(call, trace, { code: answer.status, bytes: lengthOf(answer.body) });
+    if (isLong(call.info)) trace.audit?.started(found, answer.status);
+    trace.audit?.ended(found, answer, answer.status);
     return;
   }
   const stream = raw?.response ?? raw?.socket;
-  if (stream === undefined || trace.route !== 'resource') return;
-  const close = metrics.longRunning(call);
+  if (stream === undefined) return;
+  const close = trace.route === 'resource' ? metrics.longRunning(call) : undefined;
+  trace.audit?.started(found, answer.kind === 'stream' ? answer.status : SWITCHING);
   const done = (): void => {
-    close();
+    close?.();
+    trace.audit?.ended(found, undefined, answer.kind === 'stream' ? answer.status : SWITCHING);
     // A connection that was taken over has no status, unless its answer is one of HTTP.
     const code = answer.kind === 'stream' ? answer.status : headCodeOf(call);
     metrics.end(call, trace, { code, bytes: trace.sentBytes });
@@ -22,6 +30,9 @@ export function tellEnd(call: Call, answer: WireAnswer, metrics: RequestMetrics)
   if (stream.destroyed) done();
   else stream.once('close', done);
 }
+
+/** What connections that are taken over are said to be answered with. */
+const SWITCHING = 101;
 
 function headCodeOf({ raw }: Call): number {
   const { response } = raw ?? {};

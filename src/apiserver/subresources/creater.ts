@@ -7,6 +7,8 @@ export interface CreaterRequest extends CreateRequest {
   readonly key: { readonly namespace: string; readonly name: string };
   readonly user: User;
   readonly signal: AbortSignal;
+  /** Adds a note to the audit event of the request. */
+  annotate?(key: string, value: string): void;
 }
 
 /** Something that is only created: a subresource such as a binding, or a resource that is not stored. */

@@ -24,7 +24,7 @@ async function ask(spec: object, metadata: object = {}, name = 'robot') {
     audiences: ['https://kube'],
     async issueToken(_account: unknown, request: IssueRequest) {
       issued.push(request);
-      return { token: 't', expirationTimestamp: '2030-01-01T01:00:00Z' };
+      return { id: 'i', token: 't', expirationTimestamp: '2030-01-01T01:00:00Z' };
     },
   };
   const object = { metadata: { ...metadata }, spec } as unknown as AnyObject;

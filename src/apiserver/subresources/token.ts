@@ -35,6 +35,8 @@ export interface TokenIssuer {
     request: IssueRequest,
   ): Promise<{
     readonly token: string;
+    /** Which token it is, as its claim `jti` says. */
+    readonly id: string;
     /** RFC 3339 in seconds. */
     readonly expirationTimestamp: string;
   }>;
@@ -68,7 +70,8 @@ export function tokenCreater(deps: TokenDeps): Creater {
       await request.validate(object);
       const binding = await bind(tokenRequest.spec.boundObjectRef, request, deps.reader);
       const { audiences = [], expirationSeconds = DEFAULT_SECONDS } = tokenRequest.spec;
-      const status = await deps.issuer.issueToken(account, { audiences, expirationSeconds, ...binding });
+      const { id, ...status } = await deps.issuer.issueToken(account, { audiences, expirationSeconds, ...binding });
+      request.annotate?.('authentication.kubernetes.io/issued-credential-id', `JTI=${id}`);
       return {
         object: { ...object, status: { token: status.token, expirationTimestamp: status.expirationTimestamp } },
       };

@@ -4,7 +4,7 @@ import type { CreateRequest, Written } from '../registry/store.ts';
 import { decodeBody } from './decode-body.ts';
 import { requireAcceptable } from './media.ts';
 import { dropRepeatedOwners, settleNamespace, wipeSystemFields } from './new-object.ts';
-import { addWarning, toAttempt, type VerbScope } from './scope.ts';
+import { addWarning, tellBody, toAttempt, type VerbScope } from './scope.ts';
 import { trackFields } from './track-fields.ts';
 import { readCreateOptions } from './write-options.ts';
 
@@ -27,6 +27,7 @@ export function createHandler(
     await call.body();
     const options = readCreateOptions(call);
     const object = await decodeBody(call, scope.bodyDefinition, options.fieldValidation);
+    tellBody(call, object, scope);
     if (!keepsSystemFields) wipeSystemFields(object);
     settleNamespace(object, call, scope);
     dropRepeatedOwners(object, call, { afterAdmission: false });

@@ -3,6 +3,7 @@ import { unwrapUnknown } from '../../machinery/codecs/protobuf/envelope.ts';
 import { decodeProtobuf } from '../../machinery/codecs/protobuf/message-codec.ts';
 import { parseYaml } from '../../machinery/codecs/yaml/parse.ts';
 import { badRequest, StatusError } from '../../machinery/errors/status-error.ts';
+import type { AnyObject } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
 import type { AuthenticatedCall } from '../call.ts';
 import { unsupportedMediaType } from './decode-body.ts';
@@ -12,14 +13,25 @@ import { addWarning } from './scope.ts';
 /** The options of a deletion: from the body where there is one, else from the query. @throws StatusError 400, 415, 422 */
 export async function decodeDeleteOptions(call: AuthenticatedCall): Promise<DeleteOptions> {
   if (call.direct !== undefined) {
-    return call.direct.body === undefined ? readDeleteQuery(call.query) : readDeleteBody(call.direct.body);
+    if (call.direct.body === undefined) return readDeleteQuery(call.query);
+    tell(call, call.direct.body);
+    return readDeleteBody(call.direct.body);
   }
   const bytes = await call.body();
   if (bytes.length === 0) return readDeleteQuery(call.query);
   const given = (call.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   const body = parse(given === '' ? 'application/json' : given, bytes);
   checkKind(body);
+  tell(call, body);
   return readDeleteBody(body);
+}
+
+/** Upstream tells of the options in the form that only the server itself has a name for. */
+function tell({ trace }: AuthenticatedCall, body: unknown): void {
+  if (trace?.audit === undefined || typeof body !== 'object' || body === null) return;
+  const named = { ...body, kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/__internal' };
+  const { kind, apiVersion, ...options } = named;
+  trace.audit.requestObject({ kind, apiVersion, ...options } as unknown as AnyObject);
 }
 
 /** Tells those who leave it open what becomes of dependents, where the kind has something to say of it. */

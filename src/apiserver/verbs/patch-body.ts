@@ -49,8 +49,13 @@ export async function readPatch(
   type: PatchType,
   fieldValidation: FieldValidation,
 ): Promise<PatchBody> {
-  if (call.direct !== undefined) return { type, value: call.direct.body, faults: [] };
+  const audit = call.trace?.audit;
+  if (call.direct !== undefined) {
+    audit?.requestPatch(JSON.stringify(call.direct.body) ?? '');
+    return { type, value: call.direct.body, faults: [] };
+  }
   const bytes = await call.body();
+  audit?.requestPatch(bytes);
   if (type === 'apply') return readApply(bytes);
   const prefix = type === 'strategic' ? '' : 'error decoding patch: ';
   const { value, duplicates } = parse(bytes, prefix);

@@ -1,6 +1,7 @@
 import { forbidden } from '../../machinery/errors/status-error.ts';
 import type { AnyObject, GroupVersionKind } from '../../machinery/object/object.ts';
 import type { ResourceDefinition } from '../../machinery/object/resource-definition.ts';
+import { toWire } from '../../machinery/schema/to-wire.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { AdmissionAttempt, AdmissionChain, Operation } from '../admission/admission.ts';
 import type { AuthenticatedCall, Authorizer } from '../call.ts';
@@ -83,6 +84,11 @@ function toOptions({ query }: AuthenticatedCall, operation: Operation): AnyObjec
 
 export function kindOf({ group, version, kind }: GroupVersionKind): GroupVersionKind {
   return { group, version, kind };
+}
+
+/** Tells of the body of a request where somebody wants to know, in upstream's order. */
+export function tellBody({ trace }: AuthenticatedCall, object: AnyObject, { bodyDefinition }: VerbScope): void {
+  trace?.audit?.requestObject(toWire(object, bodyDefinition.schema));
 }
 
 /** Adds a sentence once, however often a retry says it. */

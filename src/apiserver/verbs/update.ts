@@ -6,7 +6,7 @@ import { toObjectAnswer } from './create.ts';
 import { decodeBody } from './decode-body.ts';
 import { requireAcceptable } from './media.ts';
 import { checkName, dropRepeatedOwners, settleNamespace } from './new-object.ts';
-import { addWarning, requireCreate, toAttempt, type VerbScope } from './scope.ts';
+import { addWarning, requireCreate, tellBody, toAttempt, type VerbScope } from './scope.ts';
 import { trackFields } from './track-fields.ts';
 import { readUpdateOptions } from './write-options.ts';
 
@@ -27,6 +27,7 @@ export function updateHandler(scope: VerbScope, target: UpdateTarget): Handler<A
     await call.body();
     const options = readUpdateOptions(call);
     const body = await decodeBody(call, scope.bodyDefinition, options.fieldValidation);
+    tellBody(call, body, scope);
     settleNamespace(body, call, scope);
     const { name } = call.info;
     checkName(body, name);

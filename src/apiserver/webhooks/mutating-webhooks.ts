@@ -82,6 +82,7 @@ export class MutatingWebhooks {
       const verdict = await callWebhook(invocation, attempt, pair, options);
       if (!verdict.allowed) throw rejection(webhook, verdict.status);
       mutated = await patched(verdict, invocation, versioned);
+      if (mutated) this.#tellPatch(attempt, invocation, verdict, suffix);
       told.passed();
     } catch (error) {
       told.failed(error);
@@ -95,6 +96,13 @@ export class MutatingWebhooks {
       attempt.annotate(`${MUTATION}${suffix}`, JSON.stringify({ configuration: hook.configuration, webhook, mutated }));
     }
     return mutated;
+  }
+
+  /** Heard by those alone who are told of the objects of requests. */
+  #tellPatch(attempt: AdmissionAttempt, { hook }: Invocation, { patch, patchType }: Verdict, suffix: string): void {
+    const { configuration, webhook } = hook;
+    const told = { configuration, webhook: webhook.name, patch: JSON.parse(patch?.toString() ?? 'null'), patchType };
+    attempt.annotate(`patch.webhook.admission.k8s.io/${suffix}`, JSON.stringify(told));
   }
 }
 
