@@ -4,15 +4,17 @@ import type { Client } from '../client/client.ts';
 import type { Informers } from '../client/informers.ts';
 import type { Pod } from '../generated/api/core/v1.ts';
 import {
+  configmaps,
   leases,
   nodes,
   persistentvolumeclaims,
   persistentvolumes,
   pods,
+  secrets,
   storageclasses,
 } from '../generated/resource-types.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors/status-error.ts';
-import { keyOf, toKeyText } from '../machinery/object/object.ts';
+import { type KubeObject, keyOf, toKeyText } from '../machinery/object/object.ts';
 import { toTimeText } from '../machinery/values/time.ts';
 import type { Clock, Timer } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -117,6 +119,15 @@ export async function startPodRunner(options: PodRunnerOptions): Promise<PodRunn
       void worker?.stop();
     },
   });
+  const bringTo = (kind: 'secret' | 'configMap') => ({
+    updated: ({ metadata: { namespace, name } }: KubeObject): void => {
+      for (const worker of workers.values()) worker.refresh(kind, namespace, name);
+    },
+  });
+  const stopFiles = [
+    informers.for(secrets).addHandler(bringTo('secret')),
+    informers.for(configmaps).addHandler(bringTo('configMap')),
+  ];
   const stopProvisioning = await startProvisioner(options, join(folder, 'volumes'), abort.signal);
 
   return {
@@ -124,6 +135,7 @@ export async function startPodRunner(options: PodRunnerOptions): Promise<PodRunn
     kubeletPort: kubelet.port,
     async close() {
       unsubscribe();
+      for (const stop of stopFiles) stop();
       stopProvisioning();
       for (const timer of timers) timer.cancel();
       abort.abort(new Error('the node stops'));

@@ -13,7 +13,7 @@ import { readEnvironment } from './environment.ts';
 import { rewritePaths } from './paths.ts';
 import { toPodStatus } from './pod-status.ts';
 import { refusalOf } from './refusal.ts';
-import { prepareVolumes, removeVolumes, VolumeNotReadyError } from './volumes.ts';
+import { holdsFilesOf, prepareVolumes, refreshVolumes, removeVolumes, VolumeNotReadyError } from './volumes.ts';
 
 const VOLUME_RETRY_MS = 250;
 
@@ -71,6 +71,17 @@ export class PodWorker {
       this.#removing = true;
       void this.#remove();
     }
+  }
+
+  /** Brings the files of a Secret or a ConfigMap that has changed to a pod that runs. */
+  refresh(kind: 'secret' | 'configMap', namespace: string | undefined, name: string | undefined): void {
+    const pod = this.#pod;
+    if (this.#runners.length === 0 || this.#removing || this.#abort.signal.aborted) return;
+    if (pod.metadata.namespace !== namespace || !holdsFilesOf(pod, kind, name ?? '')) return;
+    refreshVolumes(this.#deps.client, pod, this.#folder(), this.#abort.signal).catch((error) => {
+      if (!this.#abort.signal.aborted)
+        this.#deps.logger.error('files of a pod are not up to date', { pod: keyOf(pod), error });
+    });
   }
 
   /** Stops the processes and leaves the pod's object alone: this node goes away, the pod stays bound to it. */

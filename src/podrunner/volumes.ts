@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Client } from '../client/client.ts';
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../generated/api/core/v1.ts';
@@ -37,6 +37,30 @@ export async function prepareVolumes(
     writeFiles(own, await filesOf(client, pod, volume, signal));
   }
   return { folders };
+}
+
+/** Whether files of the pod come from a Secret or a ConfigMap of this name. */
+export function holdsFilesOf(pod: Pod, kind: 'secret' | 'configMap', name: string): boolean {
+  return (pod.spec.volumes ?? []).some(({ secret, configMap, projected }) => {
+    if ((kind === 'secret' ? secret?.secretName : configMap?.name) === name) return true;
+    return projected?.sources?.some((source) => source[kind]?.name === name) ?? false;
+  });
+}
+
+/**
+ * Writes the files of Secrets and ConfigMaps as these are now, each at once; of an object that is gone they stay.
+ *
+ * Source: kubelet `pkg/volume/util/atomic_writer.go`, for what a program sees.
+ */
+export async function refreshVolumes(client: Client, pod: Pod, podFolder: string, signal: AbortSignal): Promise<void> {
+  for (const volume of pod.spec.volumes ?? []) {
+    if (volume.secret === undefined && volume.configMap === undefined && volume.projected === undefined) continue;
+    try {
+      writeFiles(join(podFolder, 'volumes', volume.name ?? ''), await filesOf(client, pod, volume, signal));
+    } catch (error) {
+      if (!(error instanceof VolumeNotReadyError)) throw error;
+    }
+  }
 }
 
 /** Removes what belongs to the pod alone. Folders of claims stay. */
@@ -152,7 +176,18 @@ function writeFiles(folder: string, files: Files): void {
     if (!file.startsWith(root + sep)) continue;
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     // Group and others are cut off: the folder belongs to a user of this machine, not to a pod.
-    writeFileSync(file, bytes, { mode: mode & 0o700 });
+    if (isSame(file, bytes)) continue;
+    const next = `${file}.next`;
+    writeFileSync(next, bytes, { mode: mode & 0o700 });
+    renameSync(next, file);
+  }
+}
+
+function isSame(file: string, bytes: Buffer): boolean {
+  try {
+    return readFileSync(file).equals(bytes);
+  } catch {
+    return false;
   }
 }
 
