@@ -1,6 +1,10 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ObjectKey } from '../machinery/object/object.ts';
 import type { ControllerMetrics } from '../reconcile/controller.ts';
+import { QueueMetrics } from '../reconcile/queue-metrics.ts';
+import { type Clock, systemClock } from '../std/clock.ts';
+import { MetricsRegistry } from '../telemetry/metrics/metrics-registry.ts';
+import { collectProcessMetrics } from '../telemetry/metrics/process-metrics.ts';
+import { METRICS_CONTENT_TYPE } from '../telemetry/metrics/text.ts';
 import type { Phase, VirtualCluster, VirtualClusterStatus } from './api/virtual-cluster.ts';
 
 /** What the operator counts. */
@@ -23,97 +27,115 @@ const watched = ['Ready', 'UpToDate', 'DatastoreReady', 'EndpointReachable', 'Co
 
 const optional = ['BackupHealthy', 'PolicyViolation', 'Published'];
 
-/** Metrics of one operator; names of the controller's are those of controller-runtime and client-go. */
-export function createOperatorMetrics(): OperatorMetrics {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
-  const tenant = ['namespace', 'name'] as const;
-  const reconciles = new Counter({
-    name: 'controller_runtime_reconcile_total',
-    help: 'Reconciles by result: success, requeue_after or error.',
-    labelNames: ['controller', 'result'] as const,
-    registers,
-  });
-  const durations = new Histogram({
-    name: 'controller_runtime_reconcile_time_seconds',
-    help: 'Length of reconciles.',
-    labelNames: ['controller'] as const,
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers,
-  });
-  const depth = new Gauge({
-    name: 'workqueue_depth',
-    help: 'Keys that wait for a reconcile.',
-    labelNames: ['name'] as const,
-    registers,
-  });
-  const leader = new Gauge({
+/** Seconds. Source: controller-runtime `pkg/internal/controller/metrics/metrics.go`. */
+const RECONCILE_BUCKETS = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 1.75, 2,
+  2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
+];
+
+/** Metrics of one operator; names of the controllers' are those of controller-runtime and client-go. */
+export function createOperatorMetrics(clock: Clock = systemClock): OperatorMetrics {
+  const registry = new MetricsRegistry();
+  collectProcessMetrics(registry, clock);
+  const leader = registry.gauge({
     name: 'leader_election_master_status',
     help: '1 where this process holds the lease.',
-    labelNames: ['name'] as const,
-    registers,
-  });
-  const phase = new Gauge({
-    name: 'warren_virtualcluster_phase',
-    help: '1 for the phase that a VirtualCluster is in.',
-    labelNames: [...tenant, 'phase'] as const,
-    registers,
-  });
-  const condition = new Gauge({
-    name: 'warren_virtualcluster_condition',
-    help: '1 where the condition is True, 0 where it is not.',
-    labelNames: [...tenant, 'condition'] as const,
-    registers,
-  });
-  const nodes = new Gauge({
-    name: 'warren_virtualcluster_nodes',
-    help: 'Machines that joined, by state: ready or not_ready.',
-    labelNames: [...tenant, 'state'] as const,
-    registers,
-  });
-  const ready = new Gauge({
-    name: 'warren_virtualcluster_ready_replicas',
-    help: 'Server replicas that are ready.',
-    labelNames: tenant,
-    registers,
+    stability: 'ALPHA',
+    labels: ['name'],
   });
   return {
-    controller: {
-      reconciled(controller, outcome, durationMs) {
-        const result = outcome === 'failed' ? 'error' : outcome === 'done' ? 'success' : 'requeue_after';
-        reconciles.inc({ controller, result });
-        durations.observe({ controller }, durationMs / 1000);
-      },
-      depth: (name, keys) => depth.set({ name }, keys),
+    controller: createControllerMetrics(registry, clock),
+    ...createTenantMetrics(registry),
+    leads: (isLeader) => leader.set(leader.series('warren-operator'), isLeader ? 1 : 0),
+    text: () => registry.text(),
+    contentType: METRICS_CONTENT_TYPE,
+  };
+}
+
+function createControllerMetrics(registry: MetricsRegistry, clock: Clock): ControllerMetrics {
+  const queues = new QueueMetrics(registry, clock);
+  const reconciles = registry.counter({
+    name: 'controller_runtime_reconcile_total',
+    help: 'Reconciles by result: success, requeue_after or error.',
+    labels: ['controller', 'result'],
+  });
+  const errors = registry.counter({
+    name: 'controller_runtime_reconcile_errors_total',
+    help: 'Reconciles that failed.',
+    labels: ['controller'],
+  });
+  const active = registry.gauge({
+    name: 'controller_runtime_active_workers',
+    help: 'Reconciles under way.',
+    labels: ['controller'],
+  });
+  const durations = registry.histogram({
+    name: 'controller_runtime_reconcile_time_seconds',
+    help: 'Length of reconciles.',
+    labels: ['controller'],
+    buckets: RECONCILE_BUCKETS,
+  });
+  return {
+    added: (controller) => queues.added(controller),
+    retried: (controller) => queues.retried(controller),
+    depth: (controller, keys) => queues.depth(controller, keys),
+    taken(controller, waitedMs) {
+      queues.taken(controller, waitedMs);
+      active.add(active.series(controller));
+      errors.series(controller);
     },
+    reconciled(controller, outcome, durationMs) {
+      queues.reconciled(controller, outcome, durationMs);
+      const result = outcome === 'failed' ? 'error' : outcome === 'done' ? 'success' : 'requeue_after';
+      reconciles.add(reconciles.series(controller, result));
+      durations.observe(durations.series(controller), durationMs / 1000);
+      active.add(active.series(controller), -1);
+      if (outcome === 'failed') errors.add(errors.series(controller));
+    },
+  };
+}
+
+function createTenantMetrics(registry: MetricsRegistry): Pick<OperatorMetrics, 'seen' | 'gone'> {
+  const tenant = ['namespace', 'name'];
+  const phase = registry.gauge({
+    name: 'warren_virtualcluster_phase',
+    help: '1 for the phase that a VirtualCluster is in.',
+    labels: [...tenant, 'phase'],
+  });
+  const condition = registry.gauge({
+    name: 'warren_virtualcluster_condition',
+    help: '1 where the condition is True, 0 where it is not.',
+    labels: [...tenant, 'condition'],
+  });
+  const nodes = registry.gauge({
+    name: 'warren_virtualcluster_nodes',
+    help: 'Machines that joined, by state: ready or not_ready.',
+    labels: [...tenant, 'state'],
+  });
+  const ready = registry.gauge({
+    name: 'warren_virtualcluster_ready_replicas',
+    help: 'Server replicas that are ready.',
+    labels: tenant,
+  });
+  return {
     seen({ metadata: { namespace = '', name = '' } }, status) {
-      const labels = { namespace, name };
-      for (const each of phases) phase.set({ ...labels, phase: each }, each === status.phase ? 1 : 0);
-      for (const type of watched) {
+      for (const each of phases) phase.set(phase.series(namespace, name, each), each === status.phase ? 1 : 0);
+      for (const type of [...watched, ...optional]) {
         const found = status.conditions?.find((each) => each.type === type);
-        condition.set({ ...labels, condition: type }, found?.status === 'True' ? 1 : 0);
-      }
-      // Told only where it is asked for: without it there is nothing to alert of.
-      for (const type of optional) {
-        const found = status.conditions?.find((each) => each.type === type);
-        if (found === undefined) condition.remove({ ...labels, condition: type });
-        else condition.set({ ...labels, condition: type }, found.status === 'True' ? 1 : 0);
+        // Those that are optional are told only where they are asked for: without them there is nothing to alert of.
+        if (found === undefined && optional.includes(type)) condition.remove(namespace, name, type);
+        else condition.set(condition.series(namespace, name, type), found?.status === 'True' ? 1 : 0);
       }
       const { total = 0, ready: readyNodes = 0 } = status.nodes ?? {};
-      nodes.set({ ...labels, state: 'ready' }, readyNodes);
-      nodes.set({ ...labels, state: 'not_ready' }, total - readyNodes);
-      ready.set(labels, status.replicas ?? 0);
+      nodes.set(nodes.series(namespace, name, 'ready'), readyNodes);
+      nodes.set(nodes.series(namespace, name, 'not_ready'), total - readyNodes);
+      ready.set(ready.series(namespace, name), status.replicas ?? 0);
     },
     gone({ namespace = '', name = '' }) {
-      const labels = { namespace, name };
-      for (const each of phases) phase.remove({ ...labels, phase: each });
-      for (const type of [...watched, ...optional]) condition.remove({ ...labels, condition: type });
-      for (const state of ['ready', 'not_ready']) nodes.remove({ ...labels, state });
-      ready.remove(labels);
+      for (const each of phases) phase.remove(namespace, name, each);
+      for (const type of [...watched, ...optional]) condition.remove(namespace, name, type);
+      for (const state of ['ready', 'not_ready']) nodes.remove(namespace, name, state);
+      ready.remove(namespace, name);
     },
-    leads: (isLeader) => leader.set({ name: 'warren-operator' }, isLeader ? 1 : 0),
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
   };
 }

@@ -137,9 +137,9 @@ describe('metrics of the operator', () => {
     );
     metrics.controller.reconciled('virtualcluster', 'failed', 20);
     const text = await metrics.text();
-    assert.match(text, /warren_virtualcluster_phase\{namespace="default",name="demo",phase="Ready"\} 1/);
-    assert.match(text, /warren_virtualcluster_condition\{namespace="default",name="demo",condition="Ready"\} 1/);
-    assert.match(text, /warren_virtualcluster_nodes\{namespace="default",name="demo",state="not_ready"\} 1/);
+    assert.match(text, /warren_virtualcluster_phase\{name="demo",namespace="default",phase="Ready"\} 1/);
+    assert.match(text, /warren_virtualcluster_condition\{condition="Ready",name="demo",namespace="default"\} 1/);
+    assert.match(text, /warren_virtualcluster_nodes\{name="demo",namespace="default",state="not_ready"\} 1/);
     assert.match(text, /controller_runtime_reconcile_total\{controller="virtualcluster",result="error"\} 1/);
     metrics.gone(metadata);
     assert.doesNotMatch(await metrics.text(), /name="demo"/);
