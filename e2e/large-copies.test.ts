@@ -23,9 +23,9 @@ const MEGABYTE = 1 << 20;
 const TOTAL_BYTES = Number(process.env['WARREN_E2E_COPY_MB'] ?? 256) * MEGABYTE;
 /** Before the slow side slows down. */
 const EASY_BYTES = 24 * MEGABYTE;
-/** What is taken in a tenth of a second by who is slow. */
-const STEP_BYTES = 512 * 1024;
-const SLOW_BYTES = 10 * MEGABYTE;
+/** What is taken in a tenth of a second by who is slow; agents of 2021 lose their tunnel where that is very little. */
+const STEP_BYTES = { '2021': 3 * MEGABYTE, current: MEGABYTE } as const;
+const SLOW_BYTES = 24 * MEGABYTE;
 /** What may be under way in all programs, pipes and sockets together. */
 const MOST_AHEAD_BYTES = 64 * MEGABYTE;
 /** What the server may grow by: its limits for one stream, and what is not collected yet. */
@@ -57,9 +57,12 @@ class SlowReader {
   ahead = 0;
   #next = EASY_BYTES;
 
+  readonly #step: number;
+
   /** @param given - Bytes that the other end has given away so far. */
-  constructor(given: () => number) {
+  constructor(given: () => number, generation: TunnelGeneration) {
     this.#given = given;
+    this.#step = STEP_BYTES[generation];
   }
 
   async take(chunk: Buffer): Promise<void> {
@@ -67,7 +70,7 @@ class SlowReader {
     this.#hash.update(chunk);
     this.ahead = Math.max(this.ahead, this.#given() - this.read);
     if (this.read < this.#next || this.read > EASY_BYTES + SLOW_BYTES) return;
-    this.#next = this.read + STEP_BYTES;
+    this.#next = this.read + this.#step;
     await wait(100);
     this.ahead = Math.max(this.ahead, this.#given() - this.read);
   }
@@ -89,7 +92,7 @@ async function give(to: Writable, count: (bytes: number) => void): Promise<void>
 /** What the containers of the double do, and what they have done. */
 class Container {
   given = 0;
-  sink = new SlowReader(() => 0);
+  sink = new SlowReader(() => 0, 'current');
   readonly children = new Set<ChildProcess>();
   readonly folder: string;
 
@@ -247,7 +250,7 @@ describe(`${TOTAL_BYTES / MEGABYTE} MB through exec`, { skip: process.platform !
       it(`comes out to a reader that is slow, ${through}`, async (t) => {
         const container = containers[generation] as Container;
         container.given = 0;
-        const reader = new SlowReader(() => container.given);
+        const reader = new SlowReader(() => container.given, generation);
         const started = performance.now();
         const grown = await growthMb(server.pid, idleMb, async () => {
           const { child, ended } = kubectl(protocol, ['exec', podOf(generation), '--', 'give']);
@@ -263,7 +266,7 @@ describe(`${TOTAL_BYTES / MEGABYTE} MB through exec`, { skip: process.platform !
       it(`goes in to a program that is slow, ${through}`, async (t) => {
         const container = containers[generation] as Container;
         let given = 0;
-        const sink = new SlowReader(() => given);
+        const sink = new SlowReader(() => given, generation);
         container.sink = sink;
         const started = performance.now();
         const grown = await growthMb(server.pid, idleMb, async () => {

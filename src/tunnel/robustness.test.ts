@@ -226,6 +226,24 @@ describe('a tunnel of an agent that misbehaves', () => {
     await until(() => !tunnels.has(longName));
   });
 
+  it('cuts off an agent that pings without end, and does not read the answers', async () => {
+    const agent = await joinRaw('n1');
+    (agent as unknown as { _socket: Socket })._socket.pause();
+    const payload = Buffer.alloc(125);
+    for (let sent = 0; sent < 400_000 && tunnels.has('n1'); sent++) {
+      agent.ping(payload);
+      if (sent % 2_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => !tunnels.has('n1'));
+  });
+
+  it('keeps no more than a few tunnels of one machine, the newest ones', async () => {
+    for (let left = 60; left > 0; left--) await joinRaw('n1');
+    const isOpen = (socket: WebSocket): boolean => socket.readyState === WebSocket.OPEN;
+    await until(() => raw.filter(isOpen).length < 20);
+    assert.ok(raw.slice(-10).every(isOpen));
+  });
+
   it('cuts off a stream of countless tiny messages that nobody reads', async () => {
     isHurried = true;
     const agent = await joinRaw('n1');

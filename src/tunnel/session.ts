@@ -59,6 +59,7 @@ export class TunnelSession {
     // The library answers pings; they are the sign of life.
     socket.on('ping', () => {
       this.#heardMs = clock.nowMs();
+      if (this.#isFull) this.#fail(new Error('the agent does not read'));
     });
     socket.on('close', () => this.#end(new Error('tunnel disconnect')));
     socket.on('error', (error) => this.#fail(error));
@@ -176,8 +177,7 @@ export class TunnelSession {
       done?.(new Error('tunnel disconnect'));
       return;
     }
-    const limit = MAX_UNSENT_BYTES + this.#connections.size * MAX_UNSENT_BYTES_OF_STREAM;
-    if (this.#options.socket.bufferedAmount > limit) {
+    if (this.#isFull) {
       this.#fail(new Error('the agent does not read'));
       done?.(new Error('tunnel disconnect'));
       return;
@@ -185,6 +185,11 @@ export class TunnelSession {
     const bytes = encodeFrame({ id: this.#nextId++, connectionId, type, deadlineMs: DIAL_DEADLINE_MS, payload });
     // The callback runs when the bytes have left: that is the back-pressure of the socket.
     this.#options.socket.send(bytes, { binary: true }, (error) => done?.(error ?? null));
+  }
+
+  get #isFull(): boolean {
+    const limit = MAX_UNSENT_BYTES + this.#connections.size * MAX_UNSENT_BYTES_OF_STREAM;
+    return this.#options.socket.bufferedAmount > limit;
   }
 
   /** The agent's pings wait behind what is not read: it is told without being asked that the server is there. */

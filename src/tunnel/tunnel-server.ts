@@ -9,6 +9,9 @@ import { TunnelSession } from './session.ts';
 /** Larger than any message of an agent: 32 KiB of data and a header. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
+/** An agent has one to each server, and for a while those that it has lost and that are not missed yet. */
+const MAX_SESSIONS_OF_NODE = 16;
+
 /** A node that cannot be reached; the message says why. */
 export class TunnelError extends Error {
   override readonly name = 'TunnelError';
@@ -43,7 +46,9 @@ export class TunnelServer {
         logger,
         onEnd: () => this.#remove(session),
       });
-      this.#sessions.set(nodeName, [...(this.#sessions.get(nodeName) ?? []), session]);
+      const others = this.#sessions.get(nodeName) ?? [];
+      this.#sessions.set(nodeName, [...others, session]);
+      if (others.length >= MAX_SESSIONS_OF_NODE) others[0]?.close();
       logger.info('a tunnel is open', { nodeName });
       this.#tell(nodeName);
     });

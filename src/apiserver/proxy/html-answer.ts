@@ -15,32 +15,32 @@ const codings: Readonly<Record<PageCoding, { readonly unpack: Coding; readonly p
   deflate: { unpack: (body) => promisify(inflateRaw)(body, MAX_UNPACKED), pack: promisify(deflateRaw) },
 };
 
+/** The beginning of a body; where it goes on, the rest is still in the answer. */
+export interface Page {
+  readonly chunks: readonly Buffer[];
+  readonly goesOn: boolean;
+}
+
 /**
- * The body of a page with its links through the proxy, in the coding that it has. What is too large, or no such coding after
- * all, stays as it came.
+ * The body of a page with its links through the proxy, in the coding that it has. What is no such coding after all stays as
+ * it came, and so does what is too large, of which no more is read than shows that.
  *
  * Source: apimachinery `pkg/util/proxy/transport.go` (rewriteResponse).
  */
-export async function rewrittenPage(answer: IncomingMessage, place: LinkPlace): Promise<readonly Buffer[]> {
+export async function rewrittenPage(answer: IncomingMessage, place: LinkPlace): Promise<Page> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer) {
+  for await (const chunk of answer.iterator({ destroyOnReturn: false })) {
     chunks.push(chunk as Buffer);
     bytes += (chunk as Buffer).length;
+    if (bytes > MAX_PAGE_BYTES) return { chunks, goesOn: true };
   }
   const coding = codings[(answer.headers['content-encoding'] ?? '') as PageCoding];
-  if (bytes > MAX_PAGE_BYTES) return chunks;
   try {
     const page = (await coding.unpack(Buffer.concat(chunks))).toString('latin1');
-    return [
-      await coding.pack(
-        Buffer.from(
-          rewriteHtml(page, (link) => rewriteLink(link, place)),
-          'latin1',
-        ),
-      ),
-    ];
+    const rewritten = rewriteHtml(page, (link) => rewriteLink(link, place));
+    return { chunks: [await coding.pack(Buffer.from(rewritten, 'latin1'))], goesOn: false };
   } catch {
-    return chunks;
+    return { chunks, goesOn: false };
   }
 }

@@ -81,7 +81,7 @@ function redirectToRoot(base: string, search: string): Answer {
   return { kind: 'bytes', status: 301, contentType: 'text/plain', headers, body: Buffer.alloc(0) };
 }
 
-/** A page is rewritten as a whole, and so has another length. */
+/** A page is rewritten as a whole, and so has another length; one that is too large passes as it is. */
 async function sendPage(
   response: ServerResponse,
   answer: IncomingMessage,
@@ -90,10 +90,12 @@ async function sendPage(
 ): Promise<void> {
   const { rewrittenPage } = await import('./html-answer.ts');
   try {
-    const body = await rewrittenPage(answer, place);
+    const { chunks, goesOn } = await rewrittenPage(answer, place);
     writeHead(response, answer, place, overHttp2, { withoutLength: true });
-    for (const chunk of body) response.write(chunk);
-    response.end();
+    for (const chunk of chunks) response.write(chunk);
+    if (goesOn) answer.pipe(response).once('close', () => answer.destroy());
+    else response.end();
+    answer.once('error', () => response.destroy());
   } catch {
     response.destroy();
   }

@@ -4,6 +4,11 @@ import type { WebSocket } from 'ws';
 import { badRequest } from '../../machinery/errors/status-error.ts';
 import type { RawExchange } from '../call.ts';
 
+/** The longest message of a client. Source: golang.org/x/net `websocket` (DefaultMaxPayloadBytes). */
+const MAX_MESSAGE_BYTES = 32 << 20;
+/** A client that pings and does not read is cut off when so much waits for it, beside what streams hold back by themselves. */
+const MAX_UNREAD_BYTES = 8 << 20;
+
 /** The protocols that a WebSocket client offers. */
 export function offeredProtocols(request: IncomingMessage): readonly string[] {
   const header = request.headers['sec-websocket-protocol'];
@@ -25,7 +30,7 @@ export async function acceptWebSocket(raw: RawExchange, protocol: string | undef
   const { request, socket, head } = raw;
   if (request.headers['sec-websocket-key'] === undefined) throw badRequest('the handshake has no Sec-WebSocket-Key');
   const { WebSocketServer } = await import('ws');
-  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES });
   // The library refuses names like SPDY/3.1+x, which are no tokens: protocols go past it.
   delete request.headers['sec-websocket-protocol'];
   server.on('headers', (lines) => {
@@ -37,6 +42,9 @@ export async function acceptWebSocket(raw: RawExchange, protocol: string | undef
     server.handleUpgrade(request, socket as Duplex, head, (client) => {
       socket.off('close', fail);
       client.on('error', () => client.terminate());
+      client.on('ping', () => {
+        if (client.bufferedAmount > MAX_UNREAD_BYTES) client.terminate();
+      });
       client.pause();
       resolve(client);
     });

@@ -78,9 +78,9 @@ class CertificateSigner implements Reconciler {
       case API_CLIENT:
         return this.#authorities.client;
       case KUBELET_SERVING:
-        return this.#authorities.server;
+      // Nobody may ask for it any more, but a datastore may hold requests: no client comes of them, as in k3s.
       case LEGACY:
-        return this.#authorities.client;
+        return this.#authorities.server;
       default:
         return undefined;
     }

@@ -26,6 +26,8 @@ export interface KubeletDouble {
   readonly port: number;
   /** Paths with queries that were asked for, in order. */
   readonly asked: readonly string[];
+  /** Sends whoever asks for anything there instead, as a kubelet that lies; undefined: not. */
+  redirect: string | undefined;
   /** Adds a line to the logs that are followed. */
   say(line: string): void;
   close(): Promise<void>;
@@ -34,6 +36,7 @@ export interface KubeletDouble {
 /** A kubelet's API on loopback: health, `/bulk?bytes=` of nothing in particular, logs that can be followed; exec, attach and port-forward over SPDY. */
 export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<KubeletDouble> {
   const asked: string[] = [];
+  const lie: { redirect: string | undefined } = { redirect: undefined };
   const followers = new Set<ServerResponse>();
   const server = createServer(
     {
@@ -46,6 +49,10 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
     (request, response) => {
       const url = new URL(request.url ?? '/', 'https://kubelet');
       asked.push(request.url ?? '');
+      if (lie.redirect !== undefined) {
+        response.writeHead(302, { Location: lie.redirect }).end();
+        return;
+      }
       if (url.pathname === '/healthz') {
         response.end('ok');
         return;
@@ -71,6 +78,10 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     const { url = '', headers } = request;
     asked.push(url);
+    if (lie.redirect !== undefined) {
+      socket.end(`HTTP/1.1 302 Found\r\nLocation: ${lie.redirect}\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
     const offered = String(headers['x-stream-protocol-version']).split(',');
     const protocol = offered.map((each) => each.trim()).find((each) => SPOKEN.includes(each)) ?? '';
     socket.write(
@@ -89,6 +100,12 @@ export async function openKubeletDouble(options: KubeletDoubleOptions): Promise<
   return {
     port: (server.address() as AddressInfo).port,
     asked,
+    get redirect() {
+      return lie.redirect;
+    },
+    set redirect(url) {
+      lie.redirect = url;
+    },
     say(line) {
       for (const follower of followers) follower.write(`${line}\n`);
     },
