@@ -18,6 +18,16 @@ export interface AgentConfigOptions {
   readonly disabled: readonly string[];
 }
 
+/** With what agents serve what is asked of them beside the kubelet. Source: k3s `pkg/cli/server/server.go`. */
+const CIPHER_SUITES = [
+  'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+  'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
+  'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+  'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+  'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305',
+  'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305',
+];
+
 /** A range as Go's `net.IPNet` is written in JSON: the address as text, the mask as base64 bytes. */
 function toIpNet(cidr: string): { IP: string; Mask: string } {
   const [address = '', bits = '0'] = cidr.split('/');
@@ -64,7 +74,7 @@ export function toAgentConfig(options: AgentConfigOptions): Record<string, unkno
     DisableCCM: options.disabled.includes('cloud-controller'),
     DisableNPC: options.disabled.includes('network-policy'),
     DisableKubeProxy: options.disabled.includes('kube-proxy'),
-    DisableHelmController: true,
+    DisableHelmController: options.disabled.includes('helm-controller'),
     DisableServiceLB: options.disabled.includes('servicelb'),
     DisableAPIServer: false,
     DisableControllerManager: false,
@@ -82,9 +92,9 @@ export function toAgentConfig(options: AgentConfigOptions): Record<string, unkno
     NoCoreDNS: options.disabled.includes('coredns'),
     NoLeaderElect: true,
     TLSMinVersion: 771,
-    MinTLSVersion: 'VersionTLS12',
+    MinTLSVersion: '',
     TLSCipherSuites: null,
-    CipherSuites: null,
+    CipherSuites: CIPHER_SUITES,
     SANs: options.sans,
     BindAddress: '',
   };

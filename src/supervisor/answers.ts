@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** A certificate request is a few hundred bytes. */
@@ -46,31 +47,63 @@ export function refuse(
   error: unknown,
   { path, logger }: { path: string; logger: Logger },
 ): void {
-  const code = error instanceof Refusal ? error.status : 500;
-  const text = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Refusal)) logger.error('a request of an agent failed', { path, error });
   if (response.headersSent) return;
-  const message = code === 500 ? `Internal error occurred: ${text}` : text;
-  const status = {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message,
-    reason: REASONS[code],
-    code,
-  };
+  const { code, body } = toStatus(error, path);
   // As upstream's filter says it.
   if (code === 429) response.setHeader('Retry-After', '1');
   if (response.req.httpVersionMajor === 1) response.setHeader('Connection', 'close');
-  const body = `${JSON.stringify(status)}\n`;
   response.writeHead(code, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
 }
 
-export function sendText(response: ServerResponse, status: number, text: string): void {
+/** Refuses an upgrade in the same words: agents put the body into their log. */
+export function refuseUpgrade(socket: Duplex, error: unknown, path: string): void {
+  const { code, body } = toStatus(error, path);
+  const lines = [
+    `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/**
+ * The Status of a refusal in JSON. It says no `apiVersion`: upstream encodes it for no version at all.
+ * Source: k3s `pkg/util/apierrors.go` (SendError).
+ */
+function toStatus(error: unknown, path: string): { code: number; body: string } {
+  const code = error instanceof Refusal ? error.status : 500;
+  const text = error instanceof Error ? error.message : String(error);
+  const { message, details } = describe(code, text, path);
+  const status = { kind: 'Status', metadata: {}, status: 'Failure', message, reason: REASONS[code], details, code };
+  return { code, body: `${JSON.stringify(status)}\n` };
+}
+
+function describe(code: number, text: string, path: string): { message: string; details?: object } {
+  switch (code) {
+    case 405:
+      return {
+        message: 'the server does not allow this method on the requested resource',
+        details: { name: path, causes: [{ reason: 'UnexpectedServerResponse', message: text }] },
+      };
+    case 500:
+      return { message: `Internal error occurred: ${text}`, details: { causes: [{ message: text }] } };
+    default:
+      return { message: text };
+  }
+}
+
+/** Texts that k3s gives a type itself are `text/plain` alone; the others have the type that Go finds out. */
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  contentType = 'text/plain; charset=utf-8',
+): void {
   if (response.headersSent) return;
-  response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': Buffer.byteLength(text) });
+  response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
 }
 

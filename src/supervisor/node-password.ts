@@ -56,7 +56,7 @@ export class NodePasswords {
     const hash = stored ?? (await readHash(client, key)) ?? '';
     if (this.#good.get(hash) === digestOf(password)) return;
     if (!(await this.#inTurn(() => verifyHash(hash, password)))) {
-      throw new NodePasswordError(`unable to verify hash for node '${nodeName}': hash does not match`);
+      throw new NodePasswordError(`unable to verify password for node ${nodeName}: hash does not match`);
     }
     this.#remember(hash, password);
   }

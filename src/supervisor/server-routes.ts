@@ -59,11 +59,14 @@ function demandPut({ method }: IncomingMessage): void {
   if (method !== 'PUT') throw new Refusal(405, 'method not allowed');
 }
 
-/** The password in `{"newToken": ...}`, which may be a whole token; empty where a new one shall be made. */
+/**
+ * The password in `{"newToken": ...}`, which may be a whole token; empty where a new one shall be made. Whoever does not
+ * say the word at all changes nothing.
+ */
 function readNewToken(body: Buffer): string {
   let newToken: unknown;
   try {
-    newToken = (JSON.parse(body.toString('utf8')) as { newToken?: unknown } | null)?.newToken ?? '';
+    newToken = (JSON.parse(body.toString('utf8')) as { newToken?: unknown } | null)?.newToken;
   } catch (error) {
     throw new Refusal(400, (error as Error).message);
   }

@@ -14,7 +14,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { type AgentConfigOptions, toAgentConfig } from './agent-config.ts';
-import { Refusal, readBody, refuse, sendJson, sendText } from './answers.ts';
+import { Refusal, readBody, refuse, refuseUpgrade, sendJson, sendText } from './answers.ts';
 import { type Caller, callerOfCertificate, identify, type JoinTokens } from './caller.ts';
 import { InFlight } from './in-flight.ts';
 import { admitNode, NodeRefusedError } from './node-admission.ts';
@@ -58,7 +58,7 @@ export interface Supervisor {
 /** Who may do what servers do. Source: k3s `pkg/server/handlers/router.go`. */
 const SERVER_GROUPS = ['k3s:server'];
 /** Groups that an agent may be in. Source: k3s `pkg/server/handlers/router.go`. */
-const AGENT_GROUPS = ['k3s:agent', 'k3s:server', 'system:nodes', 'system:bootstrappers'];
+const AGENT_GROUPS = ['k3s:agent', 'system:nodes', 'system:bootstrappers'];
 const NODE_GROUP = 'system:nodes';
 const NODE_PREFIX = 'system:node:';
 const CONNECT_PATH = '/v1-k3s/connect';
@@ -66,13 +66,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { pki, logger } = options;
   const passwords = new NodePasswords();
   const open: Readonly<Record<string, (response: ServerResponse) => void>> = {
-    '/cacerts': (response) => sendText(response, 200, pki.server.certPem),
+    '/cacerts': (response) => sendText(response, 200, pki.server.certPem, 'text/plain'),
     '/ping': (response) => sendText(response, 200, 'pong'),
   };
   const routes: Readonly<Record<string, Route>> = {
     '/v1-k3s/config': (_request, response) => sendJson(response, toAgentConfig(options.agentConfig)),
-    '/v1-k3s/client-ca.crt': (_request, response) => sendText(response, 200, pki.client.certPem),
-    '/v1-k3s/server-ca.crt': (_request, response) => sendText(response, 200, pki.server.certPem),
+    '/v1-k3s/client-ca.crt': (_request, response) => sendText(response, 200, pki.client.certPem, 'text/plain'),
+    '/v1-k3s/server-ca.crt': (_request, response) => sendText(response, 200, pki.server.certPem, 'text/plain'),
     '/v1-k3s/apiservers': (_request, response) => {
       // Agents wait for ever on an empty list, while an error lets them keep the address by which they came.
       if (options.serverAddresses.length === 0) throw new Refusal(404, 'no address is published');
@@ -82,17 +82,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (!options.ready()) throw new Refusal(503, 'runtime core not ready');
       sendText(response, 200, 'ok');
     },
-    // Machines ask only where they are told of a registry among themselves.
-    '/v1-k3s/p2p': () => {
-      throw new Refusal(404, 'the embedded registry is disabled');
-    },
     '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
       const nodeName = await checkNode(request, caller, { options, passwords });
       const given = nodeIps(request);
       // A certificate for the servers' own addresses would let a node pass for one of them.
       const addresses = given.filter((address) => !isServers(options, address));
-      const loopbacks = addresses.some((address) => isIP(address) === 6) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
-      const names = [...new Set([nodeName, 'localhost', ...loopbacks, ...addresses])];
+      const names = [...new Set([nodeName, 'localhost', '127.0.0.1', '::1', ...addresses])];
       await issue(options, request, response, 'server', {
         commonName: nodeName,
         organizations: [],
@@ -151,10 +146,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       identifyNode(request)
         .then((caller) => options.tunnels.handleUpgrade(request, socket, head, nodeNameOf(caller).toLowerCase()))
         .catch((error: unknown) => {
-          const status = error instanceof Refusal ? error.status : 500;
-          socket.end(
-            `HTTP/1.1 ${status} ${status === 401 ? 'Unauthorized' : 'Forbidden'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-          );
+          if (!(error instanceof Refusal)) logger.error('a tunnel could not be opened', { error });
+          refuseUpgrade(socket, error, CONNECT_PATH);
         });
       return true;
     },
@@ -250,7 +243,7 @@ async function checkIdentity(client: Client, caller: Caller, nodeName: string): 
   try {
     await client.get(nodes, { name: nodeName });
   } catch (error) {
-    throw isNotFound(error) ? new Refusal(401, 'unable to verify node identity') : error;
+    throw isNotFound(error) ? new Refusal(401, `unable to verify node identity: nodes "${nodeName}" not found`) : error;
   }
 }
 
