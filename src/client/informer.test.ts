@@ -6,7 +6,9 @@ import { expired } from '../machinery/errors/status-error.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { FakeTransport } from '../testing/fake-transport.ts';
+import { Client } from './client.ts';
 import { Informers } from './informers.ts';
+import type { Transport } from './transport.ts';
 
 function configMap(name: string, value = 'a', namespace = 'default'): ConfigMap {
   return { metadata: { name, namespace }, data: { value } };
@@ -33,6 +35,35 @@ function open(): { server: FakeTransport; informers: Informers; stop: () => Prom
 }
 
 describe('Informer', () => {
+  it('keeps the part of an object that it is told to, and objects of others as they are', async () => {
+    const frozen = Object.freeze({
+      metadata: Object.freeze({ name: 'two', resourceVersion: '2' }),
+      data: Object.freeze({}),
+    });
+    const one = { metadata: { name: 'one', resourceVersion: '1' }, data: { value: 'a' } };
+    const transport: Transport = {
+      request: async () => ({ metadata: { resourceVersion: '2' }, items: [one, frozen] }),
+      watch: ({ signal }) =>
+        (async function* () {
+          await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+        })(),
+    };
+    const stop = new AbortController();
+    const informers = new Informers({
+      client: new Client(transport),
+      clock: systemClock,
+      logger: silentLogger,
+      signal: stop.signal,
+      keep: (_type, { metadata }) => ({ metadata }),
+    });
+    const informer = informers.for(configmaps);
+    await informer.synced;
+    assert.deepEqual(informer.get('one'), { metadata: one.metadata });
+    assert.equal(informer.get('two'), frozen);
+    stop.abort();
+    await informers.ended();
+  });
+
   it('lists first, then follows changes, and tells handlers of each', async () => {
     const { server, informers, stop } = open();
     server.put(configmaps, configMap('one'));

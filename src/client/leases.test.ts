@@ -5,7 +5,10 @@ import { leases } from '../generated/resource-types.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { FakeTransport } from '../testing/fake-transport.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { Client } from './client.ts';
 import { planLease, runAsLeader } from './leases.ts';
+import type { Transport } from './transport.ts';
 
 const times = { nowMs: 100_000, observedMs: 90_000, leaseDurationMs: 15_000 };
 const now = '1970-01-01T00:01:40.000000Z';
@@ -65,5 +68,47 @@ describe('runAsLeader', () => {
     await running;
     assert.equal(holderAtEnd, 'me');
     assert.equal(server.find(leases, 'kube-system', 'l')?.spec?.holderIdentity, '');
+  });
+
+  it('gives the lead up where the server falls silent, before another one may take it', async () => {
+    const server = new FakeTransport();
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    let isSilent = false;
+    let lostMs: number | undefined;
+    const { client } = server;
+    const transport: Transport = {
+      request: (request) =>
+        isSilent
+          ? new Promise((_, reject) => request.signal?.addEventListener('abort', () => reject(request.signal?.reason)))
+          : client.transport.request(request),
+      watch: (request) => client.transport.watch(request),
+    };
+    const lease = { namespace: 'kube-system', name: 'l' };
+    const options = { client: new Client(transport), lease, identity: 'me', clock, logger: silentLogger };
+    const running = runAsLeader(
+      options,
+      async (signal) => {
+        isSilent = true;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        lostMs ??= clock.nowMs();
+        stop.abort();
+      },
+      stop.signal,
+    );
+    const startMs = clock.nowMs();
+    while (lostMs === undefined && clock.nowMs() - startMs < 60_000) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(500);
+    }
+    assert.ok(lostMs !== undefined && lostMs - startMs < 15_000, `after ${(lostMs ?? 0) - startMs} ms`);
+    // It does not wait for ever to be heard when it lets go.
+    const ended = running.then(() => true);
+    for (;;) {
+      const isOver = await Promise.race([ended, new Promise((resolve) => setImmediate(() => resolve(false)))]);
+      if (isOver) break;
+      clock.advance(1_000);
+      assert.ok(clock.nowMs() - startMs < 120_000, 'it ends');
+    }
   });
 });

@@ -115,22 +115,8 @@ class Candidate {
 
   /** Takes or renews the lease; false where another holds it or the server fails. */
   async tryHold(): Promise<boolean> {
-    const {
-      client,
-      lease,
-      identity,
-      clock,
-      logger,
-      leaseDurationMs = 15_000,
-      renewDeadlineMs = 10_000,
-    } = this.#options;
-    // A server that says nothing must not keep a leader in the belief that it leads; one slow answer is no end of it.
-    // Source: controller-runtime `pkg/leaderelection/leader_election.go` (half of the renew deadline).
-    const within = new AbortController();
-    const { signal } = within;
-    const deadline = clock.after(renewDeadlineMs / 2, () =>
-      within.abort(new Error('the lease was not renewed in time')),
-    );
+    const { client, lease, identity, clock, logger, leaseDurationMs = 15_000 } = this.#options;
+    const { signal, end } = this.#deadline();
     try {
       const current = await this.#read(signal);
       const nowMs = clock.nowMs();
@@ -151,7 +137,7 @@ class Candidate {
       logger.debug('the lease was not taken', { lease: lease.name, error });
       return false;
     } finally {
-      deadline.cancel();
+      end();
     }
   }
 
@@ -168,14 +154,28 @@ class Candidate {
       renewTime: now,
       leaseTransitions,
     };
+    const { signal, end } = this.#deadline();
     try {
       // The stored resourceVersion is the guard: if another took it meanwhile, this update fails.
-      await client.update(leases, { metadata: this.#lease.metadata, spec });
+      await client.update(leases, { metadata: this.#lease.metadata, spec }, { signal });
     } catch (error) {
       logger.debug('the lease was not released', { lease: lease.name, error });
+    } finally {
+      end();
     }
     this.#lease = undefined;
     this.#see('');
+  }
+
+  /**
+   * A server that says nothing must not keep a leader in the belief that it leads, nor from ending; one slow answer is no
+   * end of it. Source: controller-runtime `pkg/leaderelection/leader_election.go` (half of the renew deadline).
+   */
+  #deadline(): { readonly signal: AbortSignal; end(): void } {
+    const { clock, renewDeadlineMs = 10_000 } = this.#options;
+    const within = new AbortController();
+    const timer = clock.after(renewDeadlineMs / 2, () => within.abort(new Error('the server did not answer in time')));
+    return { signal: within.signal, end: () => timer.cancel() };
   }
 
   async #read(signal: AbortSignal): Promise<Lease | undefined> {

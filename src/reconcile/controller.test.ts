@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { StatusError } from '../machinery/errors/status-error.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
 import { runController } from './controller.ts';
 import { Expectations } from './expectations.ts';
 import { WorkQueue } from './queue.ts';
@@ -65,6 +67,39 @@ describe('runController', () => {
     await running;
     assert.deepEqual(seen, ['a', 'a', 'last']);
     assert.equal(finished, true);
+  });
+});
+
+describe('a controller whose server has too much to do', () => {
+  it('comes again when it is told to, and not before', async () => {
+    const clock = new ManualClock();
+    const source = manualSource();
+    const stop = new AbortController();
+    const seenMs: number[] = [];
+    const startMs = clock.nowMs();
+    const reconciler: Reconciler = {
+      async reconcile() {
+        seenMs.push(clock.nowMs() - startMs);
+        if (seenMs.length === 1)
+          throw new StatusError({
+            code: 429,
+            reason: 'TooManyRequests',
+            message: 'busy',
+            details: { retryAfterSeconds: 3 },
+          });
+        return done;
+      },
+    };
+    const options = { name: 'test', reconciler, sources: [source], clock, logger: silentLogger };
+    const running = runController(options, stop.signal);
+    source.enqueue('a');
+    for (let step = 0; step < 10; step++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(500);
+    }
+    stop.abort();
+    await running;
+    assert.deepEqual(seenMs, [0, 3_000]);
   });
 });
 

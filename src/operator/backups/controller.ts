@@ -1,7 +1,6 @@
 import type { EventRecorder } from '../../client/events.ts';
 import { referenceTo } from '../../client/events.ts';
 import type { Informer } from '../../client/informer.ts';
-import type { Job } from '../../generated/api/batch/v1.ts';
 import { type KubeObject, toKeyText } from '../../machinery/object/object.ts';
 import { type ControllerMetrics, runController } from '../../reconcile/controller.ts';
 import { onChange, untilSynced } from '../../reconcile/sources.ts';
