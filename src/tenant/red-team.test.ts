@@ -1,5 +1,6 @@
 /** What somebody inside of a tenant can make the server dial: their own nodes' tunnels, and nothing else. */
 import assert from 'node:assert/strict';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -45,6 +46,28 @@ const FORBIDDEN = [
   'fe80::1',
 ];
 
+/** The same for what takes URLs: odd spellings of addresses, and names that lead there for whoever resolves them. */
+const PLACES = [
+  '169.254.169.254',
+  '127.0.0.1',
+  '127.0.0.2',
+  '::1',
+  '::ffff:127.0.0.1',
+  '0.0.0.0',
+  '10.96.0.1',
+  '10.43.0.1',
+  '203.0.113.9',
+  '2130706433',
+  '0177.0.0.1',
+  '0x7f.1',
+  '127.1',
+  'localhost',
+  'localhost.localdomain',
+  'metadata.google.internal',
+  'kubernetes.default.svc',
+  '127.0.0.1.nip.io',
+];
+
 describe('from inside of a tenant', () => {
   const folder = mkdtempSync(join(tmpdir(), 'warren-red-team-'));
   const visits = { decoy: 0 };
@@ -55,6 +78,9 @@ describe('from inside of a tenant', () => {
   /** Every address that anything in this process connects to. */
   const connected: string[] = [];
   const connect = Socket.prototype.connect;
+  /** Every name that anything in this process resolves. */
+  const looked: string[] = [];
+  const { lookup } = dns;
   let decoyPort = 0;
   let tenant: Tenant;
   let access: ReturnType<typeof readKubeconfig>;
@@ -90,6 +116,10 @@ describe('from inside of a tenant', () => {
       connected.push(typeof first === 'object' ? `${first.host}:${first.port}` : `${args[1]}:${first}`);
       return Reflect.apply(connect, this, args) as Socket;
     } as typeof connect;
+    dns.lookup = Object.assign((...args: unknown[]) => {
+      looked.push(String(args[0]));
+      return Reflect.apply(lookup, dns, args);
+    }, lookup) as typeof lookup;
     await client.create(pods, podOf('web'));
     await until(
       async () => (await client.get(pods, { namespace: 'default', name: 'web' })).status?.podIP !== undefined,
@@ -98,6 +128,7 @@ describe('from inside of a tenant', () => {
 
   after(async () => {
     Socket.prototype.connect = connect;
+    dns.lookup = lookup;
     await agent?.[Symbol.asyncDispose]();
     transport?.close();
     await tenant?.close();
@@ -107,6 +138,7 @@ describe('from inside of a tenant', () => {
 
   beforeEach(() => {
     connected.length = 0;
+    looked.length = 0;
     visits.decoy = 0;
   });
 
@@ -136,6 +168,7 @@ describe('from inside of a tenant', () => {
     const own = [new URL(tenant.url).port, agent.kubelet.port, agent.podPort].map(String);
     const strange = connected.filter((each) => !own.includes(each.slice(each.lastIndexOf(':') + 1)));
     assert.deepEqual(strange, []);
+    assert.deepEqual(looked, []);
     for (const target of agent.tunnel.targets) assert.match(target, /^tcp\/(127\.0\.0\.1:10250|10\.42\.0\.\d+:\d+)$/);
   }
 
@@ -212,9 +245,10 @@ describe('from inside of a tenant', () => {
   }
 
   /** What calls out on its own: each where it shall not go, by URL and by a service that leads there. */
-  for (const address of ['169.254.169.254', '127.0.0.1', '::ffff:127.0.0.1', '10.96.0.1', '203.0.113.9']) {
+  for (const address of PLACES) {
     const host = address.includes(':') ? `[${address}]` : address;
-    const why = /neither a service nor a pod|is no pod of this cluster|no endpoints available|cannot be reached/;
+    const why =
+      /neither a service nor a pod|is no pod of this cluster|no endpoints available|cannot be reached|no service port|is invalid|not found/;
 
     it(`an admission webhook at ${address} is not asked`, async () => {
       const rules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }];
