@@ -59,7 +59,7 @@ describe('what a machine joins with', () => {
     const quoted = /^ExecStartPre=-\/bin\/sh -c "(.*)"$/m.exec(unit)?.[1] ?? '';
     assert.match(quoted, /\/v1-warren\/registries\.sh' 2> \/dev\/null/);
     const command = quoted.replaceAll('$$', '$').replaceAll('%%', '%').replaceAll('\\"', '"');
-    assert.match(command, /ca=\$\(mktemp\)/);
+    assert.match(command, /d=\$\(mktemp -d\)/);
     execFileSync('sh', ['-n'], { input: command });
   });
 });

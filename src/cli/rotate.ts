@@ -44,7 +44,7 @@ async function rotate(what: 'token' | 'ca', name: string, options: Options): Pro
   });
   if (what === 'token')
     return printLine(
-      `virtualcluster/${name} has a new join token: "warren join ${name}" prints the line for new machines`,
+      `virtualcluster/${name} has a new join token, and its server starts again with it: "warren join ${name}" prints the line for machines`,
     );
   printLine(`virtualcluster/${name} has new authorities, which those of before have signed`);
   printLine(

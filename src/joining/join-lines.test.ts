@@ -15,8 +15,8 @@ describe('the line of a machine that reaches the tenant only', () => {
     it(`checks the authority before it believes anything, ${title}`, () => {
       const line = toOfflineLine({ url, token });
       execFileSync('sh', ['-n'], { input: line });
-      assert.ok(line.includes(`[ "$(sha256sum < "$ca")" = '${hash}  -' ] && curl`));
-      assert.ok(line.includes(`--cacert "$ca" -u '${user}' '${url}/v1-warren/install.sh'`));
+      assert.ok(line.includes(`[ "$(sha256sum < "$d/ca")" = '${hash}  -' ] ||`));
+      assert.ok(line.includes(`--cacert "$d/ca" -u '${user}' '${url}/v1-warren/install.sh' -o "$d/sh" && K3S_URL=`));
     });
   }
 });
@@ -34,7 +34,10 @@ describe('the line of a fresh machine', () => {
   it('writes the registries first', () => {
     const line = toJoinLine({ url, token }, { version: 'v1.36.2+k3s1', hasRegistries: true });
     execFileSync('sh', ['-n'], { input: line });
-    assert.match(line, /\/v1-warren\/registries\.sh' \| sh && curl -sfL https:\/\/get\.k3s\.io \|/);
+    assert.match(
+      line,
+      /\/v1-warren\/registries\.sh' -o "\$d\/sh" && sh "\$d\/sh" && curl -sfL https:\/\/get\.k3s\.io \|/,
+    );
   });
 });
 

@@ -15,7 +15,7 @@ export function toJoinLine(
   { url, token }: JoinAddress,
   { version, hasRegistries }: { readonly version: string; readonly hasRegistries: boolean },
 ): string {
-  const before = hasRegistries ? `${toCheckedFetch({ url, token }, REGISTRIES)} | sh && ` : '';
+  const before = hasRegistries ? `${toCheckedFetch({ url, token }, REGISTRIES, '"$d/sh"')} && sh "$d/sh" && ` : '';
   return (
     `${before}curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION='${version}' ` +
     `K3S_URL='${url}' K3S_TOKEN='${token}' sh -s - agent\n`
@@ -24,7 +24,8 @@ export function toJoinLine(
 
 /** A line for a machine without a way out: all that it needs comes through the tenant's port, whose authority is checked first. */
 export function toOfflineLine({ url, token }: JoinAddress): string {
-  return `${toCheckedFetch({ url, token }, 'v1-warren/install.sh')} | K3S_URL='${url}' K3S_TOKEN='${token}' sh -s -\n`;
+  const fetch = toCheckedFetch({ url, token }, 'v1-warren/install.sh', '"$d/sh"');
+  return `${fetch} && K3S_URL='${url}' K3S_TOKEN='${token}' sh "$d/sh"\n`;
 }
 
 /**
@@ -35,13 +36,17 @@ export function toTokenOfAnyAge(token: string): string {
   return token.replace(/^(K10[0-9a-f]{64})::([a-z0-9]{6}\.[a-z0-9]{16})$/, '$1::node:$2');
 }
 
-/** Reads a path of the tenant with the join token, once its authority is the one that the token pins. */
-export function toCheckedFetch({ url, token }: JoinAddress, path: string): string {
+/**
+ * Reads a path of the tenant with the join token, once its authority is the one that the token pins, into a file of the
+ * folder `d` that it makes, or to the output.
+ */
+function toCheckedFetch({ url, token }: JoinAddress, path: string, file?: string): string {
   const [, hash = '', credentials = ''] = /^K10([0-9a-f]{64})::(.+)$/.exec(token) ?? [];
   const user = credentials.includes(':') ? credentials : `node:${credentials}`;
   return (
-    `ca=$(mktemp) && curl -ksSf '${url}/cacerts' -o "$ca" && [ "$(sha256sum < "$ca")" = '${hash}  -' ] && ` +
-    `curl -sSf --cacert "$ca" -u '${user}' '${url}/${path}'`
+    `d=$(mktemp -d) && curl -ksSf '${url}/cacerts' -o "$d/ca" && ` +
+    `{ [ "$(sha256sum < "$d/ca")" = '${hash}  -' ] || { echo 'the server is not the one of the token' >&2; false; }; } && ` +
+    `curl -sSf --cacert "$d/ca" -u '${user}' '${url}/${path}'${file === undefined ? '' : ` -o ${file}`}`
   );
 }
 
