@@ -76,6 +76,7 @@ export function addBackupJob(program: Command): void {
 
 function withStore(command: Command): Command {
   return command
+    .hook('preAction', endWhenAsked)
     .option('--folder <path>', 'where backups lie')
     .option('--s3-endpoint <url>', 'URL of an S3-compatible service')
     .option('--s3-bucket <name>', 'its bucket')
@@ -83,6 +84,11 @@ function withStore(command: Command): Command {
     .option('--s3-region <name>', 'its region', 'us-east-1')
     .option('--s3-virtual-host', 'dial bucket.host instead of host/bucket')
     .option('--s3-ca <file>', 'authorities of the service; it may be missing');
+}
+
+/** The first program of a container ends by no signal that it does not listen to; what is half done counts for nothing. */
+function endWhenAsked(): void {
+  process.once('SIGTERM', () => process.exit(143));
 }
 
 async function save(options: SaveOptions): Promise<void> {

@@ -19,6 +19,8 @@ export function addServer(program: Command): void {
 /** Runs a tenant until SIGTERM, SIGINT, or the end of the process that started it. */
 export async function runServer(args: readonly string[]): Promise<void> {
   const startedMs = systemClock.nowMs();
+  // From the first moment: the first program of a container ends by no signal that it does not listen to.
+  const asked = untilAskedToStop();
   try {
     const config = readTenantConfig(args);
     const logger = createLogger({
@@ -27,10 +29,12 @@ export async function runServer(args: readonly string[]): Promise<void> {
       write: (line) => process.stderr.write(`${line}\n`),
       nowMs: systemClock.nowMs,
     });
-    const tenant = await startTenant(config, { clock: systemClock, logger });
+    // One that waits for its database has nothing to put away.
+    const tenant = await Promise.race([startTenant(config, { clock: systemClock, logger }), asked]);
+    if (tenant === undefined) process.exit(0);
     const readyMs = systemClock.nowMs() - startedMs;
     printLine(`ready at ${tenant.url} after ${readyMs} ms; kubeconfig ${tenant.kubeconfigPath}`);
-    await untilAskedToStop();
+    await asked;
     await tenant.close();
     process.exit(0);
   } catch (error) {
@@ -43,11 +47,11 @@ export async function runServer(args: readonly string[]): Promise<void> {
   }
 }
 
-function untilAskedToStop(): Promise<void> {
+function untilAskedToStop(): Promise<undefined> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(undefined));
     // A child of `warren up` ends with it, however that ended.
-    if (process.channel !== undefined) process.once('disconnect', () => resolve());
+    if (process.channel !== undefined) process.once('disconnect', () => resolve(undefined));
     // Nothing else may keep the process: the listener does.
   });
 }

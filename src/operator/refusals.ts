@@ -50,7 +50,7 @@ const known: readonly (readonly [said: RegExp, reason: string, help: string])[] 
   [
     /(?:maximum|minimum) [\w-]+ usage per|max limit to request ratio/,
     'LimitRangeViolated',
-    'change spec.controlPlane.resources or the LimitRange of the namespace',
+    'ask for what the LimitRange of the namespace allows, or change it',
   ],
   [/could not find the requested resource/, 'KindMissing', 'the host cluster does not know this kind: install it'],
 ];
