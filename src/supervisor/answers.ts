@@ -78,7 +78,12 @@ function toStatus(error: unknown, path: string): { code: number; body: string } 
   const text = error instanceof Error ? error.message : String(error);
   const { message, details } = describe(code, text, path);
   const status = { kind: 'Status', metadata: {}, status: 'Failure', message, reason: REASONS[code], details, code };
-  return { code, body: `${JSON.stringify(status)}\n` };
+  return { code, body: `${toGoJson(status)}\n` };
+}
+
+/** Go's encoder keeps out of JSON what a browser could take for HTML. */
+function toGoJson(value: object): string {
+  return JSON.stringify(value).replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }
 
 function describe(code: number, text: string, path: string): { message: string; details?: object } {

@@ -407,14 +407,18 @@ describe('the supervisor API', () => {
     assert.equal((await renew('n7', {})).status, 200);
   });
 
-  it('does not believe addresses that are none', async () => {
-    const headers = joinAs('vm-2', 'a'.repeat(32), 'here');
-    const refused = await ask('/v1-k3s/serving-kubelet.crt', { headers });
-    assert.deepEqual(
-      [refused.status, messageOf(refused)],
-      [500, 'Internal error occurred: invalid node IP address <nil>'],
-    );
-  });
+  for (const addresses of ['here', '10.200.0.2, 10.200.0.3', '10.200.0.2,']) {
+    it(`does not believe addresses that are none: ${addresses}`, async () => {
+      const headers = joinAs('vm-2', 'a'.repeat(32), addresses);
+      const refused = await ask('/v1-k3s/serving-kubelet.crt', { headers });
+      const message = 'Internal error occurred: invalid node IP address <nil>';
+      assert.deepEqual([refused.status, messageOf(refused)], [500, message]);
+      assert.match(
+        refused.body,
+        /"details":\{"causes":\[\{"message":"invalid node IP address \\u003cnil\\u003e"\}\]\}/,
+      );
+    });
+  }
 
   it('certifies no node as a server', async () => {
     const addresses = '10.200.0.9,10.200.0.1,::ffff:10.200.0.1';

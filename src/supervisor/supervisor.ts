@@ -283,10 +283,8 @@ function isServers({ serverNames = [] }: SupervisorOptions, name: string): boole
 const nodeNameOf = (caller: Caller): string => caller.name.replace(/^system:node:/, '');
 
 function nodeIps(request: IncomingMessage): string[] {
-  const addresses = headerOf(request, 'k3s-node-ip')
-    .split(',')
-    .map((text) => text.trim())
-    .filter((text) => text !== '');
+  const header = headerOf(request, 'k3s-node-ip');
+  const addresses = header === '' ? [] : header.split(',');
   for (const address of addresses) if (isIP(address) === 0) throw new Refusal(500, 'invalid node IP address <nil>');
   return addresses;
 }

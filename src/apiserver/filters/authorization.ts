@@ -10,7 +10,11 @@ export function withAuthorization(
     const { verdict, reason } = await authorizer.authorize(call.user, call.info, call.signal);
     call.annotations.set('authorization.k8s.io/decision', verdict === 'allow' ? 'allow' : 'forbid');
     call.annotations.set('authorization.k8s.io/reason', reason);
-    if (verdict !== 'allow') throw accessDenied(call.user, call.info, reason);
+    if (verdict !== 'allow') {
+      // As upstream's writer of refusals adds it.
+      if (call.answerHeaders !== undefined) call.answerHeaders['X-Content-Type-Options'] = 'nosniff';
+      throw accessDenied(call.user, call.info, reason);
+    }
     return next(call);
   };
 }
