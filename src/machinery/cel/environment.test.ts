@@ -27,6 +27,19 @@ function evaluate(source: string, costLimit = 1_000_000) {
 }
 
 const truths: Record<string, readonly string[]> = {
+  'doubles as Go writes them': [
+    'string(999999.0) == "999999" && string(1000000.0) == "1e+06" && string(1234567.5) == "1.2345675e+06"',
+    '"%.12e".format([1.5]) == "1.500000×10⁰⁰" && "%.20e".format([1.5]).size() == 20',
+  ],
+  'amounts that upstream holds as whole numbers': [
+    'quantity("1.5k").asInteger() == 1500 && quantity("1Gi").isInteger() && quantity("1E").isInteger()',
+    '!quantity("1.0").isInteger() && !quantity("1000m").isInteger() && !quantity("1.5Gi").isInteger()',
+    '!quantity("250m").add(quantity("750m")).isInteger() && quantity("1k").sub(1).asInteger() == 999',
+    '!quantity("1Ei").isInteger() && !quantity("1234567890123456789").isInteger()',
+  ],
+  'signs as a part of numbers': ['-(-3) == 3 && [-1][0] == -1 && --3 == 3'],
+  'lists and maps of a comma alone': ['[,] == [] && {,} == {}'],
+  'fields of what has none as absent': ['!has(d.x) && !has(n.x)'],
   'numbers by their own laws': [
     '-7 % 3 == -1 && -7 / 2 == -3',
     'dyn(1) == dyn(1.0) && dyn(1u) == dyn(1)',
@@ -95,10 +108,31 @@ const faults: Record<string, string> = {
   '9223372036854775807 + 1': 'integer overflow',
   '1u - 2u': 'unsigned integer overflow',
   'd + "x"': 'no such overload',
+  'dyn(m) + d': 'no such overload: _+_',
+  'dyn(m) < d': 'no such overload: _<_',
+  'size(d)': 'no such overload: size',
+  'n.getHours()': 'no such overload: getHours(null_type)',
+  'd.x': 'no such key: x',
+  'n[0]': 'no such key: 0',
+  'dyn(m)[dyn(l)]': 'invalid qualifier type: []interface {}',
+  'dyn(l)[dyn(s)]': "unsupported index type 'string' in list",
+  'quantity("1") == d': 'no such overload',
+  'duration(d)': "type conversion error from 'int' to 'google.protobuf.Duration'",
+  'cidr("10.0.0.0/8").containsIP(dyn("x"))': 'no such overload',
   'int(s)': "type conversion error from 'string' to 'int'",
 };
 
 const issues: Record<string, string> = {
+  '"%d".format(["a"])': 'error during formatting: decimal clause can only be used on integers, was given string',
+  '"%s".format([[quantity("1")]])':
+    'error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps, was given kubernetes.Quantity',
+  '"a".format([1])': 'too many arguments supplied to string.format (expected 0, got 1)',
+  '"%s%s".format([1])': 'index 1 out of range',
+  'duration(1)': 'invalid duration argument',
+  '[1 2]': "Syntax error: extraneous input '2' expecting {']', ','}",
+  '{1:2 3}': "Syntax error: extraneous input '3' expecting {'}', ','}",
+  'size(s s)': "Syntax error: extraneous input 's' expecting ')'",
+  'l[0,1]': "Syntax error: missing ']' at ','",
   undeclared: "undeclared reference to 'undeclared' (in container '')",
   '"a".foo()': "undeclared reference to 'foo' (in container '')",
   '1 + "a"': "found no matching overload for '_+_' applied to '(int, string)'",

@@ -5,9 +5,18 @@ import type { Checked } from './checker.ts';
 import { isEqual } from './compare.ts';
 import { accepts, type FunctionDecl, noSuchOverload } from './functions/function.ts';
 import { planGathering } from './gather.ts';
-import { findIn, isPresent, iterate, optionally, selectFrom } from './reads.ts';
+import { findIn, isPresent, iterate, keyText, oddKey, optionally, selectFrom } from './reads.ts';
 import { LIST_COST, type Locals, MAP_COST, Run, STRUCT_COST, type Step } from './run.ts';
-import { CelError, CelMap, type CelValue, CostLimitError, isList, OptionalValue, UintValue } from './values.ts';
+import {
+  CelError,
+  CelMap,
+  type CelValue,
+  CostLimitError,
+  isList,
+  OptionalValue,
+  typeNameOf,
+  UintValue,
+} from './values.ts';
 
 export interface Evaluation {
   /** Undefined where it failed. */
@@ -164,6 +173,7 @@ class Planner {
           }
         });
       case '_[_]':
+        checkConstantKey(second.constant);
         return this.#attributeOf(given[0] as Expr, index(first.bare, second.bare));
       case '_[?_]':
       case '_?._':
@@ -194,7 +204,7 @@ class Planner {
       const found = candidates.find(({ args: types }) =>
         types.every((type, at) => accepts(type, values[at] as CelValue)),
       );
-      if (found?.call === undefined) throw noSuchOverload();
+      if (found?.call === undefined) throw unfit(expr.name, values);
       return found.call(...values);
     };
     const [only] = args;
@@ -313,6 +323,35 @@ class Planner {
   }
 }
 
+/**
+ * What upstream's values do by themselves, by their types; texts and times are asked for anything. Where a value does
+ * it, and not with the other one, its refusal has no name. Source: cel-go `common/types` (the traits of each type).
+ */
+const traits: Readonly<Record<string, readonly string[]>> = {
+  '_+_': ['int', 'uint', 'double', 'bytes', 'list'],
+  '_-_': ['int', 'uint', 'double'],
+  '_*_': ['int', 'uint', 'double'],
+  '_/_': ['int', 'uint', 'double'],
+  '_%_': ['int', 'uint'],
+  '_<_': ['bool', 'int', 'uint', 'double', 'bytes'],
+  '_<=_': ['bool', 'int', 'uint', 'double', 'bytes'],
+  '_>_': ['bool', 'int', 'uint', 'double', 'bytes'],
+  '_>=_': ['bool', 'int', 'uint', 'double', 'bytes'],
+  '-_': ['bool', 'int', 'double'],
+  size: ['bytes', 'list', 'map'],
+};
+const askedForAnything = ['string', 'google.protobuf.Timestamp', 'google.protobuf.Duration'];
+
+function unfit(name: string, values: readonly CelValue[]): CelError {
+  const types = values.map(typeNameOf);
+  const [own = ''] = types;
+  const able = Object.hasOwn(traits, name) ? traits[name] : undefined;
+  if (able !== undefined)
+    return able.includes(own) || askedForAnything.includes(own) ? noSuchOverload() : noSuchOverload(name);
+  if (name === '!_' || name === '@in' || name === 'matches') return noSuchOverload();
+  return noSuchOverload(name === 'flatten' ? `${own}.flatten()` : `${name}(${types.join(', ')})`);
+}
+
 /** Conversions of one constant are made before the first run. */
 const foldable: ReadonlySet<string> = new Set([
   'bool',
@@ -428,13 +467,19 @@ function index(target: Step, key: Step): Step {
     const at = key(run, locals);
     run.spend(1);
     if (value instanceof OptionalValue) return optionally(value, at);
+    const odd = oddKey(at, false);
+    if (odd !== undefined) throw new CelError(`invalid qualifier type: ${odd}`);
     const found = findIn(value, at);
     if (found !== undefined) return found;
-    if (typeof value === 'object' && value !== null && isList(value)) {
-      throw new CelError(`index out of bounds: ${String(at)}`);
-    }
-    throw new CelError(`no such key: ${String(at)}`);
+    const isInList = typeof value === 'object' && value !== null && isList(value);
+    throw new CelError(`${isInList ? 'index out of bounds' : 'no such key'}: ${keyText(at)}`);
   };
+}
+
+/** @throws CelError where no value has such a key, which is clear before the first run. */
+function checkConstantKey(key: CelValue | undefined): void {
+  const odd = key === undefined ? undefined : oddKey(key, true);
+  if (odd !== undefined) throw new CelError(`invalid qualifier type: ${odd}`);
 }
 
 /** What is not there costs nothing. */

@@ -2,14 +2,15 @@ import { compileGoRegExp } from '../schema/go-reg-exp.ts';
 import type { CallExpr, Expr } from './ast.ts';
 import { type CelType, formatType, isSameType } from './cel-type.ts';
 import type { Checked } from './checker.ts';
+import { checkFormat } from './format-checks.ts';
 import { conversionFunctions } from './functions/conversions.ts';
 import { accepts } from './functions/function.ts';
 import type { Issue } from './issues.ts';
 import { CelError, type CelValue } from './values.ts';
 
 /**
- * What is wrong with literals although their types are right: texts that are no durations, times or patterns, and
- * lists and maps of several types.
+ * What is wrong with literals although their types are right: texts that are no durations, times or patterns, formats
+ * that do not fit what they are given, and lists and maps of several types.
  *
  * Source: cel-go `cel/validator.go`.
  */
@@ -22,6 +23,8 @@ export function checkLiterals({ expr, types }: Checked): readonly Issue[] {
 /** @param isExempt - Inside of `format`, whose arguments may be of any types. */
 function visit(expr: Expr, isExempt: boolean, types: Checked['types'], issues: Issue[]): void {
   if (expr.kind === 'call') checkCall(expr, issues);
+  const fault = expr.kind === 'call' && expr.name === 'format' ? checkFormat(expr, types) : undefined;
+  if (fault !== undefined) issues.push(fault);
   if (!isExempt) checkTypes(expr, types, issues);
   const exempts = isExempt || (expr.kind === 'call' && expr.name === 'format');
   for (const child of childrenOf(expr)) visit(child, exempts, types, issues);
@@ -61,8 +64,9 @@ function isReadable(name: string, value: CelValue): boolean {
   if (name === 'matches') return typeof value !== 'string' || !('error' in compileGoRegExp(value));
   if (name !== 'duration' && name !== 'timestamp') return true;
   const reader = readers.get(name)?.find(({ args: [type] }) => type !== undefined && accepts(type, value));
+  if (reader === undefined) return false;
   try {
-    reader?.call?.(value);
+    reader.call?.(value);
     return true;
   } catch (error) {
     if (error instanceof CelError) return false;

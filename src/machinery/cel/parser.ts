@@ -20,6 +20,9 @@ const AFTER_DOT = "{'?', IDENTIFIER, ESC_IDENTIFIER}";
 const startOfExpr =
   "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
+/** What comes behind a whole expression. */
+const MAY_FOLLOW = new Set([',', ')', ']', '}', ':']);
+
 /** Ends parsing after the first issue that nothing sensible can follow. */
 class GiveUp extends Error {}
 
@@ -90,6 +93,25 @@ class Parser {
     const verb = found.kind === 'end' ? 'missing' : 'mismatched';
     if (verb === 'missing' && !expecting.startsWith('{')) this.#fail(found, `missing ${expecting} at '${found.text}'`);
     this.#fail(found, `mismatched input '${found.text}' expecting ${expecting}`);
+  }
+
+  /**
+   * The end of what is in brackets. One token too many, or the end itself missing before what may follow it, are told of
+   * and got over, as by upstream's parser; `further` may stand there too.
+   */
+  #close(text: string, further: readonly string[] = []): void {
+    if (this.#take(text) !== undefined) return;
+    const found = this.#peek();
+    const expecting =
+      further.length === 0 ? `'${text}'` : `{${[text, ...further].map((each) => `'${each}'`).join(', ')}}`;
+    const next = this.#tokens[this.#at + 1];
+    if (next?.kind === 'op' && (next.text === text || further.includes(next.text))) {
+      this.#note(found.at, `Syntax error: extraneous input '${found.text}' expecting ${expecting}`);
+      this.#at += 2;
+    } else if (further.length === 0 && found.kind === 'op' && MAY_FOLLOW.has(found.text)) {
+      this.#note(found.at, `Syntax error: missing '${text}' at '${found.text}'`);
+    } else if (further.length === 0) this.#expect(text, `'${text}'`);
+    else this.#fail(found, `mismatched input '${found.text}' expecting ${expecting}`);
   }
 
   #fail(token: Token, message: string): never {
@@ -176,21 +198,24 @@ class Parser {
       const operand = this.#member();
       return count % 2 === 0 ? operand : this.#make.call(token.at, '!_', [operand]);
     }
-    if (!this.#is('-')) return this.#member();
-    const following = this.#tokens[this.#at + 1];
-    if (following?.kind === 'int' || following?.kind === 'float') {
-      this.#at += 2;
-      const literal = this.#number({ ...following, text: `-${following.text}`, at: token.at });
-      return this.#memberAfter(literal);
-    }
+    if (!this.#is('-') || this.#isNegativeNumber()) return this.#member();
     let count = 0;
     while (this.#take('-') !== undefined) count++;
     const operand = this.#member();
     return count % 2 === 0 ? operand : this.#make.call(token.at, '-_', [operand]);
   }
 
+  #isNegativeNumber(): boolean {
+    const following = this.#tokens[this.#at + 1];
+    return this.#is('-') && (following?.kind === 'int' || following?.kind === 'float');
+  }
+
   #member(): Expr {
-    return this.#memberAfter(this.#primary());
+    if (!this.#isNegativeNumber()) return this.#memberAfter(this.#primary());
+    const sign = this.#peek();
+    const number = this.#tokens[this.#at + 1] as Token;
+    this.#at += 2;
+    return this.#memberAfter(this.#number({ ...number, text: `-${number.text}`, at: sign.at }));
   }
 
   #memberAfter(start: Expr): Expr {
@@ -201,7 +226,7 @@ class Parser {
       else if (this.#take('[') !== undefined) {
         const isOptional = this.#take('?') !== undefined;
         const index = this.#expr();
-        this.#expect(']', "']'");
+        this.#close(']');
         expr = this.#make.call(token.at, isOptional ? '_[?_]' : '_[_]', [expr, index]);
       } else return expr;
     }
@@ -241,7 +266,7 @@ class Parser {
     if (this.#take(')') !== undefined) return args;
     do args.push(this.#expr());
     while (this.#take(',') !== undefined);
-    this.#expect(')', "')'");
+    this.#close(')');
     return args;
   }
 
@@ -278,7 +303,7 @@ class Parser {
         if (token.text === '(') {
           this.#at++;
           const expr = this.#expr();
-          this.#expect(')', "')'");
+          this.#close(')');
           return expr;
         }
         if (token.text === '[') return this.#list();
@@ -290,6 +315,12 @@ class Parser {
     }
     const verb = token.kind === 'end' ? 'mismatched' : this.#canDrop() ? 'extraneous' : 'mismatched';
     this.#fail(token, `${verb} input '${token.text}' expecting ${startOfExpr}`);
+  }
+
+  /** Whether an expression starts here, perhaps an optional one. */
+  #startsExpr(): boolean {
+    const { kind, text } = this.#peek();
+    return kind !== 'end' && (kind !== 'op' || '[{(.-!?'.includes(text));
   }
 
   /** Whether an expression would start after the token that stands in the way. */
@@ -350,14 +381,17 @@ class Parser {
   #struct(typeName: string): Expr {
     const open = this.#expect('{', "'{'");
     const fields: StructField[] = [];
+    let hasComma = false;
     while (!this.#is('}')) {
+      if (fields.length === 0 && this.#take(',') !== undefined) break;
       const optional = this.#take('?') !== undefined;
       const name = this.#identifier('IDENTIFIER');
       const colon = this.#expect(':', "':'");
       fields.push({ at: colon.at, name: name.text, value: this.#expr(), optional });
-      if (this.#take(',') === undefined) break;
+      hasComma = this.#take(',') !== undefined;
+      if (!hasComma) break;
     }
-    this.#expect('}', "'}'");
+    this.#close('}', hasComma ? [] : [',']);
     return { kind: 'struct', id: this.#make.id(), at: open.at, typeName, fields };
   }
 
@@ -365,26 +399,30 @@ class Parser {
     const open = this.#expect('[', "'['");
     const items: Expr[] = [];
     const optional = new Set<number>();
-    while (!this.#is(']')) {
+    // A comma may stand alone.
+    while (!this.#is(']') && !(items.length === 0 && this.#take(',') !== undefined)) {
       if (this.#take('?') !== undefined) optional.add(items.length);
       items.push(this.#expr());
-      if (this.#take(',') === undefined) break;
+      if (this.#take(',') === undefined || !this.#startsExpr()) break;
     }
-    this.#expect(']', "']'");
+    this.#close(']', [',']);
     return this.#make.list(open.at, items, optional);
   }
 
   #map(): Expr {
     const open = this.#expect('{', "'{'");
     const entries: MapEntry[] = [];
+    let hasComma = false;
     while (!this.#is('}')) {
+      if (entries.length === 0 && this.#take(',') !== undefined) break;
       const optional = this.#take('?') !== undefined;
       const key = this.#expr();
       this.#expect(':', "':'");
       entries.push({ key, value: this.#expr(), optional });
-      if (this.#take(',') === undefined) break;
+      hasComma = this.#take(',') !== undefined;
+      if (!hasComma || !this.#startsExpr()) break;
     }
-    this.#expect('}', "'}'");
+    this.#close('}', hasComma ? [] : [',']);
     return this.#make.map(open.at, entries);
   }
 }

@@ -1,5 +1,37 @@
 import { noSuchOverload } from './functions/function.ts';
-import { CelError, CelMap, type CelValue, isList, isObject, OptionalValue } from './values.ts';
+import {
+  CelError,
+  CelMap,
+  type CelValue,
+  DurationValue,
+  isList,
+  isObject,
+  isOpaque,
+  OptionalValue,
+  TimestampValue,
+  TypeValue,
+  typeNameOf,
+  UintValue,
+} from './values.ts';
+
+/** A key as messages show it. */
+export function keyText(key: CelValue): string {
+  return key instanceof UintValue ? key.value.toString() : String(key);
+}
+
+/** How Go calls values that cannot be keys; undefined for those that can. Constants are still CEL's own. */
+export function oddKey(key: CelValue, isConstant: boolean): string | undefined {
+  if (key === null) return isConstant ? 'types.Null' : '<nil>';
+  if (typeof key !== 'object' || key instanceof UintValue) return undefined;
+  if (key instanceof OptionalValue) return '*types.Optional';
+  if (key instanceof Uint8Array) return 'types.Bytes';
+  if (key instanceof TimestampValue) return 'types.Timestamp';
+  if (key instanceof DurationValue) return 'types.Duration';
+  if (key instanceof TypeValue) return '*types.Type';
+  if (isList(key)) return isConstant ? '*types.baseList' : '[]interface {}';
+  if (isOpaque(key)) return `cel.${key.opaqueType.replace(/^.*\./, '')}`;
+  return isConstant ? '*types.baseMap' : 'map[string]interface {}';
+}
 
 /** The field of an object or the entry of a map; through an optional it is optional too. @throws CelError */
 export function selectFrom(value: CelValue, field: string): CelValue {
@@ -9,14 +41,14 @@ export function selectFrom(value: CelValue, field: string): CelValue {
   return found;
 }
 
-/** @throws CelError for values that have no fields. */
+/** Undefined where there is no such field, entry or item, or nothing that could have one. @throws CelError for odd keys */
 export function findIn(value: CelValue, key: CelValue): CelValue | undefined {
   if (value instanceof CelMap) return value.find(key);
   if (typeof value === 'object' && value !== null && isObject(value)) {
     return typeof key === 'string' ? value.find(key) : undefined;
   }
   if (typeof value === 'object' && value !== null && isList(value)) return itemOf(value, key);
-  throw noSuchOverload();
+  return undefined;
 }
 
 function itemOf(list: readonly CelValue[], key: CelValue): CelValue | undefined {
@@ -27,14 +59,15 @@ function itemOf(list: readonly CelValue[], key: CelValue): CelValue | undefined 
 function toIndex(key: CelValue): number {
   if (typeof key === 'bigint') return Number(key);
   if (typeof key === 'number' && Number.isInteger(key)) return key;
-  throw new CelError(`unsupported index value ${String(key)} in list`);
+  if (key instanceof UintValue) return Number(key.value);
+  if (typeof key === 'number') throw new CelError(`unsupported index value ${String(key)} in list`);
+  throw new CelError(`unsupported index type '${typeNameOf(key)}' in list`);
 }
 
 export function isPresent(value: CelValue, field: string): boolean {
   if (value instanceof OptionalValue) return value.hasValue && isPresent(value.value, field);
-  if (value === null || typeof value !== 'object') throw noSuchOverload();
-  if (value instanceof CelMap || isObject(value)) return findIn(value, field) !== undefined;
-  throw noSuchOverload();
+  if (value === null || typeof value !== 'object' || isList(value)) return false;
+  return findIn(value, field) !== undefined;
 }
 
 export function optionally(value: CelValue, key: CelValue): OptionalValue {

@@ -1,5 +1,6 @@
 import type { MatchCondition, ParamKind, Variable } from '../../generated/api/admissionregistration/v1.ts';
 import { dns1035LabelFaults, dns1123SubdomainFaults } from '../../machinery/values/names.ts';
+import type { CompileFault } from '../checks/expression-result.ts';
 import type { FieldFaults } from '../checks/field-faults.ts';
 import { checkQualifiedName } from '../checks/names.ts';
 import type { PolicyCompiler, PolicyCompilerOptions } from './policy-compiler.ts';
@@ -51,8 +52,14 @@ export function compilerOf(options: PolicyCompilerOptions): PolicyCompiler {
 }
 
 /** @param fault - What the compiler said, if anything. */
-export function checkCompiled(fault: string | undefined, expression: string, path: string, faults: FieldFaults): void {
-  if (fault !== undefined) faults.invalid(path, expression, fault);
+export function checkCompiled(
+  fault: CompileFault | undefined,
+  expression: string,
+  path: string,
+  faults: FieldFaults,
+): void {
+  if (fault?.isInternal) faults.internal(path, fault.text);
+  else if (fault !== undefined) faults.invalid(path, expression, fault.text);
 }
 
 const IDENTIFIER = /^[_a-zA-Z][_a-zA-Z0-9]*$/;

@@ -1,7 +1,7 @@
 import { BOOL, type CelType, DYN, listOf, NULL, STRING, struct } from '../../machinery/cel/cel-type.ts';
 import { type Compilation, type Compiled, Environment } from '../../machinery/cel/environment.ts';
 import type { FunctionDecl } from '../../machinery/cel/functions/function.ts';
-import { resultFault } from '../checks/expression-result.ts';
+import { type CompileFault, resultFault } from '../checks/expression-result.ts';
 import {
   AUTHORIZER,
   authorizerFunctions,
@@ -63,7 +63,7 @@ export class PolicyCompiler {
   }
 
   /** What is wrong with an expression, in upstream's words. */
-  fault(expression: string, purpose: Purpose): string | undefined {
+  fault(expression: string, purpose: Purpose): CompileFault | undefined {
     return resultFault(this.#compile(expression, purpose), results[purpose]);
   }
 
@@ -78,7 +78,7 @@ export class PolicyCompiler {
   }
 
   /** The same for a variable, which later expressions may read. */
-  variableFault(name: string, expression: string): string | undefined {
+  variableFault(name: string, expression: string): CompileFault | undefined {
     return resultFault(this.#compileVariable(name, expression), []);
   }
 
@@ -119,7 +119,7 @@ export class PolicyCompiler {
 
 function toProgram(compilation: Compilation, allowed: readonly CelType[]): PolicyProgram {
   const fault = resultFault(compilation, allowed);
-  if (fault !== undefined) return { fault };
+  if (fault !== undefined) return { fault: fault.text };
   return compilation as { readonly compiled: Compiled };
 }
 

@@ -1,9 +1,9 @@
 import type { Device, DeviceAttribute } from '../../generated/api/resource/v1.ts';
 import type { Compilation, Environment } from '../../machinery/cel/environment.ts';
-import { LibraryValue } from '../../machinery/cel/functions/opaque-values.ts';
+import { quantityValue } from '../../machinery/cel/functions/quantities.ts';
 import { toSemver } from '../../machinery/cel/functions/semvers.ts';
 import { CelError, CelMap, type CelObject, type CelValue, typeNameOf } from '../../machinery/cel/values.ts';
-import { parseQuantity, type Quantity } from '../../machinery/values/quantity.ts';
+import { parseQuantity } from '../../machinery/values/quantity.ts';
 import { deviceEnvironment, SELECTOR_COST_LIMIT } from '../../resources/dynamic-resources/selector-compiler.ts';
 
 /** Thrown where an expression cannot be judged; its sentence is upstream's. */
@@ -72,7 +72,7 @@ function toDeviceValue(device: Device, driver: string): CelObject {
     driver,
     allowMultipleAllocations: device.allowMultipleAllocations ?? false,
     attributes: byDomain(device.attributes, driver, (attribute, name) => toAttributeValue(attribute, name)),
-    capacity: byDomain(device.capacity, driver, ({ value }) => toQuantityValue(parseQuantity(value))),
+    capacity: byDomain(device.capacity, driver, ({ value }) => quantityValue(parseQuantity(value))),
   };
   return {
     celObject: true,
@@ -113,8 +113,4 @@ function toAttributeValue(attribute: DeviceAttribute, name: string): CelValue {
     const message = `CEL runtime error: attribute ${name}: parse semantic version: ${error.message}`;
     throw new SelectorError(message, { cause: error });
   }
-}
-
-function toQuantityValue(quantity: Quantity): CelValue {
-  return new LibraryValue('kubernetes.Quantity', quantity, (a, b) => a.compare(b) === 0);
 }

@@ -3,7 +3,7 @@ import { contains, formatIp, type IpAddress, parseIp, widthOf } from '../../../s
 import { quoteGo } from '../../errors/field-error.ts';
 import { BOOL, INT, opaque, STRING } from '../cel-type.ts';
 import { CelError } from '../values.ts';
-import { type FunctionDecl, member, overload } from './function.ts';
+import { type FunctionDecl, member, noSuchOverload, overload } from './function.ts';
 import { LibraryValue } from './opaque-values.ts';
 
 export const IP = opaque('net.IP');
@@ -62,8 +62,28 @@ function readIp(text: string): IpAddress {
   return address;
 }
 
+/** What cannot be read is no address to upstream when it is asked whether a range holds it. */
+function readIpOf(text: string): IpAddress {
+  try {
+    return readIp(text);
+  } catch {
+    throw noSuchOverload();
+  }
+}
+
+const CIDR_FAULT = 'network address parse error during conversion from string: ';
+
+/** The same with the fault told twice, as upstream does outside of checks. */
+function readCidrText(text: string): Range {
+  try {
+    return readCidr(text);
+  } catch (error) {
+    throw new CelError(CIDR_FAULT + (error as Error).message, { cause: error });
+  }
+}
+
 function readCidr(text: string): Range {
-  const head = 'network address parse error during conversion from string: ';
+  const head = CIDR_FAULT;
   const slash = text.lastIndexOf('/');
   const fail = (why: string): CelError => new CelError(`${head}netip.ParsePrefix(${quoteGo(text)}): ${why}`);
   if (slash < 0) throw fail("no '/'");
@@ -160,23 +180,14 @@ export const addressFunctions: readonly FunctionDecl[] = [
   },
   {
     name: 'cidr',
-    overloads: [
-      overload('string_to_cidr', [STRING], CIDR, (text: string) => {
-        try {
-          return wrapCidr(readCidr(text));
-        } catch (error) {
-          const head = 'network address parse error during conversion from string: ';
-          throw new CelError(head + (error as Error).message, { cause: error });
-        }
-      }),
-    ],
+    overloads: [overload('string_to_cidr', [STRING], CIDR, (text: string) => wrapCidr(readCidrText(text)))],
   },
   { name: 'isCIDR', overloads: [overload('is_cidr', [STRING], BOOL, succeeds(readCidr))] },
   {
     name: 'containsIP',
     overloads: [
       member('cidr_contains_ip_string', [CIDR, STRING], BOOL, ({ value }: CidrValue, ip: string) =>
-        holds(value, readIp(ip)),
+        holds(value, readIpOf(ip)),
       ),
       member('cidr_contains_ip_ip', [CIDR, IP], BOOL, ({ value }: CidrValue, ip: IpValue) => holds(value, ip.value)),
     ],
@@ -185,7 +196,7 @@ export const addressFunctions: readonly FunctionDecl[] = [
     name: 'containsCIDR',
     overloads: [
       member('cidr_contains_cidr_string', [CIDR, STRING], BOOL, ({ value }: CidrValue, inner: string) =>
-        holdsRange(value, readCidr(inner)),
+        holdsRange(value, readCidrText(inner)),
       ),
       member('cidr_contains_cidr', [CIDR, CIDR], BOOL, ({ value }: CidrValue, inner: CidrValue) =>
         holdsRange(value, inner.value),

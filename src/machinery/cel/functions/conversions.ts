@@ -98,7 +98,10 @@ export const conversionFunctions: readonly FunctionDecl[] = [
     name: 'duration',
     overloads: [
       overload('duration_to_duration', [DURATION], DURATION, same),
-      overload('int64_to_duration', [INT], DURATION, (nanos: bigint) => new DurationValue(nanos)),
+      // Declared, and never made: numbers do not say of what.
+      overload('int64_to_duration', [INT], DURATION, () => {
+        throw fault('int', 'google.protobuf.Duration');
+      }),
       overload('string_to_duration', [STRING], DURATION, readDuration),
     ],
   },

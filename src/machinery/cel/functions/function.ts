@@ -42,7 +42,9 @@ export function member(id: string, args: readonly CelType[], result: CelType, ca
   return { id, args, result, member: true, call: call as Overload['call'] };
 }
 
-export const noSuchOverload = (): CelError => new CelError('no such overload');
+/** @param call - The call that nothing fits, such as `getHours(map)`. */
+export const noSuchOverload = (call?: string): CelError =>
+  new CelError(call === undefined ? 'no such overload' : `no such overload: ${call}`);
 
 /** Of all items, the first one tells. What is declared for lists of lists takes any (`flatten`). */
 function acceptsItems(type: CelType | undefined, [first]: readonly CelValue[]): boolean {

@@ -29,14 +29,14 @@ export function checkTimestamp(nanos: bigint): bigint {
   return nanos;
 }
 
-/** A double as Go's `%g` writes it, shortest form. */
+/** A double as Go's `%g` writes it, shortest form: with an exponent from a million on. */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';
   const [digits = '0', exponent = '0'] = value.toExponential().split('e');
   const power = Number(exponent);
-  if (power < -4 || power >= 21) {
+  if (power < -4 || power >= 6) {
     const sign = power < 0 ? '-' : '+';
     return `${digits}e${sign}${String(Math.abs(power)).padStart(2, '0')}`;
   }

@@ -27,6 +27,7 @@ import {
 } from '../values.ts';
 import { type FunctionDecl, member, noSuchOverload, type Overload, overload } from './function.ts';
 import { checkDuration, checkInt, checkTimestamp, checkUint } from './numbers.ts';
+import { LibraryValue } from './opaque-values.ts';
 
 const A = param('A');
 const B = param('B');
@@ -212,13 +213,20 @@ function matches(text: string, pattern: string): boolean {
 }
 
 /** CEL's own operators and functions. Source: cel-go `common/stdlib/standard.go`. */
+/** Values of libraries refuse to be compared with all but their own kind and null. @throws CelError */
+function isEqualTo(a: CelValue, b: CelValue): boolean {
+  if (a instanceof LibraryValue && b !== null && !(b instanceof LibraryValue && a.opaqueType === b.opaqueType))
+    throw noSuchOverload();
+  return isEqual(a, b);
+}
+
 export const standardFunctions: readonly FunctionDecl[] = [
   { name: '_?_:_', overloads: [overload('conditional', [BOOL, A, A], A)] },
   { name: '_&&_', overloads: [overload('logical_and', [BOOL, BOOL], BOOL)] },
   { name: '_||_', overloads: [overload('logical_or', [BOOL, BOOL], BOOL)] },
   { name: '!_', overloads: [overload('logical_not', [BOOL], BOOL, (value: boolean) => !value)] },
   { name: '@not_strictly_false', overloads: [overload('not_strictly_false', [BOOL], BOOL)] },
-  { name: '_==_', overloads: [overload('equals', [A, A], BOOL, (a: CelValue, b: CelValue) => isEqual(a, b))] },
+  { name: '_==_', overloads: [overload('equals', [A, A], BOOL, isEqualTo)] },
   { name: '_!=_', overloads: [overload('not_equals', [A, A], BOOL, (a: CelValue, b: CelValue) => !isEqual(a, b))] },
   ...arithmetic,
   comparison('_<_', 'less', (order) => order < 0),
