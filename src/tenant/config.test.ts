@@ -40,7 +40,7 @@ const read: Record<string, Row> = {
   'takes the address of cluster DNS from the services': [
     ['--service-cidr', '10.96.0.7/12,fd00:1::/112'],
     {},
-    { serviceCidrs: ['10.96.0.0/12', 'fd00:1::/112'], clusterDns: ['10.96.0.10'] },
+    { serviceCidrs: ['10.96.0.0/12', 'fd00:1::/112'], clusterDns: ['10.96.0.10', 'fd00:1::a'] },
   ],
   'reads the environment behind the flags': [
     ['--token', full],
@@ -67,7 +67,7 @@ const read: Record<string, Row> = {
     {
       egressMode: 'pod',
       systemDefaultRegistry: 'registry.example.com:5000/all',
-      helmJobImage: 'registry.example.com:5000/all/rancher/klipper-helm:v0.10.0-build20260513',
+      helmJobImage: 'registry.example.com:5000/all/rancher/klipper-helm:v0.11.1-build20260615',
     },
   ],
   'lets machines do without proxy and policies': [

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { images } from '../addons/bundled/images.ts';
 import { type ApiServerFlags, parseApiServerFlags } from '../apiserver/flags.ts';
 import { type ControllerFlags, parseControllerFlags } from '../controllers/flags.ts';
 import type { TlsFiles } from '../datastore/postgres/settings.ts';
@@ -130,9 +131,6 @@ const flags = {
   'disable-agent': { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options'];
 
-/** The image that k3s ships. Source: k3s `scripts/airgap/image-list.txt`. */
-const DEFAULT_HELM_IMAGE = 'rancher/klipper-helm:v0.10.0-build20260513';
-
 /** Source: helm-controller `pkg/controllers/chart/chart.go` (setProxyEnv). */
 const proxyNames = ['all_proxy', 'http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [name, name.toUpperCase()]);
 
@@ -170,7 +168,10 @@ export function readTenantConfig(
   const serviceCidrs = orDefault(list('service-cidr'), ['10.43.0.0/16']).map(toCidr);
   const clusterCidrs = orDefault(list('cluster-cidr'), ['10.42.0.0/16']).map(toCidr);
   checkFamilies(clusterCidrs, serviceCidrs);
-  const clusterDns = orDefault(list('cluster-dns'), [addressAt(serviceCidrs[0] ?? '', 10n)]);
+  const clusterDns = orDefault(
+    list('cluster-dns'),
+    serviceCidrs.map((cidr) => addressAt(cidr, 10n)),
+  );
   for (const address of clusterDns)
     if (isIP(address) === 0) throw new ConfigError(`--cluster-dns takes IP addresses, and "${address}" is none`);
   const bindAddress = values['bind-address'] ?? '0.0.0.0';
@@ -217,7 +218,7 @@ export function readTenantConfig(
       ...(values['disable-helm-controller'] ? ['helm-controller'] : []),
     ],
     localStoragePath: values['default-local-storage-path'] ?? '/var/lib/rancher/k3s/storage',
-    helmJobImage: values['helm-job-image'] ?? (registry === '' ? '' : `${registry}/`) + DEFAULT_HELM_IMAGE,
+    helmJobImage: values['helm-job-image'] ?? (registry === '' ? '' : `${registry}/`) + images.helm,
     proxyEnv: Object.fromEntries(proxyNames.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     pkiDir: values['pki-dir'],
     agentFiles: values['agent-files'],

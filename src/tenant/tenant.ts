@@ -212,7 +212,7 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
           disabled: config.disabled,
           manifestsFolder: pathsOf(config).manifests,
           settings: {
-            clusterDns: clusterDns[0] ?? '',
+            clusterDns,
             clusterDomain,
             localStoragePath,
             registry: config.systemDefaultRegistry,

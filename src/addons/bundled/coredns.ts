@@ -1,8 +1,7 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { images } from './images.ts';
 import { type BundledManifest, type BundledSettings, imageAt, systemTolerations } from './settings.ts';
 
-/** The image that k3s ships; mirrors know it by this name. */
-const IMAGE = 'rancher/mirrored-coredns-coredns:1.10.1';
 const NAMESPACE = 'kube-system';
 const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/name': 'CoreDNS' };
 const metadata = (name: string): AnyObject['metadata'] => ({ name, namespace: NAMESPACE });
@@ -22,16 +21,22 @@ function corefile(clusterDomain: string): string {
       fallthrough
     }
     prometheus :9153
-    forward . /etc/resolv.conf
     cache 30
     loop
     reload
     loadbalance
+    import /etc/coredns/custom/*.override
+    forward . /etc/resolv.conf
 }
+import /etc/coredns/custom/*.server
 `;
 }
 
-/** Cluster DNS; the names of nodes come into its ConfigMap by themselves. */
+/**
+ * Cluster DNS; the names of nodes come into its ConfigMap by themselves, and what users add comes from `coredns-custom`.
+ *
+ * Source: k3s `manifests/coredns.yaml`.
+ */
 export function coreDnsManifests(settings: BundledSettings): readonly BundledManifest[] {
   return [{ path: 'coredns.yaml', objects: objects(settings) }];
 }
@@ -66,16 +71,22 @@ function objects({ clusterDns, clusterDomain, registry }: BundledSettings): read
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: metadata('cluster-dns'),
-      data: { clusterDNS: clusterDns, clusterDomain },
+      data: { clusterDNS: clusterDns.join(','), clusterDomain },
     },
     deployment(registry),
     {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: { ...metadata('kube-dns'), labels: { ...labels, 'kubernetes.io/cluster-service': 'true' } },
+      metadata: {
+        ...metadata('kube-dns'),
+        annotations: { 'prometheus.io/port': '9153', 'prometheus.io/scrape': 'true' },
+        labels: { ...labels, 'kubernetes.io/cluster-service': 'true' },
+      },
       spec: {
         selector: { 'k8s-app': 'kube-dns' },
-        clusterIP: clusterDns,
+        clusterIP: clusterDns[0],
+        clusterIPs: clusterDns,
+        ipFamilyPolicy: clusterDns.length > 1 ? 'RequireDualStack' : 'SingleStack',
         ports: [
           { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
           { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
@@ -107,6 +118,12 @@ function deployment(registry: string | undefined): AnyObject {
             {
               maxSkew: 1,
               topologyKey: 'kubernetes.io/hostname',
+              whenUnsatisfiable: 'DoNotSchedule',
+              labelSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+            },
+            {
+              maxSkew: 1,
+              topologyKey: 'topology.kubernetes.io/zone',
               whenUnsatisfiable: 'ScheduleAnyway',
               labelSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
             },
@@ -114,7 +131,7 @@ function deployment(registry: string | undefined): AnyObject {
           containers: [
             {
               name: 'coredns',
-              image: imageAt(registry, IMAGE),
+              image: imageAt(registry, images.coredns),
               imagePullPolicy: 'IfNotPresent',
               args: ['-conf', '/etc/coredns/Corefile'],
               resources: { limits: { memory: '170Mi' }, requests: { cpu: '100m', memory: '70Mi' } },
@@ -136,7 +153,10 @@ function deployment(registry: string | undefined): AnyObject {
                 failureThreshold: 3,
               },
               readinessProbe: { ...probe('/ready', 8181), periodSeconds: 2, timeoutSeconds: 1, failureThreshold: 3 },
-              volumeMounts: [{ name: 'config-volume', mountPath: '/etc/coredns', readOnly: true }],
+              volumeMounts: [
+                { name: 'config-volume', mountPath: '/etc/coredns', readOnly: true },
+                { name: 'custom-config-volume', mountPath: '/etc/coredns/custom', readOnly: true },
+              ],
             },
           ],
           dnsPolicy: 'Default',
@@ -151,6 +171,7 @@ function deployment(registry: string | undefined): AnyObject {
                 ],
               },
             },
+            { name: 'custom-config-volume', configMap: { name: 'coredns-custom', optional: true } },
           ],
         },
       },

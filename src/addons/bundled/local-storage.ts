@@ -1,9 +1,7 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { images } from './images.ts';
 import { type BundledManifest, type BundledSettings, imageAt, systemTolerations } from './settings.ts';
 
-/** Source: k3s `scripts/airgap/image-list.txt`. */
-const IMAGE = 'rancher/local-path-provisioner:v0.0.36';
-const HELPER_IMAGE = 'rancher/mirrored-library-busybox:1.37.0';
 const NAMESPACE = 'kube-system';
 const ACCOUNT = 'local-path-provisioner-service-account';
 const PROVISIONER = 'local-path-provisioner';
@@ -25,7 +23,7 @@ metadata:
 spec:
   containers:
     - name: helper-pod
-      image: ${imageAt(registry, HELPER_IMAGE)}
+      image: ${imageAt(registry, images.localPathHelper)}
       imagePullPolicy: IfNotPresent
 `;
 
@@ -99,10 +97,11 @@ function deployment(registry: string | undefined): AnyObject {
           priorityClassName: 'system-node-critical',
           serviceAccountName: ACCOUNT,
           tolerations: systemTolerations,
+          nodeSelector: { 'kubernetes.io/os': 'linux' },
           containers: [
             {
               name: PROVISIONER,
-              image: imageAt(registry, IMAGE),
+              image: imageAt(registry, images.localPath),
               imagePullPolicy: 'IfNotPresent',
               command: ['local-path-provisioner', 'start', '--config', '/etc/config/config.json'],
               env: [{ name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }],

@@ -1,13 +1,16 @@
 import type { AnyObject } from '../../machinery/object/object.ts';
+import { images } from './images.ts';
 import { type BundledManifest, type BundledSettings, imageAt, systemTolerations } from './settings.ts';
 
-/** Source: k3s `scripts/airgap/image-list.txt`. */
-const IMAGE = 'rancher/mirrored-metrics-server:v0.8.1';
 const NAME = 'metrics-server';
 const NAMESPACE = 'kube-system';
 const RBAC = 'rbac.authorization.k8s.io';
 const labels = { 'k8s-app': NAME };
 const PORT = 10250;
+/** Source: k3s `manifests/metrics-server/metrics-server-deployment.yaml`. */
+const cipherSuites = ['AES_256_GCM_SHA384', 'AES_128_GCM_SHA256', 'CHACHA20_POLY1305'].flatMap((cipher) =>
+  ['ECDSA', 'RSA'].map((key) => `TLS_ECDHE_${key}_WITH_${cipher}`),
+);
 
 /** Figures of nodes and pods for `kubectl top` and autoscalers, one object a file, under the names of k3s. */
 export function metricsServerManifests({ registry }: BundledSettings): readonly BundledManifest[] {
@@ -62,7 +65,11 @@ export function metricsServerManifests({ registry }: BundledSettings): readonly 
         namespace: NAMESPACE,
         labels: { 'kubernetes.io/name': 'Metrics-server', 'kubernetes.io/cluster-service': 'true' },
       },
-      spec: { selector: labels, ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 'https' }] },
+      spec: {
+        selector: labels,
+        ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 'https' }],
+        ipFamilyPolicy: 'PreferDualStack',
+      },
     }),
     file(
       'resource-reader',
@@ -118,10 +125,11 @@ function deployment(registry: string | undefined): AnyObject {
           priorityClassName: 'system-node-critical',
           serviceAccountName: NAME,
           tolerations: systemTolerations,
+          nodeSelector: { 'kubernetes.io/os': 'linux' },
           containers: [
             {
               name: NAME,
-              image: imageAt(registry, IMAGE),
+              image: imageAt(registry, images.metricsServer),
               imagePullPolicy: 'IfNotPresent',
               args: [
                 '--cert-dir=/tmp',
@@ -129,6 +137,7 @@ function deployment(registry: string | undefined): AnyObject {
                 '--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname',
                 '--kubelet-use-node-status-port',
                 '--metric-resolution=15s',
+                `--tls-cipher-suites=${cipherSuites.join(',')}`,
               ],
               ports: [{ name: 'https', containerPort: PORT, protocol: 'TCP' }],
               resources: { requests: { cpu: '100m', memory: '70Mi' } },

@@ -2,8 +2,8 @@ import type { AnyObject } from '../../machinery/object/object.ts';
 
 /** What the bundled manifests need to know of the cluster. */
 export interface BundledSettings {
-  /** Address of the DNS Service. */
-  readonly clusterDns: string;
+  /** Addresses of the DNS Service, one of each family. */
+  readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   /** Where volumes of the class `local-path` lie on the machines. */
   readonly localStoragePath: string;

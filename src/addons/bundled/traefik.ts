@@ -1,17 +1,18 @@
 import { stringify } from 'yaml';
+import { images } from './images.ts';
 import { type BundledManifest, type BundledSettings, systemTolerations } from './settings.ts';
 
 /** The chart that k3s carries inside; here the Job fetches it where it is published. */
 const REPO = 'https://traefik.github.io/charts';
-const CHART_VERSION = '39.0.7';
+const CHART_VERSION = '40.1.0';
 
 const values = {
   deployment: { podAnnotations: { 'prometheus.io/port': '8082', 'prometheus.io/scrape': 'true' } },
   providers: { kubernetesIngress: { publishedService: { enabled: true } } },
   priorityClassName: 'system-cluster-critical',
-  image: { repository: 'rancher/mirrored-library-traefik', tag: '3.6.13' },
+  image: images.traefik,
   tolerations: systemTolerations,
-  service: { ipFamilyPolicy: 'PreferDualStack' },
+  service: { spec: { ipFamilyPolicy: 'PreferDualStack' } },
 };
 
 /** The ingress controller, as a chart that the Helm controller installs. Source: k3s `manifests/traefik.yaml`. */

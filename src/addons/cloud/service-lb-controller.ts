@@ -64,7 +64,17 @@ class ServiceLoadBalancer implements Reconciler {
       else await this.#release(service);
     } catch (error) {
       // A newer state of the service comes as an event.
-      if (!isConflict(error) && !isNotFound(error)) throw error;
+      if (isConflict(error) || isNotFound(error)) return done;
+      // Source: cloud-provider `controllers/service/controller.go` (syncService).
+      const why = error instanceof Error ? error.message : String(error);
+      const what = wanted ? 'ensure' : 'delete';
+      this.#tell(
+        service,
+        'Warning',
+        'SyncLoadBalancerFailed',
+        `Error syncing load balancer: failed to ${what} load balancer: ${why}`,
+      );
+      throw error;
     }
     return done;
   }

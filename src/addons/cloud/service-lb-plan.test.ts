@@ -30,6 +30,31 @@ const envOf = (service: Service): Record<string, unknown> =>
   );
 
 describe('the DaemonSet of a load balancer', () => {
+  const tolerate = (text: string) =>
+    toDaemonSet(
+      makeService({}, { annotations: { 'svccontroller.k3s.cattle.io/tolerations': text } }),
+      today,
+    ).spec?.template.spec?.tolerations?.slice(3);
+  const readable: Record<string, [text: string, tolerations: object[]]> = {
+    JSON: [
+      '[{"key":"edge","value":"yes","effect":"NoSchedule"}]',
+      [{ key: 'edge', value: 'yes', effect: 'NoSchedule', operator: 'Equal' }],
+    ],
+    YAML: ['- operator: Exists', [{ operator: 'Exists' }]],
+    nothing: ['', []],
+  };
+  for (const [title, [text, tolerations]] of Object.entries(readable))
+    it(`tolerates what the service says in ${title}`, () => assert.deepEqual(tolerate(text), tolerations));
+
+  const faulty: Record<string, [text: string, message: RegExp]> = {
+    'what is no list': ['edge', /^Error: failed to parse tolerations from annotation/],
+    'what is not well-formed': ['[{', /^Error: failed to parse tolerations from annotation/],
+    'an empty key': ['[{"value":"x"}]', /toleration 0: toleration with empty key must have operator 'Exists'$/],
+    'a value that means nothing': ['[{"operator":"Exists","value":"x"}]', /must have an empty value$/],
+  };
+  for (const [title, [text, message]] of Object.entries(faulty))
+    it(`refuses ${title} among tolerations`, () => assert.throws(() => tolerate(text), message));
+
   it('takes the ports of the service on the machines, and sends what comes to the service', () => {
     const { spec } = toDaemonSet(makeService(), today);
     assert.deepEqual(spec?.template.spec?.containers?.[0]?.ports, [

@@ -1,7 +1,9 @@
 import { isIPv4 } from 'node:net';
+import { parse } from 'yaml';
 import type { DaemonSet } from '../../generated/api/apps/v1.ts';
-import type { Container, EnvVar, Node, Pod, Service, ServicePort } from '../../generated/api/core/v1.ts';
+import type { Container, EnvVar, Node, Pod, Service, ServicePort, Toleration } from '../../generated/api/core/v1.ts';
 import type { EndpointSlice } from '../../generated/api/discovery/v1.ts';
+import { images } from '../bundled/images.ts';
 import { imageAt } from '../bundled/settings.ts';
 
 /** Source of all names, labels and texts: k3s `pkg/cloudprovider/servicelb.go`. */
@@ -13,8 +15,8 @@ export const ENABLE_LABEL = 'svccontroller.k3s.cattle.io/enablelb';
 const POOL_LABEL = 'svccontroller.k3s.cattle.io/lbpool';
 const NODE_SELECTOR_LABEL = 'svccontroller.k3s.cattle.io/nodeselector';
 const PRIORITY_ANNOTATION = 'svccontroller.k3s.cattle.io/priorityclassname';
+const TOLERATIONS_ANNOTATION = 'svccontroller.k3s.cattle.io/tolerations';
 const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges';
-const IMAGE = 'rancher/klipper-lb:v0.4.9';
 const LONGEST_NAME = 48;
 
 /** Whether this load balancer serves the service; others may name a class of their own. */
@@ -58,6 +60,7 @@ export function traitsOf(machines: readonly Node[]): MachineTraits {
 /**
  * The DaemonSet whose pods take a service's ports on their machines.
  * @param registry - Where its image comes from. Default: its own registry.
+ * @throws Error where the service's tolerations cannot be read.
  */
 export function toDaemonSet(service: Service, traits: MachineTraits, registry?: string): DaemonSet {
   const { name = '', namespace = '', labels = {}, annotations = {} } = service.metadata;
@@ -92,6 +95,7 @@ export function toDaemonSet(service: Service, traits: MachineTraits, registry?: 
             { key: 'node-role.kubernetes.io/master', operator: 'Exists', effect: 'NoSchedule' },
             { key: 'node-role.kubernetes.io/control-plane', operator: 'Exists', effect: 'NoSchedule' },
             { key: 'CriticalAddonsOnly', operator: 'Exists' },
+            ...tolerationsOf(annotations),
           ],
           ...(traits.areLabelled ? { nodeSelector } : {}),
           containers: ports.map((port) => toContainer(service, port, traits, registry)),
@@ -122,7 +126,7 @@ function toContainer(
       ];
   return {
     name,
-    image: imageAt(registry, IMAGE),
+    image: imageAt(registry, images.serviceLb),
     imagePullPolicy: 'IfNotPresent',
     ports: [{ name, containerPort: port.port, hostPort: port.port, protocol }],
     env: [
@@ -133,6 +137,35 @@ function toContainer(
     ],
     securityContext: { capabilities: { add: ['NET_ADMIN'] } },
   } as Container;
+}
+
+/** In JSON or YAML. Source: k3s `pkg/cloudprovider/servicelb.go` (getTolerations, validateToleration). */
+function tolerationsOf(annotations: Readonly<Record<string, string>>): Toleration[] {
+  const text = annotations[TOLERATIONS_ANNOTATION];
+  if (text === undefined) return [];
+  const list = readTolerations(text);
+  return list.map((toleration, index) => {
+    const { key = '', operator = 'Equal', value = '' } = toleration;
+    const fault = (why: string): Error => new Error(`validation failed for toleration ${index}: ${why}`);
+    if (key === '' && operator !== 'Exists') throw fault("toleration with empty key must have operator 'Exists'");
+    if (operator === 'Exists' && value !== '')
+      throw fault("toleration with operator 'Exists' must have an empty value");
+    return { ...toleration, operator };
+  });
+}
+
+function readTolerations(text: string): Toleration[] {
+  const fault = (why: string, cause?: unknown): Error =>
+    new Error(`failed to parse tolerations from annotation ${TOLERATIONS_ANNOTATION}: ${why}`, { cause });
+  let list: unknown;
+  try {
+    list = parse(text) ?? [];
+  } catch (error) {
+    throw fault((error as Error).message, error);
+  }
+  const isList = Array.isArray(list) && list.every((item) => typeof item === 'object' && item !== null);
+  if (!isList) throw fault('it is no list of tolerations');
+  return list as Toleration[];
 }
 
 /** Source: cloud-provider `service/helpers` (GetLoadBalancerSourceRanges). */

@@ -48,7 +48,7 @@ describe('a cluster that is joined by its first machine', () => {
     client = new Client(server.transportFor({ name: 'admin', groups: ['system:masters', 'system:authenticated'] }));
     await client.create(namespaces, { metadata: { name: namespace }, spec: {} }).catch(() => undefined);
     const informers = new Informers({ client, ...base, signal: stop.signal });
-    const settings = { clusterDns: '10.43.0.10', clusterDomain: 'cluster.local', localStoragePath: '/volumes' };
+    const settings = { clusterDns: ['10.43.0.10'], clusterDomain: 'cluster.local', localStoragePath: '/volumes' };
     running = runManifests(
       { client, informers, ...base },
       { folder, disabled: ['runtimes', 'traefik'], settings },
