@@ -24,7 +24,9 @@ function call(url: string, method = 'GET'): AuthenticatedCall {
 }
 
 function textOf(answer: Answer | undefined): string {
-  return answer?.kind === 'bytes' ? `${answer.status} ${answer.body.toString()}` : 'none';
+  if (answer?.kind !== 'bytes') return 'none';
+  const { body } = answer;
+  return `${answer.status} ${Buffer.isBuffer(body) ? body : Buffer.concat(body)}`;
 }
 
 const cases: Record<string, [typeof healthy, string, string]> = {

@@ -13,6 +13,6 @@ export function createMetricsPaths(
 }
 
 async function answer(registry: MetricsRegistry): Promise<Answer> {
-  const body = Buffer.from(await registry.text());
+  const body = await registry.chunks();
   return { kind: 'bytes', status: 200, contentType: METRICS_CONTENT_TYPE, body };
 }

@@ -1,3 +1,4 @@
+import type { MetricsText } from './metrics-text.ts';
 import { formatLabels } from './text.ts';
 
 /** How long a name and its labels stay. Source: component-base `metrics/opts.go`. */
@@ -19,7 +20,7 @@ export type SeriesId = number;
 export interface MetricFamily {
   readonly name: string;
   /** Adds its lines, head included; none while it has no series. */
-  write(lines: string[]): void;
+  write(text: MetricsText): void;
 }
 
 /**
@@ -75,7 +76,7 @@ export class SeriesIndex {
 
 /** The two lines above the samples of a family. */
 export function headOf({ name, help, stability }: FamilySpec, type: string): string {
-  return `# HELP ${name} ${stability === undefined ? '' : `[${stability}] `}${help}\n# TYPE ${name} ${type}`;
+  return `# HELP ${name} ${stability === undefined ? '' : `[${stability}] `}${help}\n# TYPE ${name} ${type}\n`;
 }
 
 /** Twice the room, with what was there. */

@@ -1,5 +1,6 @@
 import { type FamilySpec, grown, headOf, type MetricFamily, type SeriesId, SeriesIndex } from './family.ts';
-import { formatFloat, formatSample } from './text.ts';
+import type { MetricsText } from './metrics-text.ts';
+import { formatFloat, writeSample } from './text.ts';
 
 export interface HistogramSpec extends FamilySpec {
   /** Upper bounds, rising, without infinity. */
@@ -50,20 +51,27 @@ export class HistogramFamily implements MetricFamily {
     return count;
   }
 
-  write(lines: string[]): void {
+  write(text: MetricsText): void {
     const all = this.#series.sorted();
-    if (all.length > 0) lines.push(this.#head);
-    const bounds = [...this.#bounds.map(formatFloat), '+Inf'];
+    if (all.length > 0) text.write(this.#head);
+    const bucket = `${this.name}_bucket{`;
+    const bounds = [...this.#bounds.map(formatFloat), '+Inf'].map((bound) => `le="${bound}"} `);
     for (const [labels, id] of all) {
       const start = id * this.#width;
-      const before = labels === '' ? '' : `${labels},`;
       let count = 0;
       for (const [at, bound] of bounds.entries()) {
         count += this.#numbers[start + at] ?? 0;
-        lines.push(formatSample(`${this.name}_bucket`, `${before}le="${bound}"`, count));
+        text.write(bucket);
+        if (labels !== '') {
+          text.write(labels);
+          text.write(',');
+        }
+        text.write(bound);
+        text.write(formatFloat(count));
+        text.write('\n');
       }
-      lines.push(formatSample(`${this.name}_sum`, labels, this.#numbers[start + bounds.length] ?? 0));
-      lines.push(formatSample(`${this.name}_count`, labels, count));
+      writeSample(text, `${this.name}_sum`, labels, this.#numbers[start + bounds.length] ?? 0);
+      writeSample(text, `${this.name}_count`, labels, count);
     }
   }
 }

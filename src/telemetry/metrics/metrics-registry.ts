@@ -1,5 +1,6 @@
 import type { FamilySpec, MetricFamily } from './family.ts';
 import { HistogramFamily, type HistogramSpec } from './histogram-family.ts';
+import { MetricsText } from './metrics-text.ts';
 import { ValueFamily } from './value-family.ts';
 
 /** Reads figures that are somewhere anyway; it runs when somebody asks for the text. */
@@ -33,11 +34,16 @@ export class MetricsRegistry {
 
   /** All families by name, in the text format of Prometheus. A collector that fails leaves its figures as they were. */
   async text(): Promise<string> {
+    return Buffer.concat(await this.chunks()).toString('utf8');
+  }
+
+  /** The same as {@link text}, in pieces. */
+  async chunks(): Promise<readonly Buffer[]> {
     await Promise.allSettled([...this.#collectors].map(async (collect) => await collect()));
-    const lines: string[] = [];
+    const text = new MetricsText();
     const families = [...this.#families.values()].sort(({ name: one }, { name: other }) => (one < other ? -1 : 1));
-    for (const family of families) family.write(lines);
-    return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+    for (const family of families) family.write(text);
+    return text.end();
   }
 
   #family<F extends MetricFamily>(name: string, type: new (...args: never[]) => F, make: () => F): F {

@@ -1,3 +1,5 @@
+import type { MetricsText } from './metrics-text.ts';
+
 /** The text format of Prometheus, version 0.0.4. Numbers look as Go's, so that `le` labels of both worlds are the same. */
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores';
 
@@ -25,7 +27,15 @@ function escapeValue(value: string): string {
   return /["\\\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n') : value;
 }
 
-/** `name{labels} value`, or without the braces where there is no label. */
-export function formatSample(name: string, labels: string, value: number): string {
-  return labels === '' ? `${name} ${formatFloat(value)}` : `${name}{${labels}} ${formatFloat(value)}`;
+/** Adds `name{labels} value`, without the braces where there is no label. */
+export function writeSample(text: MetricsText, name: string, labels: string, value: number): void {
+  text.write(name);
+  if (labels !== '') {
+    text.write('{');
+    text.write(labels);
+    text.write('}');
+  }
+  text.write(' ');
+  text.write(formatFloat(value));
+  text.write('\n');
 }

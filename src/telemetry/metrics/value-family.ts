@@ -1,5 +1,6 @@
 import { type FamilySpec, grown, headOf, type MetricFamily, type SeriesId, SeriesIndex } from './family.ts';
-import { formatSample } from './text.ts';
+import type { MetricsText } from './metrics-text.ts';
+import { writeSample } from './text.ts';
 
 /** Counters and gauges: one number for each series. */
 export class ValueFamily implements MetricFamily {
@@ -45,9 +46,9 @@ export class ValueFamily implements MetricFamily {
     this.#values.fill(0);
   }
 
-  write(lines: string[]): void {
+  write(text: MetricsText): void {
     const all = this.#series.sorted();
-    if (all.length > 0) lines.push(this.#head);
-    for (const [labels, id] of all) lines.push(formatSample(this.name, labels, this.#values[id] ?? 0));
+    if (all.length > 0) text.write(this.#head);
+    for (const [labels, id] of all) writeSample(text, this.name, labels, this.#values[id] ?? 0);
   }
 }
