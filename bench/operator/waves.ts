@@ -7,7 +7,7 @@ import {
 } from '../../src/operator/api/virtual-cluster.ts';
 import { show, wait } from '../server-process.ts';
 
-const TIMEOUT_MS = 900_000;
+const TIMEOUT_MS = 1_800_000;
 
 export interface Wave {
   readonly p50: number;

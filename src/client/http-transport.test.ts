@@ -37,6 +37,30 @@ async function listen(): Promise<Server> {
 }
 
 describe('createHttpTransport', () => {
+  it('tells when a busy server wants to be asked again, and does not wait for ever for a silent one', async () => {
+    const subject = { commonName: 'server', organizations: [], usages: ['server'] as const, names: ['127.0.0.1'] };
+    const { chainPem, keyPem } = issueCertificate(authority, subject, { nowMs: Date.now() });
+    const server = createServer({ cert: chainPem, key: keyPem }, ({ url }, response) => {
+      if (url?.endsWith('/silent')) return;
+      response.writeHead(429, { 'content-type': 'text/plain', 'retry-after': '2' }).end('Too many requests');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const transport = createHttpTransport({ server: url, ca: authority.certPem, timeoutMs: 50 });
+    const client = new Client(transport);
+    try {
+      await assert.rejects(
+        client.get(configmaps, { namespace: 'default', name: 'busy' }),
+        (error) => error instanceof StatusError && error.code === 429 && error.details?.retryAfterSeconds === 2,
+      );
+      await assert.rejects(client.get(configmaps, { namespace: 'default', name: 'silent' }), /said nothing for 50 ms/);
+    } finally {
+      transport.close();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   it('sends JSON under its token, and turns failures into status errors', async () => {
     const server = await listen();
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;

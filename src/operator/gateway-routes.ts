@@ -1,6 +1,6 @@
 import type { Client } from '../client/client.ts';
 import { StatusError } from '../machinery/errors/status-error.ts';
-import type { AnyObject, ObjectKey, ResourceType } from '../machinery/object/object.ts';
+import { type AnyObject, type ObjectKey, type ResourceType, toKeyText } from '../machinery/object/object.ts';
 import type { Clock } from '../std/clock.ts';
 
 /** Versions in which hosts serve TLSRoutes, newest first. Source: Gateway API `apis/`. */
@@ -25,6 +25,8 @@ export class GatewayRoutes {
   readonly #client: Client;
   readonly #clock: Clock;
   #known: { readonly version: string | undefined; readonly readMs: number } | undefined;
+  /** As last read: one that has not changed stays the same object. */
+  readonly #routes = new Map<string, AnyObject>();
 
   constructor(client: Client, clock: Clock) {
     this.#client = client;
@@ -43,7 +45,7 @@ export class GatewayRoutes {
           signal,
         });
         this.#known = { version, readMs: nowMs };
-        return { version, route: items[0] };
+        return { version, route: this.#keep(toKeyText(key), items[0]) };
       } catch (error) {
         // A list is not found where nobody serves the kind, and only there; plainly, without a reason.
         if (!(error instanceof StatusError && error.code === 404)) throw error;
@@ -51,5 +53,12 @@ export class GatewayRoutes {
     }
     this.#known = { version: undefined, readMs: nowMs };
     return { version: undefined };
+  }
+
+  #keep(id: string, seen: AnyObject | undefined): AnyObject | undefined {
+    const before = this.#routes.get(id);
+    if (seen === undefined) this.#routes.delete(id);
+    else if (before?.metadata.resourceVersion !== seen.metadata.resourceVersion) this.#routes.set(id, seen);
+    return this.#routes.get(id);
   }
 }

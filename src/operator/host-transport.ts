@@ -3,6 +3,12 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createHttpTransport } from '../client/http-transport.ts';
 import type { Transport } from '../client/transport.ts';
 
+/**
+ * A host that says nothing for so long will not answer any more, and whoever waits holds up the tenants behind it. Servers
+ * themselves give up after a minute. Source: apiserver `pkg/server/config.go` (RequestTimeout).
+ */
+const TIMEOUT_MS = 65_000;
+
 export interface HostAccess {
   /** Default: the pod's own identity where there is one, else the usual kubeconfig. */
   readonly path?: string | undefined;
@@ -25,6 +31,7 @@ export async function loadHostTransport(access: HostAccess): Promise<{ transport
   const transport = createHttpTransport({
     server: cluster.server,
     userAgent: 'warren-operator',
+    timeoutMs: TIMEOUT_MS,
     async prepare(request) {
       const { headers } = request;
       await config.applyToHTTPSOptions(request);

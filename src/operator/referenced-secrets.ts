@@ -28,9 +28,15 @@ export class ReferencedSecrets {
     const nowMs = this.#clock.nowMs();
     const known = this.#found.get(id);
     if (known !== undefined && nowMs - known.readMs < FRESH_MS) return known.secret;
-    const secret = await readLive(this.#client, secrets, key, signal);
-    if (secret === undefined) this.#found.delete(id);
-    else this.#found.set(id, { secret, readMs: nowMs });
+    const seen = await readLive(this.#client, secrets, key, signal);
+    if (seen === undefined) {
+      this.#found.delete(id);
+      return undefined;
+    }
+    // One that has not changed stays the same object.
+    const isSame = known?.secret.metadata.resourceVersion === seen.metadata.resourceVersion;
+    const secret = known !== undefined && isSame ? known.secret : seen;
+    this.#found.set(id, { secret, readMs: nowMs });
     return secret;
   }
 
