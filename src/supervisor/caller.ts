@@ -9,6 +9,10 @@ export interface Caller {
   readonly groups: readonly string[];
   /** SHA-256 of the certificate that it showed; undefined where it was a token. */
   readonly fingerprint?: string | undefined;
+  /** The bootstrap token that it sent as a password, as agents before 1.26 do. */
+  readonly bootstrapPassword?: string | undefined;
+  /** A bootstrap token that is no longer good: what it may do, the password of its node has to say. */
+  readonly returnsBy?: string | undefined;
 }
 
 /** The secrets that let machines in. */
@@ -52,20 +56,26 @@ export function callerOfCertificate(request: IncomingMessage): Caller | undefine
 async function callerOfToken(authorization: string, tokens: JoinTokens): Promise<Caller | undefined> {
   const [scheme = '', value = ''] = authorization.split(' ');
   if (scheme.toLowerCase() === 'bearer') return await tokens.verifyBootstrap?.(value);
+  const { user, password } = basicOf(authorization) ?? {};
+  if (user === undefined || password === undefined) return undefined;
+  const caller = callerOfBasic(user, password, tokens);
+  if (caller !== undefined || user !== 'node' || !isBootstrapToken(password)) return caller;
+  // Agents before 1.26 know no bootstrap tokens, and send one as the password of `node`.
+  const found = await tokens.verifyBootstrap?.(password);
+  return found === undefined ? undefined : { ...found, bootstrapPassword: password };
+}
+
+/** User and password of an `Authorization: Basic`; undefined where it is none. */
+export function basicOf(authorization = ''): { readonly user: string; readonly password: string } | undefined {
+  const [scheme = '', value = ''] = authorization.split(' ');
   if (scheme.toLowerCase() !== 'basic') return undefined;
   const text = Buffer.from(value, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  if (colon < 0) return undefined;
-  const [user, password] = [text.slice(0, colon), text.slice(colon + 1)];
-  const caller = callerOfBasic(user, password, tokens);
-  // Agents before 1.26 know no bootstrap tokens, and send one as the password of `node`.
-  return (
-    caller ?? (user === 'node' && isBootstrapToken(password) ? await tokens.verifyBootstrap?.(password) : undefined)
-  );
+  return colon < 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 /** The identity behind a join token's password; undefined where it is wrong. */
-export function callerOfBasic(user: string, password: string, tokens: JoinTokens): Caller | undefined {
+function callerOfBasic(user: string, password: string, tokens: JoinTokens): Caller | undefined {
   const group = BASIC_GROUPS[user];
   if (group === undefined) return undefined;
   const expected = user === 'node' ? tokens.agent : tokens.server;

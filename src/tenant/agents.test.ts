@@ -164,6 +164,8 @@ describe('machines at a tenant', () => {
     const { password } = parseJoinToken(old);
     const older = await enter({ generation: '2021' });
     const agent = await enter();
+    // It lets machines in, and is nobody to the API.
+    assert.equal(await ask('/api', 'GET', password), 403);
     assert.equal(await ask('/v1-k3s/token', 'PUT', password, '{"newToken":"rotated"}'), 200);
     assert.equal(tenant.token, pinned('server:rotated'));
     assert.equal(await ask('/v1-k3s/config', 'GET', password), 401);

@@ -13,7 +13,7 @@ import { nodes, pods } from '../generated/resource-types.ts';
 import { isNotFound } from '../machinery/errors/status-error.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import type { Clock } from '../std/clock.ts';
-import { callerOfBasic, type JoinTokens } from '../supervisor/caller.ts';
+import type { JoinTokens } from '../supervisor/caller.ts';
 import { labelJoinedNodes } from '../supervisor/node-admission.ts';
 import { removeNodeLeftovers } from '../supervisor/node-leftovers.ts';
 import { releaseNodePasswords } from '../supervisor/node-passwords-controller.ts';
@@ -195,12 +195,6 @@ export async function startTenant(config: TenantConfig, deps: { clock: Clock; lo
       ...(await readComponentOptions(config)),
       dialer: { dial: (...args) => (started.replicas ?? tunnels).dial(...args) },
       kubeletClientName: 'system:apiserver',
-      basic: async (user, password) => {
-        const caller = callerOfBasic(user, password, tokens);
-        return caller === undefined
-          ? undefined
-          : { name: caller.name, groups: [...caller.groups, 'system:authenticated'] };
-      },
       first: (request, response) =>
         backups(request, response) || agentFiles(request, response) || supervisor.handle(request, response),
       upgradeFirst: (request, socket, head) => supervisor.upgrade(request, socket, head),
