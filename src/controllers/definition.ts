@@ -6,6 +6,7 @@ import type { Authority } from '../pki/certificate.ts';
 import type { ControllerMetrics } from '../reconcile/controller.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { ControllerCounts } from './controller-counts.ts';
 
 export interface ControllerConfig {
   /** Ranges that nodes get their pod ranges from: one, or one of each family. Empty: nodes get none from us. */
@@ -44,6 +45,8 @@ export interface ControllerDeps {
   events(component: string, client: Client): EventRecorder;
   readonly config: ControllerConfig;
   readonly metrics?: ControllerMetrics | undefined;
+  /** Default: nobody counts. */
+  readonly counts?: ControllerCounts | undefined;
   /** Random number in [0, 1): names and jitter. */
   random(): number;
 }

@@ -353,15 +353,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       await loops(abort.signal);
       return;
     }
+    const leads = tellLeader(registry);
     const { runAsLeader } = await import('../client/leases.ts');
     const lease = { namespace: 'kube-system', name: 'kube-controller-manager' };
     const client = clientFor('system:kube-controller-manager', ['system:masters']);
-    await runAsLeader({ client, lease, identity, ...LEASE_TIMES, clock, logger }, loops, abort.signal);
+    await runAsLeader({ client, lease, identity, ...LEASE_TIMES, clock, logger }, leads(loops), abort.signal);
   }
 
   /** Controllers and scheduler are loaded after the server answers: a tenant is ready before they are needed. */
   async function runLoops(signal: AbortSignal): Promise<void> {
     const { runControllers } = await import('../controllers/index.ts');
+    const { ControllerCounts } = await import('../controllers/controller-counts.ts');
     const { runScheduler, SCHEDULER_USER } = await import('../scheduler/scheduler.ts');
     const events = (component: string, client: Client) =>
       createEventRecorder({ client, component, clock, logger, signal });
@@ -375,6 +377,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
               ? new Client(server.transportFor(serverUser, 'kube-apiserver'))
               : clientFor(userName),
           metrics: queueMetrics,
+          counts: new ControllerCounts(registry),
           informers,
           clock,
           logger,
@@ -407,6 +410,31 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ),
     ]);
   }
+}
+
+type Loops = (signal: AbortSignal) => Promise<void>;
+
+/** Says whose controllers and scheduler work, where there are several servers. */
+function tellLeader(registry: MetricsRegistry): (loops: Loops) => Loops {
+  const gauge = registry.gauge({
+    name: 'leader_election_master_status',
+    help: '1 where this process holds the lease.',
+    stability: 'ALPHA',
+    labels: ['name'],
+  });
+  const names = ['kube-controller-manager', 'kube-scheduler'];
+  const tell = (value: number): void => {
+    for (const name of names) gauge.set(gauge.series(name), value);
+  };
+  tell(0);
+  return (loops) => async (signal) => {
+    tell(1);
+    try {
+      await loops(signal);
+    } finally {
+      tell(0);
+    }
+  };
 }
 
 interface OpenAudit {

@@ -11,6 +11,7 @@ import { onChange, ownerOf } from '../../reconcile/sources.ts';
 import type { Clock } from '../../std/clock.ts';
 import { latestBefore, parseSchedule, type Schedule } from '../../std/cron-schedule.ts';
 import { toZoneTime } from '../../std/time-zone.ts';
+import type { ControllerCounts } from '../controller-counts.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isFinished } from '../job/plan.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
@@ -24,6 +25,7 @@ interface Deps {
   readonly cronJobs: Informer<CronJob>;
   readonly jobs: Informer<Job>;
   readonly clock: Clock;
+  readonly counts?: ControllerCounts | undefined;
 }
 
 /** A job of a scheduled time: its name says which, so that none is made twice. */
@@ -188,6 +190,7 @@ class CronJobController implements Reconciler {
     let job: Job;
     try {
       job = await client.create(jobs, wanted);
+      this.#deps.counts?.cronJobStarted(Math.max(0, this.#deps.clock.nowMs() - dueMs));
       this.#event(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`);
     } catch (error) {
       if (isNamespaceTerminating(error)) return status;
@@ -246,13 +249,13 @@ class CronJobController implements Reconciler {
 }
 
 export function runCronJobController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
-  const { clientFor, informers, clock, logger, metrics } = deps;
+  const { clientFor, informers, clock, logger, metrics, counts } = deps;
   const client = clientFor(controllerUser('cronjob-controller'));
   const cronJobs = informers.for(cronjobs);
   const jobInformer = informers.for(jobs);
   indexByController(jobInformer);
   const recorder = deps.events('cronjob-controller', client);
-  const reconciler = new CronJobController({ client, recorder, cronJobs, jobs: jobInformer, clock });
+  const reconciler = new CronJobController({ client, recorder, cronJobs, jobs: jobInformer, clock, counts });
   const sources = [onChange(cronJobs), onChange(jobInformer, ownerOf(cronjobs))];
   return runController({ name: 'cronjob', reconciler, sources, workers: 5, clock, logger, metrics }, signal);
 }

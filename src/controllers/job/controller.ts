@@ -13,6 +13,7 @@ import { controllerKeyOf, onChange } from '../../reconcile/sources.ts';
 import type { Clock } from '../../std/clock.ts';
 import { runAll, runSlowStart } from '../batches.ts';
 import { claimObjects } from '../claim.ts';
+import type { ControllerCounts } from '../controller-counts.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { isNamespaceTerminating, PodControl } from '../pods/pod-control.ts';
 import { claimable, controlledBy, indexByController } from '../pods/pod-indexes.ts';
@@ -37,6 +38,7 @@ import { planCounts, settleCounts, withEnd, withIntent, withSuspension } from '.
 interface Deps {
   readonly client: Client;
   readonly recorder: EventRecorder;
+  readonly counts?: ControllerCounts | undefined;
   readonly control: PodControl;
   readonly jobs: Informer<Job>;
   readonly pods: Informer<Pod>;
@@ -234,6 +236,7 @@ class JobController implements Reconciler {
     if (ended === undefined || final === undefined) return;
     if (final.type === 'Failed') {
       this.#event(job, 'Warning', final.reason ?? '', final.message ?? '');
+      this.#deps.counts?.jobEnded(job, 'failed', final.reason ?? '');
       return;
     }
     if ((job.status?.succeeded ?? 0) > (job.spec.completions ?? Number.POSITIVE_INFINITY)) {
@@ -241,6 +244,7 @@ class JobController implements Reconciler {
       this.#event(job, 'Warning', 'TooManySucceededPods', message);
     }
     this.#event(job, 'Normal', 'Completed', 'Job completed');
+    this.#deps.counts?.jobEnded(job, 'succeeded', final.reason ?? '');
   }
 
   /** Takes the finalizer off a pod, and remembers it until the cache shows it. */
@@ -335,6 +339,7 @@ export async function runJobController(deps: ControllerDeps, signal: AbortSignal
   const reconciler = new JobController({
     client,
     recorder,
+    counts: deps.counts,
     control: new PodControl(client, recorder),
     jobs: jobInformer,
     pods: podInformer,

@@ -8,6 +8,7 @@ import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange } from '../../reconcile/sources.ts';
 import type { Clock } from '../../std/clock.ts';
+import type { ControllerCounts } from '../controller-counts.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { parseTime } from '../timestamps.ts';
 
@@ -18,15 +19,20 @@ export type CleanupPlan =
 
 /** Decides what becomes of a job at `nowMs`. */
 export function planCleanup(job: Job, nowMs: number): CleanupPlan {
-  const { ttlSecondsAfterFinished } = job.spec;
-  const end = (job.status?.conditions ?? []).find(
-    ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+  const dueMs = dueMsOf(job);
+  if (job.metadata.deletionTimestamp !== undefined || dueMs === undefined) return { step: 'keep' };
+  return dueMs > nowMs ? { step: 'wait', delayMs: dueMs - nowMs } : { step: 'delete' };
+}
+
+/** When a job's time to live is over; undefined while it has not ended, or where it has none. */
+function dueMsOf({ spec, status }: Job): number | undefined {
+  const end = (status?.conditions ?? []).find(
+    (each) => (each.type === 'Complete' || each.type === 'Failed') && each.status === 'True',
   );
   const endedMs = parseTime(end?.lastTransitionTime);
-  if (job.metadata.deletionTimestamp !== undefined) return { step: 'keep' };
-  if (ttlSecondsAfterFinished === undefined || endedMs === undefined) return { step: 'keep' };
-  const delayMs = endedMs + ttlSecondsAfterFinished * 1000 - nowMs;
-  return delayMs > 0 ? { step: 'wait', delayMs } : { step: 'delete' };
+  const { ttlSecondsAfterFinished } = spec;
+  if (ttlSecondsAfterFinished === undefined || endedMs === undefined) return undefined;
+  return endedMs + ttlSecondsAfterFinished * 1000;
 }
 
 /** Deletes finished jobs once their time to live has passed. */
@@ -34,8 +40,10 @@ class TtlAfterFinishedController implements Reconciler {
   readonly #client: Client;
   readonly #jobs: Informer<Job>;
   readonly #clock: Clock;
+  readonly #counts: ControllerCounts | undefined;
 
-  constructor(client: Client, jobInformer: Informer<Job>, clock: Clock) {
+  constructor(client: Client, jobInformer: Informer<Job>, { clock, counts }: Pick<ControllerDeps, 'clock' | 'counts'>) {
+    this.#counts = counts;
     this.#client = client;
     this.#jobs = jobInformer;
     this.#clock = clock;
@@ -55,6 +63,8 @@ class TtlAfterFinishedController implements Reconciler {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    const nowMs = this.#clock.nowMs();
+    this.#counts?.jobDeleted(nowMs - (dueMsOf(job) ?? nowMs));
     return done;
   }
 }
@@ -63,7 +73,7 @@ export function runTtlAfterFinishedController(deps: ControllerDeps, signal: Abor
   const { clientFor, informers, clock, logger, metrics } = deps;
   const jobInformer = informers.for(jobs);
   const client = clientFor(controllerUser('ttl-after-finished-controller'));
-  const reconciler = new TtlAfterFinishedController(client, jobInformer, clock);
+  const reconciler = new TtlAfterFinishedController(client, jobInformer, deps);
   const source = onChange(jobInformer, ({ type, object }) =>
     type === 'deleted' || object.spec.ttlSecondsAfterFinished === undefined ? [] : [toKeyText(keyOf(object))],
   );

@@ -10,10 +10,11 @@ import { keyOf } from '../../machinery/object/object.ts';
 import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { everyPeriod, onChange, untilSynced } from '../../reconcile/sources.ts';
-import type { Clock } from '../../std/clock.ts';
+import { type Clock, ticksOf } from '../../std/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { runAll } from '../batches.ts';
 import { findCondition } from '../conditions.ts';
+import type { ControllerCounts, ZoneFigures } from '../controller-counts.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { toTime } from '../timestamps.ts';
 import {
@@ -38,6 +39,7 @@ interface Deps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly graceMs: number;
+  readonly counts?: ControllerCounts | undefined;
 }
 
 /** A node without any status may take so long to come up. Source: kube-controller-manager `--node-startup-grace-period`. */
@@ -60,18 +62,24 @@ class NodeMonitor implements Reconciler {
   }
 
   async reconcile(_key: string, signal: AbortSignal): Promise<Result> {
+    const { counts, clock } = this.#deps;
+    const now = ticksOf(clock);
+    const startedAt = now();
     const all = this.#deps.nodes.list();
     this.#greet(all);
     const readyStatuses = new Map<string, string>();
     for (const node of all) {
       if (signal.aborted) return done;
+      const nodeAt = now();
       try {
         readyStatuses.set(node.metadata.name ?? '', await this.#checkHealth(node));
       } catch (error) {
         this.#deps.logger.warn('the health of a node could not be updated', { node: node.metadata.name, error });
       }
+      counts?.nodeChecked(now() - nodeAt);
     }
     await this.#taint(all, readyStatuses);
+    counts?.nodesChecked(zonesOf(all, readyStatuses), now() - startedAt);
     return done;
   }
 
@@ -173,11 +181,30 @@ class NodeMonitor implements Reconciler {
       if (context.rate === 0 || nowMs < (this.#nextTaintMs.get(context.zone) ?? 0)) return;
       this.#nextTaintMs.set(context.zone, nowMs + 1000 / context.rate);
     }
+    if (wanted !== undefined && !hasOne) this.#deps.counts?.nodeEvicted(toZoneLabel(context.zone));
     await writeTaints(this.#deps.client, node, (fresh) => planNoExecuteTaints(fresh, wanted, nowMs)).catch(
       (error: unknown) =>
         this.#deps.logger.warn('the taints of a node could not be updated', { node: node.metadata.name, error }),
     );
   }
+}
+
+/** The name of a zone as upstream's metrics have it. Source: component-helpers `node/topology` (GetZoneKey). */
+function toZoneLabel(zone: string): string {
+  const at = zone.indexOf(':');
+  const [region, name] = [zone.slice(0, at), zone.slice(at + 1)];
+  return region === '' && name === '' ? '' : `${region}:\u0000:${name}`;
+}
+
+function zonesOf(all: readonly Node[], statuses: ReadonlyMap<string, string>): ReadonlyMap<string, ZoneFigures> {
+  const zones = new Map<string, ZoneFigures>();
+  for (const node of all) {
+    const label = toZoneLabel(zoneOf(node));
+    const { nodes: count, unhealthy } = zones.get(label) ?? { nodes: 0, unhealthy: 0 };
+    const isWell = statuses.get(node.metadata.name ?? '') === 'True';
+    zones.set(label, { nodes: count + 1, unhealthy: unhealthy + (isWell ? 0 : 1) });
+  }
+  return zones;
 }
 
 /** Keeps the NoSchedule taints and the old labels of each node as its status says. */
@@ -259,6 +286,7 @@ export async function runNodeLifecycleController(deps: ControllerDeps, signal: A
     pods: podInformer,
     clock,
     logger,
+    counts: deps.counts,
     graceMs: config.nodeMonitorGracePeriodMs ?? 40_000,
   });
   const period = everyPeriod(clock, config.nodeMonitorPeriodMs ?? 5000, 'nodes');

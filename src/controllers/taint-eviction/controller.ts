@@ -9,6 +9,7 @@ import { runController } from '../../reconcile/controller.ts';
 import { done, type Reconciler, type Result } from '../../reconcile/reconciler.ts';
 import { onChange } from '../../reconcile/sources.ts';
 import type { Clock } from '../../std/clock.ts';
+import type { ControllerCounts } from '../controller-counts.ts';
 import { type ControllerDeps, controllerUser } from '../definition.ts';
 import { indexPodsByNode, NODE_INDEX } from '../node-lifecycle/controller.ts';
 import { markDisrupted } from '../pods/disruption-target.ts';
@@ -22,6 +23,7 @@ class TaintEvictionController implements Reconciler {
   readonly #nodes: Informer<Node>;
   readonly #pods: Informer<Pod>;
   readonly #clock: Clock;
+  readonly #counts: ControllerCounts | undefined;
   /** When each pod that may stay for a while is to go. */
   readonly #dueMs = new Map<string, number>();
   /** For which taints each pod was deleted that is still there. */
@@ -33,7 +35,9 @@ class TaintEvictionController implements Reconciler {
     nodes: Informer<Node>;
     pods: Informer<Pod>;
     clock: Clock;
+    counts: ControllerCounts | undefined;
   }) {
+    this.#counts = deps.counts;
     this.#client = deps.client;
     this.#recorder = deps.recorder;
     this.#nodes = deps.nodes;
@@ -57,6 +61,7 @@ class TaintEvictionController implements Reconciler {
       this.#cancel(key);
       return done;
     }
+    let dueAtMs = this.#clock.nowMs();
     if (plan.step === 'wait') {
       const nowMs = this.#clock.nowMs();
       // Once it is set, further taints do not change the time.
@@ -64,8 +69,10 @@ class TaintEvictionController implements Reconciler {
       this.#dueMs.set(key, dueMs);
       if (dueMs > nowMs) return { requeueAfterMs: dueMs - nowMs };
       this.#dueMs.delete(key);
+      dueAtMs = dueMs;
     } else this.#cancel(key);
     await this.#evict(key, pod);
+    this.#counts?.podEvicted(Math.max(0, this.#clock.nowMs() - dueAtMs));
     this.#evicted.set(key, cause);
     return done;
   }
@@ -100,7 +107,7 @@ class TaintEvictionController implements Reconciler {
 }
 
 export function runTaintEvictionController(deps: ControllerDeps, signal: AbortSignal): Promise<void> {
-  const { clientFor, informers, clock, logger, metrics } = deps;
+  const { clientFor, informers, clock, logger, metrics, counts } = deps;
   const client = clientFor(controllerUser('node-controller'));
   const nodeInformer = informers.for(nodes);
   const podInformer = informers.for(pods);
@@ -122,6 +129,13 @@ export function runTaintEvictionController(deps: ControllerDeps, signal: AbortSi
       return !object.spec?.nodeName || isOld ? [] : [toKeyText(keyOf(object))];
     }),
   ];
-  const reconciler = new TaintEvictionController({ client, recorder, nodes: nodeInformer, pods: podInformer, clock });
+  const reconciler = new TaintEvictionController({
+    client,
+    recorder,
+    nodes: nodeInformer,
+    pods: podInformer,
+    clock,
+    counts,
+  });
   return runController({ name: 'taint-eviction', reconciler, sources, workers: 8, clock, logger, metrics }, signal);
 }
