@@ -96,7 +96,19 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   ];
   const counts = metrics?.controller;
   await Promise.all([
-    runController({ name: 'virtualcluster', reconciler, sources, workers: 8, clock, logger, metrics: counts }, signal),
+    runController(
+      {
+        name: 'virtualcluster',
+        reconciler,
+        sources,
+        workers: 8,
+        changesFirst: true,
+        clock,
+        logger,
+        metrics: counts,
+      },
+      signal,
+    ),
     runPolicyStatus({ client, clock, logger }, host, counts, signal),
     runJoinTokens({ client, keys, tenants, settings, clock, logger }, host, { events, metrics: counts }, signal),
     runBackups(

@@ -23,6 +23,33 @@ describe('WorkQueue', () => {
     assert.equal(queue.take(), 'a');
     queue.close();
   });
+  it('lets changes go before patient keys, and these have a turn now and then', () => {
+    const queue = new WorkQueue(systemClock);
+    for (const key of ['p1', 'p2', 'p3']) queue.add(key, true);
+    for (let index = 0; index < 10; index++) queue.add(`c${index}`);
+    queue.add('p3');
+    assert.equal(queue.depth, 13);
+    const taken: (string | undefined)[] = [];
+    for (let turn = 0; turn < 14; turn++) {
+      const key = queue.take();
+      taken.push(key);
+      if (key !== undefined) queue.done(key);
+    }
+    assert.equal(taken.join(), 'c0,c1,c2,c3,c4,c5,c6,c7,p1,c8,c9,p3,p2,');
+    assert.equal(queue.depth, 0);
+    queue.close();
+  });
+  it('gives a key to one worker at a time, though it is patient again while it is worked on', () => {
+    const queue = new WorkQueue(systemClock);
+    queue.add('a', true);
+    queue.add('a');
+    assert.equal(queue.take(), 'a');
+    queue.add('a', true);
+    assert.equal(queue.take(), undefined);
+    queue.done('a');
+    assert.deepEqual([queue.take(), queue.take()], ['a', undefined]);
+    queue.close();
+  });
   it('counts failures until they are forgotten', () => {
     const queue = new WorkQueue(systemClock);
     queue.addRateLimited('a');

@@ -29,6 +29,11 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly backoff?: QueueBackoff | undefined;
+  /**
+   * Changes come before what is there at the start, and before what a reconcile asked to see again. Default: all in their
+   * order, as upstream.
+   */
+  readonly changesFirst?: boolean | undefined;
   readonly metrics?: ControllerMetrics | undefined;
 }
 
@@ -37,7 +42,7 @@ export interface ControllerOptions {
  * the reconciles under way have ended. Never rejects: a failing reconcile is logged and tried again.
  */
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
-  const { name, reconciler, sources, workers = 1, clock, metrics } = options;
+  const { name, reconciler, sources, workers = 1, clock, metrics, changesFirst = false } = options;
   const logger = options.logger.with({ controller: name });
   const observer = metrics?.added && {
     added: () => metrics.added?.(name),
@@ -55,7 +60,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     try {
       const { requeueAfterMs } = await reconciler.reconcile(key, signal);
       queue.forget(key);
-      if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
+      if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs, changesFirst);
       observe(requeueAfterMs === undefined ? 'done' : 'requeued');
     } catch (error) {
       if (signal.aborted) return;
@@ -85,7 +90,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   }
 
   queue.onReady(pump);
-  const stops = sources.map((source) => source.start((key, delayMs = 0) => queue.addAfter(key, delayMs)));
+  const stops = sources.map((source) =>
+    source.start((key, delayMs = 0, isPatient = false) => queue.addAfter(key, delayMs, changesFirst && isPatient)),
+  );
   try {
     await orAborted(Promise.all(sources.map((source) => source.synced)), signal);
     started = true;

@@ -5,6 +5,9 @@ import { Queue } from '../std/queue.ts';
 /** Source: client-go `util/workqueue/default_rate_limiters.go` (DefaultTypedControllerRateLimiter). */
 const defaultBackoff: BackoffOptions = { firstMs: 5, maxMs: 1_000_000 };
 
+/** After so many others a patient key has its turn. */
+const TURNS = 8;
+
 export interface QueueBackoff {
   /** Delay after the first failure, in milliseconds. Default 5; doubles with every further one. */
   readonly firstMs?: number | undefined;
@@ -27,14 +30,19 @@ interface Delayed {
 
 /**
  * Keys to work on. A key waits at most once; one that is added while it is worked on waits again as soon as that is
- * `done`, so no two workers ever hold the same key.
+ * `done`, so no two workers ever hold the same key. Patient keys let others go first, most of the time.
  */
 export class WorkQueue {
   readonly #clock: Clock;
   readonly #backoff: BackoffOptions;
   readonly #ready = new Queue<string>();
+  /** Those that may let others go first. */
+  readonly #patient = new Queue<string>();
   /** Waiting or to wait again. */
   readonly #dirty = new Set<string>();
+  /** Of these, those that may let others go first. */
+  readonly #patience = new Set<string>();
+  #takenInRow = 0;
   readonly #processing = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, Delayed>();
@@ -53,7 +61,14 @@ export class WorkQueue {
 
   /** Keys that wait for a worker now. */
   get depth(): number {
-    return this.#ready.length;
+    return this.#dirty.size - this.#again;
+  }
+
+  /** Keys that wait for a turn of their own to end. */
+  get #again(): number {
+    let count = 0;
+    for (const key of this.#processing) if (this.#dirty.has(key)) count += 1;
+    return count;
   }
 
   /** Calls `run` whenever a key becomes ready to be taken. */
@@ -61,23 +76,31 @@ export class WorkQueue {
     this.#onReady = run;
   }
 
-  add(key: string): void {
-    if (this.#closed || this.#dirty.has(key)) return;
+  /** @param isPatient - It lets others go first, but for one in a few. */
+  add(key: string, isPatient = false): void {
+    if (this.#closed) return;
+    if (this.#dirty.has(key)) {
+      // It need not be patient any more. Where it stands among the patient, it is passed over then.
+      if (isPatient || !this.#patience.delete(key) || this.#processing.has(key)) return;
+      this.#ready.push(key);
+      return;
+    }
     this.#dirty.add(key);
+    if (isPatient) this.#patience.add(key);
     if (this.#observer !== undefined) {
       this.#observer.added();
       this.#sinceMs.set(key, this.#clock.nowMs());
     }
     if (this.#processing.has(key)) return;
-    this.#ready.push(key);
+    (isPatient ? this.#patient : this.#ready).push(key);
     this.#onReady();
   }
 
   /** Adds the key after a while; where it waits for a time already, the earlier one counts. */
-  addAfter(key: string, delayMs: number): void {
+  addAfter(key: string, delayMs: number, isPatient = false): void {
     if (this.#closed) return;
     if (delayMs <= 0) {
-      this.add(key);
+      this.add(key, isPatient);
       return;
     }
     const atMs = this.#clock.nowMs() + delayMs;
@@ -87,7 +110,7 @@ export class WorkQueue {
     const timer = this.#clock.after(delayMs, () => {
       this.#delayed.delete(key);
       // Longer than a timer may run: the clock capped it.
-      this.addAfter(key, atMs - this.#clock.nowMs());
+      this.addAfter(key, atMs - this.#clock.nowMs(), isPatient);
     });
     this.#delayed.set(key, { atMs, timer });
   }
@@ -113,10 +136,11 @@ export class WorkQueue {
   /** Takes the next key; undefined where none is ready. Each key taken must be given back with `done`. */
   take(): string | undefined {
     if (this.#closed) return undefined;
-    const key = this.#ready.shift();
+    const key = this.#next();
     if (key === undefined) return undefined;
     this.#processing.add(key);
     this.#dirty.delete(key);
+    this.#patience.delete(key);
     if (this.#observer !== undefined) {
       this.#observer.taken(this.#clock.nowMs() - (this.#sinceMs.get(key) ?? this.#clock.nowMs()));
       this.#sinceMs.delete(key);
@@ -127,8 +151,27 @@ export class WorkQueue {
   done(key: string): void {
     this.#processing.delete(key);
     if (this.#closed || !this.#dirty.has(key)) return;
-    this.#ready.push(key);
+    (this.#patience.has(key) ? this.#patient : this.#ready).push(key);
     this.#onReady();
+  }
+
+  #next(): string | undefined {
+    const isTurn = this.#takenInRow >= TURNS;
+    const key = (isTurn ? this.#nextPatient() : undefined) ?? this.#ready.shift();
+    if (key !== undefined) {
+      this.#takenInRow = isTurn ? 0 : this.#takenInRow + 1;
+      return key;
+    }
+    this.#takenInRow = 0;
+    return this.#nextPatient();
+  }
+
+  #nextPatient(): string | undefined {
+    for (;;) {
+      const key = this.#patient.shift();
+      // The others have lost their patience, and stand among the ready, or were taken from there.
+      if (key === undefined || (this.#patience.has(key) && !this.#processing.has(key))) return key;
+    }
   }
 
   /** Forgets all that waits; nothing is taken or added any more. */
@@ -139,6 +182,8 @@ export class WorkQueue {
     this.#dirty.clear();
     this.#sinceMs.clear();
     this.#ready.clear();
+    this.#patient.clear();
+    this.#patience.clear();
     this.#failures.clear();
   }
 }

@@ -9,8 +9,8 @@ import {
 } from '../machinery/object/object.ts';
 import type { Clock } from '../std/clock.ts';
 
-/** Adds a key to a controller's queue, now or after a while. */
-export type Enqueue = (key: string, delayMs?: number) => void;
+/** Adds a key to a controller's queue, now or after a while; a patient one lets changes go first. */
+export type Enqueue = (key: string, delayMs?: number, isPatient?: boolean) => void;
 
 /** Something that yields keys to reconcile. */
 export interface Source {
@@ -40,10 +40,17 @@ export function onChange<T extends KubeObject>(informer: Informer<T>, mapToKeys:
   return {
     synced: informer.synced,
     start(enqueue) {
+      let isFirstList = true;
+      informer.synced.then(
+        () => {
+          isFirstList = false;
+        },
+        () => {},
+      );
       const yieldKeys = (change: Change<T>): void => {
         for (const entry of mapToKeys(change)) {
-          if (typeof entry === 'string') enqueue(entry);
-          else enqueue(entry[0], entry[1]);
+          if (typeof entry === 'string') enqueue(entry, 0, isFirstList);
+          else enqueue(entry[0], entry[1], isFirstList);
         }
       };
       return informer.addHandler({
