@@ -6,6 +6,7 @@ import type { Auditor } from '../audit/auditor.ts';
 import type { Answer, AuthenticatedCall, Handler, ObjectAnswer, WireAnswer } from '../call.ts';
 import { asStatusError } from '../filters/faults.ts';
 import type { WatchFeed } from '../pages.ts';
+import { scopeOf, verbOf } from './request-labels.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 
 export interface InsideCounting {
@@ -39,7 +40,17 @@ export function countInside(
     labels: ['verb', 'host'],
     buckets: CLIENT_DURATIONS,
   });
+  const own = registry.counter({
+    name: 'apiserver_selfrequest_total',
+    help: 'Requests of the API server to itself.',
+    stability: 'ALPHA',
+    labels: ['verb', 'group', 'resource', 'subresource'],
+  });
   const asked = (call: AuthenticatedCall, code: number): void => {
+    if (call.header('user-agent')?.startsWith('kube-apiserver')) {
+      const { group, resource, subresource } = call.info;
+      own.add(own.series(verbOf(call, scopeOf(call)), group, resource, subresource));
+    }
     totals.add(totals.series(String(code), call.method, host));
     durations.observe(durations.series(call.method, host), (clock.nowMs() - call.startedMs) / 1000);
   };

@@ -62,6 +62,10 @@ function collectFromProc(registry: MetricsRegistry): void {
     const limits = readFileSync('/proc/self/limits', 'utf8');
     gauge('process_max_fds', 'Files and sockets that may be open.', limitOf(limits, 'Max open files'));
     gauge('process_virtual_memory_max_bytes', 'Limit of the address space.', limitOf(limits, 'Max address space'));
+    const octets = octetsOf(readFileSync('/proc/self/net/netstat', 'utf8'));
+    const counter = (name: string, help: string, value: number): void => registry.counter({ name, help }).set(0, value);
+    counter('process_network_receive_bytes_total', 'Bytes that came over the network.', octets('InOctets'));
+    counter('process_network_transmit_bytes_total', 'Bytes that went over the network.', octets('OutOctets'));
   } catch {
     // Another system.
   }
@@ -75,4 +79,13 @@ function limitOf(text: string, name: string): number {
     .trim()
     .split(/\s+/)[0];
   return value === 'unlimited' ? UNLIMITED : Number(value);
+}
+
+/** Names stand in one line, numbers in the next. */
+function octetsOf(netstat: string): (name: string) => number {
+  const [names = [], values = []] = netstat
+    .split('\n')
+    .filter((line) => line.startsWith('IpExt:'))
+    .map((line) => line.split(' '));
+  return (name) => Number(values[names.indexOf(name)] ?? 0);
 }
