@@ -16,9 +16,16 @@ export interface FamilySpec {
 /** Names one series of its family; valid until the series is removed. */
 export type SeriesId = number;
 
+/** What is known of a family beside its help. */
+export interface FamilyFacts extends Omit<FamilySpec, 'help'> {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly buckets?: readonly number[] | undefined;
+}
+
 /** What a registry writes out. */
 export interface MetricFamily {
   readonly name: string;
+  readonly facts: FamilyFacts;
   /** Adds its lines, head included; none while it has no series. */
   write(text: MetricsText): void;
 }

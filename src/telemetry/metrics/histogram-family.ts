@@ -1,4 +1,12 @@
-import { type FamilySpec, grown, headOf, type MetricFamily, type SeriesId, SeriesIndex } from './family.ts';
+import {
+  type FamilyFacts,
+  type FamilySpec,
+  grown,
+  headOf,
+  type MetricFamily,
+  type SeriesId,
+  SeriesIndex,
+} from './family.ts';
 import type { MetricsText } from './metrics-text.ts';
 import { formatFloat, writeSample } from './text.ts';
 
@@ -10,6 +18,7 @@ export interface HistogramSpec extends FamilySpec {
 /** Histograms: all numbers of all series in one array; a series has a number for each bound, one for the rest, and the sum. */
 export class HistogramFamily implements MetricFamily {
   readonly name: string;
+  readonly facts: FamilyFacts;
   readonly #head: string;
   readonly #bounds: readonly number[];
   readonly #width: number;
@@ -17,7 +26,9 @@ export class HistogramFamily implements MetricFamily {
   #numbers: Float64Array = new Float64Array(0);
 
   constructor(spec: HistogramSpec) {
-    this.name = spec.name;
+    const { name, stability, labels, buckets } = spec;
+    this.name = name;
+    this.facts = { name, stability, labels, buckets, type: 'histogram' };
     this.#head = headOf(spec, 'histogram');
     this.#bounds = spec.buckets;
     this.#width = spec.buckets.length + 2;

@@ -1,4 +1,4 @@
-import type { FamilySpec, MetricFamily } from './family.ts';
+import type { FamilyFacts, FamilySpec, MetricFamily } from './family.ts';
 import { HistogramFamily, type HistogramSpec } from './histogram-family.ts';
 import { MetricsText } from './metrics-text.ts';
 import { ValueFamily } from './value-family.ts';
@@ -24,6 +24,11 @@ export class MetricsRegistry {
 
   histogram(spec: HistogramSpec): HistogramFamily {
     return this.#family(spec.name, HistogramFamily, () => new HistogramFamily(spec));
+  }
+
+  /** All families that there are. */
+  families(): readonly FamilyFacts[] {
+    return [...this.#families.values()].map(({ facts }) => facts);
   }
 
   /** @returns a function that ends it */

@@ -1,16 +1,27 @@
-import { type FamilySpec, grown, headOf, type MetricFamily, type SeriesId, SeriesIndex } from './family.ts';
+import {
+  type FamilyFacts,
+  type FamilySpec,
+  grown,
+  headOf,
+  type MetricFamily,
+  type SeriesId,
+  SeriesIndex,
+} from './family.ts';
 import type { MetricsText } from './metrics-text.ts';
 import { writeSample } from './text.ts';
 
 /** Counters and gauges: one number for each series. */
 export class ValueFamily implements MetricFamily {
   readonly name: string;
+  readonly facts: FamilyFacts;
   readonly #head: string;
   readonly #series: SeriesIndex;
   #values: Float64Array = new Float64Array(1);
 
   constructor(spec: FamilySpec, type: 'counter' | 'gauge') {
-    this.name = spec.name;
+    const { name, stability, labels } = spec;
+    this.name = name;
+    this.facts = { name, stability, labels, type };
     this.#head = headOf(spec, type);
     this.#series = new SeriesIndex(spec.labels ?? []);
     if (spec.labels === undefined) this.series();
