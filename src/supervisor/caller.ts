@@ -9,8 +9,8 @@ export interface Caller {
   readonly groups: readonly string[];
   /** SHA-256 of the certificate that it showed; undefined where it was a token. */
   readonly fingerprint?: string | undefined;
-  /** The bootstrap token that it sent as a password, as agents before 1.26 do. */
-  readonly bootstrapPassword?: string | undefined;
+  /** The bootstrap token that it came with. */
+  readonly bootstrapToken?: string | undefined;
   /** A bootstrap token that is no longer good: what it may do, the password of its node has to say. */
   readonly returnsBy?: string | undefined;
 }
@@ -55,18 +55,29 @@ export function callerOfCertificate(request: IncomingMessage): Caller | undefine
 
 async function callerOfToken(authorization: string, tokens: JoinTokens): Promise<Caller | undefined> {
   const [scheme = '', value = ''] = authorization.split(' ');
-  if (scheme.toLowerCase() === 'bearer') return await tokens.verifyBootstrap?.(value);
+  if (scheme.toLowerCase() === 'bearer') return await callerOfBootstrap(value, tokens);
   const { user, password } = basicOf(authorization) ?? {};
   if (user === undefined || password === undefined) return undefined;
   const caller = callerOfBasic(user, password, tokens);
   if (caller !== undefined || user !== 'node' || !isBootstrapToken(password)) return caller;
   // Agents before 1.26 know no bootstrap tokens, and send one as the password of `node`.
-  const found = await tokens.verifyBootstrap?.(password);
-  return found === undefined ? undefined : { ...found, bootstrapPassword: password };
+  return await callerOfBootstrap(password, tokens);
+}
+
+async function callerOfBootstrap(token: string, tokens: JoinTokens): Promise<Caller | undefined> {
+  const found = await tokens.verifyBootstrap?.(token);
+  return found === undefined ? undefined : { ...found, bootstrapToken: token };
+}
+
+/** The bootstrap token of a request, good or not, in either form; undefined without one. */
+export function bootstrapTokenOf({ headers: { authorization = '' } }: IncomingMessage): string | undefined {
+  const { user, password } = basicOf(authorization) ?? {};
+  const token = user === 'node' ? password : /^bearer (\S+)$/i.exec(authorization)?.[1];
+  return token !== undefined && isBootstrapToken(token) ? token : undefined;
 }
 
 /** User and password of an `Authorization: Basic`; undefined where it is none. */
-export function basicOf(authorization = ''): { readonly user: string; readonly password: string } | undefined {
+function basicOf(authorization = ''): { readonly user: string; readonly password: string } | undefined {
   const [scheme = '', value = ''] = authorization.split(' ');
   if (scheme.toLowerCase() !== 'basic') return undefined;
   const text = Buffer.from(value, 'base64').toString('utf8');

@@ -19,6 +19,7 @@ import { type Caller, callerOfCertificate, identify, type JoinTokens } from './c
 import { InFlight } from './in-flight.ts';
 import { admitNode, NodeRefusedError } from './node-admission.ts';
 import { NodePasswordError, NodePasswords } from './node-password.ts';
+import { ReturningMachines } from './returning-machines.ts';
 import { createServerRoutes, type EncryptionState, type Route } from './server-routes.ts';
 
 export interface SupervisorOptions {
@@ -65,6 +66,7 @@ const CONNECT_PATH = '/v1-k3s/connect';
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { pki, logger } = options;
   const passwords = new NodePasswords();
+  const returning = new ReturningMachines(options);
   const open: Readonly<Record<string, (response: ServerResponse) => void>> = {
     '/cacerts': (response) => sendText(response, 200, pki.server.certPem, 'text/plain'),
     '/ping': (response) => sendText(response, 200, 'pong'),
@@ -83,7 +85,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       sendText(response, 200, 'ok');
     },
     '/v1-k3s/serving-kubelet.crt': async (request, response, caller) => {
-      const nodeName = await checkNode(request, caller, { options, passwords });
+      const nodeName = await checkNode(request, caller, { options, passwords, returning });
       const given = nodeIps(request);
       // A certificate for the servers' own addresses would let a node pass for one of them.
       const addresses = given.filter((address) => !isServers(options, address));
@@ -96,7 +98,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       });
     },
     '/v1-k3s/client-kubelet.crt': async (request, response, caller) => {
-      const nodeName = await checkNode(request, caller, { options, passwords });
+      const nodeName = await checkNode(request, caller, { options, passwords, returning });
       await issue(options, request, response, 'client', {
         commonName: `system:node:${nodeName}`,
         organizations: [NODE_GROUP],
@@ -180,7 +182,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function authorize(request: IncomingMessage, groups: readonly string[]): Promise<Caller> {
     const caller = await identify(request, options.tokens);
-    if (caller === 'refused') throw new Refusal(401, 'not authorized');
+    if (caller === 'refused') {
+      const back = groups === AGENT_GROUPS ? await returning.identify(request, pathOf(request)) : undefined;
+      if (back === undefined) throw new Refusal(401, 'not authorized');
+      return back;
+    }
     if (caller === undefined || !groups.some((group) => caller.groups.includes(group)))
       throw new Refusal(403, 'forbidden');
     return await demandAllowed(caller);
@@ -203,7 +209,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 async function checkNode(
   request: IncomingMessage,
   caller: Caller,
-  { options, passwords }: { options: SupervisorOptions; passwords: NodePasswords },
+  {
+    options,
+    passwords,
+    returning,
+  }: { options: SupervisorOptions; passwords: NodePasswords; returning: ReturningMachines },
 ): Promise<string> {
   const nodeName = headerOf(request, 'k3s-node-name').toLowerCase();
   const password = headerOf(request, 'k3s-node-password');
@@ -217,9 +227,14 @@ async function checkNode(
     throw new Refusal(403, `node '${nodeName}' is shut out by the ConfigMap ${namespace}/${name}`);
   }
   if (caller.groups.includes(NODE_GROUP)) await checkIdentity(client, caller, nodeName);
+  const { returnsBy, bootstrapToken } = caller;
+  if (returnsBy !== undefined && !(await returning.hasCome(client, nodeName, returnsBy)))
+    throw new Refusal(401, 'not authorized');
   try {
-    await admitNode(client, { caller, nodeName, maxNodes: options.maxNodes });
+    if (returnsBy === undefined) await admitNode(client, { caller, nodeName, maxNodes: options.maxNodes });
     await passwords.ensure(client, nodeName, password);
+    if (returnsBy !== undefined) returning.prove(returnsBy, request);
+    if (bootstrapToken !== undefined) await returning.record(client, nodeName, bootstrapToken);
   } catch (error) {
     if (error instanceof NodeRefusedError) throw new Refusal(403, error.message);
     if (error instanceof NodePasswordError) {
