@@ -1,4 +1,4 @@
-import type { ObjectKey } from '../machinery/object/object.ts';
+import { keyOf, type ObjectKey, toKeyText } from '../machinery/object/object.ts';
 import type { ControllerMetrics } from '../reconcile/controller.ts';
 import { QueueMetrics } from '../reconcile/queue-metrics.ts';
 import { type Clock, systemClock } from '../std/clock.ts';
@@ -43,10 +43,24 @@ export function createOperatorMetrics(clock: Clock = systemClock): OperatorMetri
     stability: 'ALPHA',
     labels: ['name'],
   });
+  const tenants = createTenantMetrics(registry);
+  const told = new Map<string, ObjectKey>();
+  const gone = (key: ObjectKey): void => {
+    told.delete(toKeyText(key));
+    tenants.gone(key);
+  };
   return {
     controller: createControllerMetrics(registry, clock),
-    ...createTenantMetrics(registry),
-    leads: (isLeader) => leader.set(leader.series('warren-operator'), isLeader ? 1 : 0),
+    seen(cluster, status) {
+      told.set(toKeyText(keyOf(cluster)), keyOf(cluster));
+      tenants.seen(cluster, status);
+    },
+    gone,
+    leads(isLeader) {
+      leader.set(leader.series('warren-operator'), isLeader ? 1 : 0);
+      // Who leads now tells of tenants: what was known here would stand beside it, and grow old.
+      if (!isLeader) for (const key of [...told.values()]) gone(key);
+    },
     text: () => registry.text(),
     contentType: METRICS_CONTENT_TYPE,
   };

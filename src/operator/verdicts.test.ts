@@ -146,6 +146,17 @@ describe('metrics of the operator', () => {
   });
 });
 
+describe('metrics of an operator that lost the lead', () => {
+  it('tell of no tenants any more', async () => {
+    const metrics = createOperatorMetrics();
+    metrics.leads(true);
+    metrics.seen({ metadata: { namespace: 'a', name: 'b' }, spec: {} }, { phase: 'Ready' });
+    assert.match(await metrics.text(), /namespace="a"/);
+    metrics.leads(false);
+    assert.doesNotMatch(await metrics.text(), /namespace="a"/);
+  });
+});
+
 describe('finishRotation', () => {
   const data = (texts: Record<string, string>) =>
     Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
