@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { killallScript, uninstallScript } from '../joining/removal-scripts.ts';
 import { createAgentFiles } from './agent-files.ts';
 import { installScript } from './install-script.ts';
 
@@ -67,6 +68,6 @@ describe('files for machines without another way', () => {
   }
 
   it('come with a script that a shell takes', () => {
-    execFileSync('sh', ['-n'], { input: installScript });
+    for (const script of [installScript, killallScript, uninstallScript]) execFileSync('sh', ['-n'], { input: script });
   });
 });

@@ -102,7 +102,8 @@ download() {
     chcon -u system_u -r object_r -t container_runtime_exec_t "$bin/k3s" ||
       say 'SELinux knows no k3s here: install the package k3s-selinux, or pods may not start' >&2
   fi
-  say "$("$bin/k3s" --version 2> /dev/null | head -n 1 || :) is in $bin"
+  version=$("$bin/k3s" --version 2> /dev/null | head -n 1) || :
+  say "\${version:-k3s} is in $bin"
 }
 
 link() {
