@@ -4,7 +4,7 @@ import { systemClock } from '../std/clock.ts';
 import { toSeconds } from './create.ts';
 import { type HostOptions, openHost, readCluster, withHostOptions } from './host.ts';
 import { printLine } from './output.ts';
-import { isReady, waitFor } from './wait.ts';
+import { hasRolledOut, isReady, waitFor } from './wait.ts';
 
 interface Options extends HostOptions {
   readonly timeout: number;
@@ -40,7 +40,7 @@ async function rotate(what: 'token' | 'ca', name: string, options: Options): Pro
     isTrue: (cluster) =>
       what === 'token'
         ? cluster.status?.tokenRotation === value
-        : cluster.status?.caRotation === value && isReady(cluster),
+        : cluster.status?.caRotation === value && isReady(cluster) && hasRolledOut(cluster),
   });
   if (what === 'token')
     return printLine(

@@ -41,3 +41,8 @@ export function isReady({ metadata, status }: VirtualCluster): boolean {
   if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0)) return false;
   return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 }
+
+/** Whether its servers run what was wished last; other things that are wished may wait still. */
+export function hasRolledOut({ status }: VirtualCluster): boolean {
+  return !status?.conditions?.some(({ type, reason }) => type === 'UpToDate' && reason === 'RollingOut');
+}

@@ -1,3 +1,4 @@
+import type { Deployment } from '../generated/api/apps/v1.ts';
 import type { Condition } from '../generated/api/meta/v1.ts';
 import { toTimeText } from '../machinery/values/time.ts';
 import { advertised, portOf, publicUrl, toUrl } from './addresses.ts';
@@ -151,14 +152,25 @@ function judgeVersionOf({ cluster, versionFault, settings, tenant, deployment }:
   if (versionFault !== undefined) return ['False', versionFault.reason, versionFault.message];
   const skewed = skewedNodes(tenant?.kubelets ?? {}, settings.serverVersion);
   if (skewed.length > 0) return ['False', SKEW, toSkewMessage(skewed)];
-  const { replicas = 0, updatedReplicas = 0 } = deployment?.status ?? {};
-  if (deployment !== undefined && updatedReplicas < replicas)
-    return ['False', 'RollingOut', `${updatedReplicas} of ${replicas} replicas run the newest wish`];
+  if (deployment !== undefined && isRollingOut(deployment))
+    return [
+      'False',
+      'RollingOut',
+      `${deployment.status?.updatedReplicas ?? 0} of ${deployment.spec?.replicas ?? 1} replicas run the newest wish`,
+    ];
   // A tenant that does not answer at the moment has no other machines for that.
   const before = cluster.status?.conditions?.find(({ reason }) => reason === SKEW);
   if (tenant === undefined && before !== undefined && before.message.includes(`(${settings.serverVersion})`))
     return ['False', SKEW, before.message];
   return ['True', 'AsWished', `runs ${settings.serverVersion}`];
+}
+
+/** Until the host has seen the newest wish, what it says is about an older one. */
+function isRollingOut({ metadata, spec, status }: Deployment): boolean {
+  const { replicas = 0, updatedReplicas = 0, observedGeneration } = status ?? {};
+  if (observedGeneration === undefined) return updatedReplicas < replicas;
+  const isSeen = observedGeneration >= (metadata.generation ?? 0);
+  return !isSeen || updatedReplicas < Math.max(replicas, spec?.replicas ?? 1);
 }
 
 function judgeEndpoint(observed: Observed): Judgement {
