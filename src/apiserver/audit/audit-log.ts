@@ -58,7 +58,12 @@ export class AuditLog implements AuditSink {
     const { format, maxMegabytes, path } = this.#settings;
     const line = Buffer.from(format === 'json' ? toJsonLine(event) : toLegacyLine(event));
     const isFull = maxMegabytes > 0 && this.#bytes + line.length > maxMegabytes * MEGABYTE;
-    if (path !== '-' && isFull && this.#bytes > 0) this.#rotate();
+    if (isFull && this.#bytes > 0) this.#rotate();
+    if (path === '-') {
+      // The stream, not the file: a reader that lags must not cost events.
+      process.stdout.write(line);
+      return;
+    }
     for (let written = 0; written < line.length; ) written += writeSync(this.#file, line, written);
     this.#bytes += line.length;
   }
