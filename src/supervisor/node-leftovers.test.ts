@@ -66,14 +66,33 @@ async function until(wanted: readonly string[]): Promise<void> {
 }
 
 describe('what a node leaves behind', () => {
-  it('is detached at once when the node is deleted', async () => {
+  it('is removed at once when the node is deleted', async () => {
+    nowMs += 2_000;
     await api.client.delete(nodes, { name: 'n1' });
-    await until(['attached-n2', 'n1', 'n2', 'csr-n1', 'csr-n2']);
+    await until(['attached-n2', 'n2', 'csr-n2']);
+  });
+
+  it('is left to a node that comes again, where it is new', async () => {
+    nowMs = Math.floor(nowMs / 1000) * 1000;
+    await api.client.delete(certificatesigningrequests, { name: 'csr-n1' });
+    await api.client.delete(leases, { namespace: 'kube-node-lease', name: 'n1' });
+    nowMs += 2_000;
+    await api.client.create(certificatesigningrequests, {
+      metadata: { name: 'csr-n1-new' },
+      spec: { request: '', signerName: 'kubernetes.io/kubelet-serving', username: 'system:node:n1' },
+    });
+    await api.client.delete(nodes, { name: 'n1' });
+    await until(['attached-n2', 'n2', 'csr-n1-new', 'csr-n2']);
   });
 
   it('is removed by a sweep once it is old, and what belongs to living nodes stays', async () => {
+    nowMs += 2_000;
     await api.client.delete(nodes, { name: 'n1' });
-    await until(['attached-n2', 'n1', 'n2', 'csr-n1', 'csr-n2']);
+    await until(['attached-n2', 'n2', 'csr-n2']);
+    const spec = { request: '', signerName: 'kubernetes.io/kubelet-serving', username: 'system:node:never' };
+    await api.client.create(certificatesigningrequests, { metadata: { name: 'csr-never' }, spec });
+    sweep();
+    await until(['attached-n2', 'n2', 'csr-n2', 'csr-never']);
     nowMs += 3600 * 1000;
     sweep();
     await until(['attached-n2', 'n2', 'csr-n2']);

@@ -20,7 +20,8 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 /**
  * Removes what a deleted node leaves behind and nobody else removes: its volume attachments (their drivers detach the
  * volumes), a lease that has no owner, its requests for certificates. Pods go by the pod collector, all that the Node
- * owns by the garbage collector, the password by `releaseNodePasswords`. What was missed is found by a sweep.
+ * owns by the garbage collector, the password by `releaseNodePasswords`. What was missed is found by a sweep, which leaves
+ * what is new to nodes that are about to register.
  *
  * @returns how to stop.
  * Source: upstream's attach/detach controller, which detaches from nodes that are gone.
@@ -29,26 +30,30 @@ export function removeNodeLeftovers(options: NodeLeftoversOptions): () => void {
   const { informers, clock, logger } = options;
   const lister = informers.for(nodes);
   const isGone = (name: string): boolean => lister.get(name) === undefined;
-  const clean = (concerns: (name: string) => boolean): void => {
+  const clean = (concerns: (name: string) => boolean, beforeMs: number): void => {
     if (!lister.hasSynced) return;
-    removeOf(options, (name) => concerns(name) && isGone(name)).catch((error: unknown) =>
+    removeOf(options, { isGone: (name) => concerns(name) && isGone(name), beforeMs }).catch((error: unknown) =>
       logger.warn('leftovers of a node were not removed', { error }),
     );
   };
   const unfollow = lister.addHandler({
-    deleted: ({ metadata }: Node) => clean((name) => name === metadata.name),
+    // What was there when the node went was its own; times have seconds.
+    deleted: ({ metadata }: Node) =>
+      clean((name) => name === metadata.name, Math.floor(clock.nowMs() / 1000) * 1000 - 1),
   });
-  const sweep = clock.every(SWEEP_PERIOD_MS, () => clean(() => true));
+  const sweep = clock.every(SWEEP_PERIOD_MS, () => clean(() => true, clock.nowMs() - SWEEP_PERIOD_MS));
   return () => {
     unfollow();
     sweep.cancel();
   };
 }
 
-async function removeOf({ client, clock }: NodeLeftoversOptions, isGone: (name: string) => boolean): Promise<void> {
+async function removeOf(
+  { client }: NodeLeftoversOptions,
+  { isGone, beforeMs }: { isGone(name: string): boolean; readonly beforeMs: number },
+): Promise<void> {
   // A node registers a moment after its first lease and request.
-  const isOld = ({ creationTimestamp = '' }: ObjectMeta): boolean =>
-    clock.nowMs() - Date.parse(creationTimestamp) > SWEEP_PERIOD_MS;
+  const isOld = ({ creationTimestamp = '' }: ObjectMeta): boolean => Date.parse(creationTimestamp) <= beforeMs;
   const attachments = await client.list(volumeattachments, {});
   for (const { metadata, spec } of attachments.items) {
     if (metadata.deletionTimestamp === undefined && isGone(spec.nodeName))
