@@ -73,11 +73,11 @@ export class RequestMetrics {
     }
     total.add(counted);
     if (trace.route === undefined) return;
-    const seconds = Math.max(0, this.#clock.nowMs() - call.startedMs) / 1000;
-    duration.observe(series.duration, seconds);
+    const tookMs = Math.max(0, this.#clock.nowMs() - call.startedMs);
+    duration.observe(series.duration, tookMs / 1000);
     if (labels.dryRun === '') {
       series.sli ??= sli.series(...valuesOf(labels));
-      sli.observe(series.sli, Math.max(0, seconds - trace.waitedMs / 1000));
+      sli.observe(series.sli, Math.max(0, tookMs - trace.waitedMs) / 1000);
     }
     if (bytes !== undefined && (labels.verb === 'GET' || labels.verb === 'LIST' || labels.verb === 'WATCH')) {
       series.size ??= size.series(...valuesOf(labels));
