@@ -32,6 +32,20 @@ export function runsInCluster(): boolean {
   return process.env['KUBERNETES_SERVICE_HOST'] !== undefined;
 }
 
+/** Where the kubelet puts a pod's identity. Source: client-go `rest/config.go` (InClusterConfig). */
+const POD_IDENTITY = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** The identity of our own pod, where that is all that it takes: no kubeconfig, and no proxy on the way. */
+export function podAccess(): { readonly server: string; readonly folder: string } | undefined {
+  const { env } = process;
+  const host = env['KUBERNETES_SERVICE_HOST'];
+  const isProxied = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'].some((name) => !!env[name]);
+  if (!host || isProxied || kubeconfigPath(undefined) !== undefined || !existsSync(join(POD_IDENTITY, 'token')))
+    return undefined;
+  const server = `https://${host.includes(':') ? `[${host}]` : host}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`;
+  return { server, folder: POD_IDENTITY };
+}
+
 /** What commands of the user get: all that this one has. */
 export function commandEnvironment(): NodeJS.ProcessEnv {
   return process.env;

@@ -4,7 +4,7 @@ import { K3S_AGENT_VERSION, KUBERNETES_VERSION } from '../machinery/object/versi
 import type { OperatorMetrics } from '../operator/metrics.ts';
 import { systemClock } from '../std/clock.ts';
 import { createLogger, type LogLevel } from '../telemetry/logger.ts';
-import { operatorEnvironment } from './config.ts';
+import { operatorEnvironment, podAccess } from './config.ts';
 import { type HostOptions, withHostOptions } from './host.ts';
 import { UserError } from './user-error.ts';
 
@@ -49,7 +49,6 @@ async function runOperatorCommand(options: Options): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => abort.abort(new Error(signal)));
 
   const [
-    { loadHostTransport },
     { Client },
     { Informers },
     { createEventRecorder },
@@ -60,7 +59,6 @@ async function runOperatorCommand(options: Options): Promise<void> {
     { createTenantAccess },
     { createOperatorMetrics },
   ] = await Promise.all([
-    import('../operator/host-transport.ts'),
     import('../client/client.ts'),
     import('../client/informers.ts'),
     import('../client/events.ts'),
@@ -71,7 +69,7 @@ async function runOperatorCommand(options: Options): Promise<void> {
     import('../operator/tenant-access.ts'),
     import('../operator/metrics.ts'),
   ]);
-  const { transport, namespace } = await loadHostTransport({ path: options.kubeconfig, context: options.context });
+  const { transport, namespace } = await openHostTransport(options);
   const client = new Client(transport);
   const state = { ready: false };
   const metrics = createOperatorMetrics();
@@ -120,6 +118,14 @@ async function runOperatorCommand(options: Options): Promise<void> {
     await runAsLeader({ client, lease, identity, clock: systemClock, logger }, work, abort.signal);
   }
   for (const server of servers) server.close();
+}
+
+/** What it takes for kubeconfigs of all kinds is large, and loaded where there is one. */
+async function openHostTransport({ kubeconfig: path, context }: HostOptions) {
+  const pod = path === undefined && context === undefined ? podAccess() : undefined;
+  if (pod === undefined) return (await import('../operator/host-transport.ts')).loadHostTransport({ path, context });
+  const { openPodTransport } = await import('../operator/pod-transport.ts');
+  return openPodTransport(pod, { clock: systemClock });
 }
 
 /** Liveness and readiness for the pod's probes. */

@@ -2,12 +2,7 @@ import { readFileSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createHttpTransport } from '../client/http-transport.ts';
 import type { Transport } from '../client/transport.ts';
-
-/**
- * A host that says nothing for so long will not answer any more, and whoever waits holds up the tenants behind it. Servers
- * themselves give up after a minute. Source: apiserver `pkg/server/config.go` (RequestTimeout).
- */
-const TIMEOUT_MS = 65_000;
+import { TIMEOUT_MS } from './pod-transport.ts';
 
 export interface HostAccess {
   /** Default: the pod's own identity where there is one, else the usual kubeconfig. */
