@@ -16,6 +16,17 @@ export class Refusal extends Error {
   }
 }
 
+/**
+ * A machine that may not come in for a reason that k3s does not have. Agents of all generations write nothing but the
+ * status line into their log, and of a 403 that the node's password is wrong: so the reason stands in that line, behind
+ * another code.
+ */
+export class TurnedAway extends Refusal {
+  constructor(message: string, status = 409) {
+    super(status, message);
+  }
+}
+
 /** The body of a request. @throws Refusal 413 */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -35,6 +46,7 @@ const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'NotFound',
   405: 'MethodNotAllowed',
+  409: 'Conflict',
   413: 'RequestEntityTooLarge',
   429: 'TooManyRequests',
   500: 'InternalError',
@@ -52,7 +64,10 @@ export function refuse(
   const { code, body } = toStatus(error, path);
   // As upstream's filter says it.
   if (code === 429) response.setHeader('Retry-After', '1');
-  if (response.req.httpVersionMajor === 1) response.setHeader('Connection', 'close');
+  if (response.req.httpVersionMajor === 1) {
+    response.setHeader('Connection', 'close');
+    if (error instanceof TurnedAway) response.statusMessage = error.message.replace(/[^ -~]+/g, ' ');
+  }
   response.writeHead(code, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
 }

@@ -20,6 +20,8 @@ import { createSupervisor } from './supervisor.ts';
 
 interface Reply {
   readonly status: number;
+  /** What stands behind the code in the status line. */
+  readonly phrase: string;
   readonly body: string;
 }
 interface Ask {
@@ -73,7 +75,7 @@ async function ask(path: string, { method = 'GET', headers = {}, body, as }: Ask
   const [response] = await once(outgoing, 'response');
   let text = '';
   for await (const chunk of response) text += chunk;
-  return { status: response.statusCode, body: text };
+  return { status: response.statusCode, phrase: response.statusMessage, body: text };
 }
 
 const told: unknown[][] = [];
@@ -144,7 +146,7 @@ after(async () => {
 });
 
 describe('the supervisor API', () => {
-  const open: Record<string, [string, () => Reply]> = {
+  const open: Record<string, [string, () => Omit<Reply, 'phrase'>]> = {
     'gives the authority that tokens pin, byte for byte': [
       '/cacerts',
       () => ({ status: 200, body: pki.server.certPem }),
@@ -153,7 +155,10 @@ describe('the supervisor API', () => {
     'leaves other paths to the API': ['/v1-k3s/x', () => ({ status: 418, body: 'the API' })],
   };
   for (const [title, [path, wanted]] of Object.entries(open)) {
-    it(title, async () => assert.deepEqual(await ask(path), wanted()));
+    it(title, async () => {
+      const { status, body } = await ask(path);
+      assert.deepEqual({ status, body }, wanted());
+    });
   }
 
   const admissions: Record<string, [path: string, Ask, status: number]> = {
@@ -298,8 +303,8 @@ describe('the supervisor API', () => {
     const key = { namespace: 'kube-system', name: 'denied-machines' };
     await api.client.create(configmaps, { metadata: key, data: { stolen: 'in May' } });
     const refused = await ask('/v1-k3s/client-kubelet.crt', { headers: joinAs('Stolen', 'pw') });
-    assert.equal(refused.status, 403);
-    assert.match(messageOf(refused), /^node 'stolen' is shut out by the ConfigMap kube-system\/denied-machines$/);
+    const why = "node 'stolen' is shut out by the ConfigMap kube-system/denied-machines";
+    assert.deepEqual([refused.status, refused.phrase, messageOf(refused)], [409, why, why]);
     for (const path of ['/v1-k3s/config', '/v1-k3s/connect', '/v1-k3s/client-kube-proxy.crt']) {
       assert.equal((await ask(path, { as: ['system:node:stolen', 'system:nodes'] })).status, 401, path);
     }
@@ -316,7 +321,7 @@ describe('the supervisor API', () => {
 
   it('lists servers, and tells when it is ready', async () => {
     assert.equal((await ask('/v1-k3s/apiservers', { headers: agent })).body, '["10.200.0.1:30443"]\n');
-    assert.deepEqual(await ask('/v1-k3s/readyz', { headers: agent }), { status: 200, body: 'ok' });
+    assert.deepEqual(await ask('/v1-k3s/readyz', { headers: agent }), { status: 200, phrase: 'OK', body: 'ok' });
     state.ready = false;
     assert.equal((await ask('/v1-k3s/readyz', { headers: agent })).status, 503);
     state.ready = true;
@@ -379,7 +384,7 @@ describe('the supervisor API', () => {
     assert.match(Buffer.from(secret.data?.['hash'] ?? '', 'base64').toString(), /^\$1:[0-9a-f]{16}:15:8:1:[\w+/]{86}$/);
   });
 
-  it('refuses a node name that cannot be kept, as one that is taken', async () => {
+  it('refuses a node name that cannot be kept, and says so where agents look', async () => {
     api.on('POST', /\/secrets$/, ({ body }) => {
       const { metadata } = body as { metadata?: { name?: string } };
       if (metadata?.name === 'bad_name.node-password.k3s')
@@ -387,7 +392,7 @@ describe('the supervisor API', () => {
     });
     const headers = joinAs('bad_name', 'e'.repeat(32));
     const refused = await ask('/v1-k3s/client-kubelet.crt', { headers });
-    assert.deepEqual([refused.status, messageOf(refused)], [403, 'metadata.name: Invalid value']);
+    assert.deepEqual([refused.status, refused.phrase], [409, 'metadata.name: Invalid value']);
   });
 
   it('lets a certificate without a token speak for its own node only, while that is there', async () => {

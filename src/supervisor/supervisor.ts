@@ -14,7 +14,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TunnelServer } from '../tunnel/tunnel-server.ts';
 import { type AgentConfigOptions, toAgentConfig } from './agent-config.ts';
-import { Refusal, readBody, refuse, refuseUpgrade, sendJson, sendText } from './answers.ts';
+import { Refusal, readBody, refuse, refuseUpgrade, sendJson, sendText, TurnedAway } from './answers.ts';
 import { type Caller, callerOfCertificate, identify, type JoinTokens } from './caller.ts';
 import { InFlight } from './in-flight.ts';
 import { admitNode, NodeRefusedError } from './node-admission.ts';
@@ -219,12 +219,12 @@ async function checkNode(
   const password = headerOf(request, 'k3s-node-password');
   if (nodeName === '') throw new Refusal(400, 'node name not set');
   if (password === '') throw new Refusal(400, 'node password not set');
-  if (isServers(options, nodeName)) throw new Refusal(400, `node name ${nodeName} is a name of the server`);
+  if (isServers(options, nodeName)) throw new TurnedAway(`node name ${nodeName} is a name of the server`, 400);
   const client = options.client();
   if (client === undefined) throw new Refusal(503, 'runtime core not ready');
   if (isNodeDenied(await readDenied(client), nodeName)) {
     const { namespace, name } = DENIED_MACHINES;
-    throw new Refusal(403, `node '${nodeName}' is shut out by the ConfigMap ${namespace}/${name}`);
+    throw new TurnedAway(`node '${nodeName}' is shut out by the ConfigMap ${namespace}/${name}`);
   }
   if (caller.groups.includes(NODE_GROUP)) await checkIdentity(client, caller, nodeName);
   const { returnsBy, bootstrapToken } = caller;
@@ -236,14 +236,13 @@ async function checkNode(
     if (returnsBy !== undefined) returning.prove(returnsBy, request);
     if (bootstrapToken !== undefined) await returning.record(client, nodeName, bootstrapToken);
   } catch (error) {
-    if (error instanceof NodeRefusedError) throw new Refusal(403, error.message);
+    if (error instanceof NodeRefusedError) throw new TurnedAway(error.message);
     if (error instanceof NodePasswordError) {
       tellOfStranger(options, nodeName, request, error);
       throw new Refusal(403, error.message);
     }
-    // A name that no Secret can have is refused like one that is taken: trying again does not help.
-    if (error instanceof StatusError && (error.code === 400 || error.code === 422))
-      throw new Refusal(403, error.message);
+    // A name that no Secret can have.
+    if (error instanceof StatusError && (error.code === 400 || error.code === 422)) throw new TurnedAway(error.message);
     throw error;
   }
   return nodeName;
