@@ -51,7 +51,9 @@ export class ReturningMachines {
     const caller: Caller = { name: 'node', groups: [], returnsBy: token };
     if (OF_NODE.has(path)) return caller;
     if (OPEN.has(path)) return (await this.#isKnown(client, token)) ? caller : undefined;
-    return this.#proofs.get(proofKey(token, request))?.left.delete(path) ? caller : undefined;
+    const proof = this.#proofs.get(proofKey(token, request));
+    if (proof === undefined || proof.untilMs < this.#clock.nowMs()) return undefined;
+    return proof.left.delete(path) ? caller : undefined;
   }
 
   /** Whether a node that is still there has come by the token. */
