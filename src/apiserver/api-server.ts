@@ -160,6 +160,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
           clock,
           authorizer,
           readSubject: options.readRequestSubject,
+          podSecurityMetrics: metrics.podSecurity,
           configured: [
             ...(options.admission === undefined ? [] : await make(options.admission, seams)),
             ...authorizationPlugins,

@@ -2,6 +2,7 @@ import type { Clock } from '../../std/clock.ts';
 import { MetricsRegistry } from '../../telemetry/metrics/metrics-registry.ts';
 import { AccessMetrics } from './access-metrics.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
+import { PodSecurityMetrics } from './pod-security-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { DatastoreMetrics } from './storage-metrics.ts';
 import { WatchMetrics } from './watch-metrics.ts';
@@ -12,6 +13,7 @@ export interface ApiServerMetrics {
   readonly requests: RequestMetrics;
   readonly access: AccessMetrics;
   readonly admission: AdmissionMetrics;
+  readonly podSecurity: PodSecurityMetrics;
   readonly datastore: DatastoreMetrics;
   readonly watches: WatchMetrics;
 }
@@ -26,6 +28,7 @@ export function createApiServerMetrics(
     requests: new RequestMetrics(registry, clock),
     access: new AccessMetrics(registry, clock),
     admission: new AdmissionMetrics(registry, clock),
+    podSecurity: new PodSecurityMetrics(registry),
     datastore: new DatastoreMetrics(registry, clock),
     watches: new WatchMetrics(registry),
   };

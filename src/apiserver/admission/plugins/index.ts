@@ -2,6 +2,7 @@ import type { Client } from '../../../client/client.ts';
 import type { Clock } from '../../../std/clock.ts';
 import type { ObjectFeed } from '../../authz/object-feed.ts';
 import type { Authorizer } from '../../call.ts';
+import type { PodSecurityMetrics } from '../../metrics/pod-security-metrics.ts';
 import type { ObjectReader } from '../../object-reader.ts';
 import type { ResourceCatalog } from '../../served-resources.ts';
 import type { AdmissionPlugin } from '../admission.ts';
@@ -42,6 +43,8 @@ export interface PluginDeps {
   readonly clock: Clock;
   readonly authorizer: Authorizer;
   readonly readSubject: ReadRequestSubject;
+  /** Default: nobody counts. */
+  readonly podSecurityMetrics?: PodSecurityMetrics | undefined;
   /** Policies and webhooks, which come behind all that the server knows of itself and before the quotas. */
   readonly configured?: readonly AdmissionPlugin[] | undefined;
 }
@@ -85,7 +88,9 @@ const listed: Readonly<Record<string, ListedPlugin>> = {
     isOff: true,
     make: async () => (await import('./always-pull-images.ts')).alwaysPullImages,
   },
-  PodSecurity: { make: (deps, { podSecurity: settings }) => podSecurity({ ...deps, settings }) },
+  PodSecurity: {
+    make: (deps, { podSecurity: settings }) => podSecurity({ ...deps, settings, metrics: deps.podSecurityMetrics }),
+  },
   PodNodeSelector: {
     isOff: true,
     make: async (deps, { podNodeSelector: allowed }) => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MetricsRegistry } from '../../../../telemetry/metrics/metrics-registry.ts';
 import { admit, attemptOf, readerOf } from '../../../../testing/admission.ts';
+import { PodSecurityMetrics } from '../../../metrics/pod-security-metrics.ts';
 import { parsePodSecurityConfiguration } from './configuration.ts';
 import { evaluatePod } from './evaluate.ts';
 import { warningsAboutPods } from './existing-pods.ts';
@@ -423,6 +425,37 @@ describe('podSecurity with a configuration', () => {
     assert.deepEqual(attempt.warnings, [
       'namespace "kube-system" is exempt from Pod Security, and the policy (audit=baseline:latest) will be ignored',
     ]);
+  });
+});
+
+describe('podSecurity, counted', () => {
+  it('tells judgements by level and mode, and what it judges nothing of', async () => {
+    const registry = new MetricsRegistry();
+    const metrics = new PodSecurityMetrics(registry);
+    const own = { enforce: 'baseline', 'enforce-version': 'v1.30', audit: 'restricted' };
+    const settings = parsePodSecurityConfiguration({
+      apiVersion: 'pod-security.admission.config.k8s.io/v1',
+      kind: 'PodSecurityConfiguration',
+      exemptions: { usernames: ['root'] },
+    });
+    const counted = podSecurity({
+      reader: readerOf({ namespaces: [{ metadata: { name: 'ns', labels: labels(own) } }] }),
+      clock,
+      settings,
+      metrics,
+    });
+    await admit(counted, attemptOf({ object: pod(spec({ privileged: true })) }));
+    await admit(counted, attemptOf({ object: pod(spec(safe)) }));
+    await admit(counted, attemptOf({ user: { name: 'root', groups: [] }, object: pod(spec()) }));
+    const text = await registry.text();
+    const rest = 'request_operation="create",resource="pod",subresource=""';
+    for (const line of [
+      `pod_security_evaluations_total{decision="deny",mode="enforce",policy_level="baseline",policy_version="v1.30",${rest}} 1`,
+      `pod_security_evaluations_total{decision="allow",mode="enforce",policy_level="baseline",policy_version="v1.30",${rest}} 1`,
+      `pod_security_evaluations_total{decision="deny",mode="audit",policy_level="restricted",policy_version="latest",${rest}} 1`,
+      `pod_security_exemptions_total{${rest}} 1`,
+    ])
+      assert.ok(text.includes(`${line}\n`), `${line}\n${text}`);
   });
 });
 

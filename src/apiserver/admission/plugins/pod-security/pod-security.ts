@@ -3,6 +3,7 @@ import { namespaces, pods } from '../../../../generated/resource-types.ts';
 import { toAggregateText } from '../../../../machinery/errors/field-error.ts';
 import { forbidden, internalError, invalid } from '../../../../machinery/errors/status-error.ts';
 import type { Clock } from '../../../../std/clock.ts';
+import type { PodSecurityMetrics } from '../../../metrics/pod-security-metrics.ts';
 import type { ObjectReader } from '../../../object-reader.ts';
 import type { AdmissionAttempt, AdmissionPlugin } from '../../admission.ts';
 import { openSettings, type PodSecuritySettings } from './configuration.ts';
@@ -22,6 +23,8 @@ export interface PodSecurityDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Default: upstream's. */
   readonly settings?: PodSecuritySettings | undefined;
+  /** Default: nobody counts. */
+  readonly metrics?: PodSecurityMetrics | undefined;
 }
 
 const ANNOTATION_PREFIX = 'pod-security.kubernetes.io/';
@@ -126,44 +129,63 @@ const ignoredSubresources = new Set(['exec', 'attach', 'binding', 'eviction', 'l
 async function judgePod(attempt: AdmissionAttempt, deps: PodSecurityDeps): Promise<void> {
   if (ignoredSubresources.has(attempt.subresource)) return;
   const exemption = exemptionOf(attempt, deps);
-  if (exemption !== undefined) return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
+  if (exemption !== undefined) {
+    deps.metrics?.exempt(attempt);
+    return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
+  }
   const { policy, faults } = readPolicy(await labelsOf(attempt, deps), deps.settings?.defaults);
   if (faults.length === 0 && isOpen(policy.enforce) && isOpen(policy.audit) && isOpen(policy.warn)) {
     attempt.annotate(`${ANNOTATION_PREFIX}enforce-policy`, 'privileged:latest');
+    deps.metrics?.judged(attempt, { mode: 'enforce', decision: 'allow', ...toLabels(policy.enforce) });
     return;
   }
   const pod = attempt.object as unknown as Pod;
   if (attempt.operation === 'UPDATE' && !changesImages(pod, attempt.previous as unknown as Pod)) return;
   if (isExemptClass(attempt, pod.spec, deps)) return;
   const checked = { annotations: pod.metadata?.annotations ?? {}, spec: pod.spec ?? { containers: [] } };
-  if (faults.length > 0) noteFaults(attempt, toAggregateText(faults));
-  await judge(attempt, policy, checked, { enforce: true });
+  if (faults.length > 0) noteFaults(attempt, toAggregateText(faults), deps);
+  await judge(attempt, policy, checked, { enforce: true, metrics: deps.metrics });
 }
 
 async function judgeTemplate(attempt: AdmissionAttempt, deps: PodSecurityDeps, templateOf: TemplateOf): Promise<void> {
   if (attempt.subresource !== '') return;
   const exemption = exemptionOf(attempt, deps);
-  if (exemption !== undefined) return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
+  if (exemption !== undefined) {
+    deps.metrics?.exempt(attempt);
+    return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
+  }
   const { policy, faults } = readPolicy(await labelsOf(attempt, deps), deps.settings?.defaults);
   if (faults.length === 0 && isOpen(policy.warn) && isOpen(policy.audit)) return;
   const template = templateOf(attempt.object);
   if (template === undefined || isExemptClass(attempt, template.spec, deps)) return;
-  if (faults.length > 0) noteFaults(attempt, toAggregateText(faults));
+  if (faults.length > 0) noteFaults(attempt, toAggregateText(faults), deps);
   const checked = { annotations: template.metadata?.annotations ?? {}, spec: template.spec ?? { containers: [] } };
-  await judge(attempt, policy, checked, { enforce: false });
+  await judge(attempt, policy, checked, { enforce: false, metrics: deps.metrics });
 }
 
-function isExemptClass(attempt: AdmissionAttempt, spec: PodSpec | undefined, { settings }: PodSecurityDeps): boolean {
+function isExemptClass(
+  attempt: AdmissionAttempt,
+  spec: PodSpec | undefined,
+  { settings, metrics }: PodSecurityDeps,
+): boolean {
   if (settings?.exemptions.runtimeClasses.has(spec?.runtimeClassName ?? '') !== true) return false;
+  metrics?.exempt(attempt);
   attempt.annotate(`${ANNOTATION_PREFIX}exempt`, 'runtimeClass');
   return true;
+}
+
+/** Privileged is the same in all versions. */
+function toLabels(lv: LevelVersion): { readonly level: string; readonly version: string } {
+  const [level = '', version = ''] = levelVersionText(lv).split(':');
+  return { level, version: isOpen(lv) ? 'latest' : version };
 }
 
 function isOpen({ level }: LevelVersion): boolean {
   return level === 'privileged';
 }
 
-function noteFaults(attempt: AdmissionAttempt, text: string): void {
+function noteFaults(attempt: AdmissionAttempt, text: string, { metrics }: PodSecurityDeps): void {
+  metrics?.failed(attempt, { isFatal: false });
   attempt.annotate(`${ANNOTATION_PREFIX}error`, `Failed to parse policy: ${text}`);
 }
 
@@ -177,7 +199,7 @@ async function judge(
   attempt: AdmissionAttempt,
   policy: Policy,
   pod: CheckedPod,
-  { enforce }: { readonly enforce: boolean },
+  { enforce, metrics }: { readonly enforce: boolean } & Pick<PodSecurityDeps, 'metrics'>,
 ): Promise<void> {
   const { detailsText, evaluatePod } = await import('./evaluate.ts');
   const known = new Map<string, readonly Finding[]>();
@@ -189,18 +211,24 @@ async function judge(
   };
   const describe = (lv: LevelVersion, findings: readonly Finding[]): string =>
     `violate PodSecurity ${JSON.stringify(levelVersionText(lv))}: ${detailsText(findings)}`;
+  const judged = (mode: keyof Policy, findings: readonly Finding[]): void =>
+    metrics?.judged(attempt, { mode, decision: findings.length > 0 ? 'deny' : 'allow', ...toLabels(policy[mode]) });
   const audited = evaluate(policy.audit);
   if (enforce) attempt.annotate(`${ANNOTATION_PREFIX}enforce-policy`, levelVersionText(policy.enforce));
   if (audited.length > 0) {
+    judged('audit', audited);
     attempt.annotate(`${ANNOTATION_PREFIX}audit-violations`, `would ${describe(policy.audit, audited)}`);
   }
   const enforced = enforce ? evaluate(policy.enforce) : [];
+  if (enforce) judged('enforce', enforced);
   if (enforced.length > 0) {
     const why = describe(policy.enforce, enforced).replace('violate', 'violates');
     throw forbidden({ group: attempt.group, resource: attempt.resource }, attempt.name, why);
   }
   const warned = evaluate(policy.warn);
-  if (warned.length > 0) attempt.warn(`would ${describe(policy.warn, warned)}`);
+  if (warned.length === 0) return;
+  judged('warn', warned);
+  attempt.warn(`would ${describe(policy.warn, warned)}`);
 }
 
 /** Of what updates may change, only images matter. */
