@@ -35,11 +35,13 @@ function follow(from: Duplex, to: Duplex): void {
 /** The same where the client's bytes come in the messages of a WebSocket. */
 export function joinWebSocket(client: WebSocket, backend: Duplex): void {
   const close = (): void => {
+    // A client that is not read says goodbye in vain, and both would wait for half a minute.
+    client.resume();
     client.close(1000);
     backend.destroy();
   };
   client.on('message', (data: Buffer) => {
-    if (backend.write(data)) return;
+    if (backend.destroyed || backend.write(data)) return;
     client.pause();
     backend.once('drain', () => client.resume());
   });

@@ -135,6 +135,8 @@ class Session {
 
   #conclude(status: unknown): void {
     this.#send(ERROR, Buffer.from(JSON.stringify(status)));
+    // A client that is not read says goodbye in vain, and both would wait for half a minute.
+    this.#client.resume();
     this.#client.close(1000);
   }
 }

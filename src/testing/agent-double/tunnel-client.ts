@@ -115,6 +115,12 @@ export class TunnelClient {
     return this.#ended;
   }
 
+  /** Pulls the plug: the server hears no goodbye. */
+  abort(): Promise<string> {
+    this.#socket.terminate();
+    return this.#ended;
+  }
+
   /** Sends a message as it is. */
   send(type: number, connectionId: bigint, payload: Buffer = NOTHING, done?: () => void): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
