@@ -6,6 +6,7 @@ import { tellEnding } from '../testing/operator-stories/ending.ts';
 import { tellExposure } from '../testing/operator-stories/exposure.ts';
 import { OperatorLab } from '../testing/operator-stories/lab.ts';
 import { tellLife } from '../testing/operator-stories/life.ts';
+import { tellMachines } from '../testing/operator-stories/machines.ts';
 import { tellPolicies } from '../testing/operator-stories/policies.ts';
 import { tellPublication } from '../testing/operator-stories/publication.ts';
 import { tellRotation } from '../testing/operator-stories/rotation.ts';
@@ -38,6 +39,7 @@ describe('the operator', () => {
     tellEnding,
     tellBackups,
     tellTokens,
+    tellMachines,
     tellPolicies,
   ])
     tell(lab);
