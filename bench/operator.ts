@@ -32,6 +32,7 @@ import { createMany, removeAll, showWave } from './operator/waves.ts';
 import { residentMb, show, wait } from './server-process.ts';
 
 const WATCHED_MS = 60_000;
+const BUSY_MS = 130_000;
 const NAMESPACE = 'tenants';
 const { values: options } = parseArgs({
   args: process.argv.slice(2).filter((arg) => arg.startsWith('--')),
@@ -124,7 +125,8 @@ async function measureWave({ host, proxy, operator }: Running, count: number): P
 
 /** What tenants cost that nobody changes. */
 async function measureRest({ proxy, operator }: Running, count: number): Promise<void> {
-  await wait(10_000);
+  // Tenants that have just changed are asked more often for two minutes.
+  await wait(BUSY_MS);
   const before = { calls: proxy.counts(), reconciles: await reconcilesOf(operator), cpuMs: cpuMsOf(operator.pid) };
   await wait(WATCHED_MS);
   const reconciles = (await reconcilesOf(operator)) - before.reconciles;

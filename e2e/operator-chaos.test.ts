@@ -135,7 +135,7 @@ describe('the operator in chaos', { skip, timeout: (MINUTES + 25) * 60_000 }, ()
       /^PersistentVolumeClaim\/tenants\/(t\d+-data|b\d+-backups|archive)$/.test(each) ||
       /^PersistentVolume\//.test(each) ||
       /^Secret\/tenants\/t\d+-db$/.test(each) ||
-      /^(ServiceAccount\/[^/]+\/default|ConfigMap\/[^/]+\/kube-root-ca\.crt)$/.test(each) ||
+      /^(ServiceAccount\/([^/]+\/default|kube-system\/[^/]+)|ConfigMap\/[^/]+\/[a-z-]+-ca\.crt)$/.test(each) ||
       /^FlowSchema|^PriorityLevelConfiguration|^CSIStorageCapacity|^IPAddress|^(Pod|Node)Metrics/.test(each);
     await eventually(
       async () => {

@@ -21,7 +21,7 @@ function quiet(count: number): ProbePace {
 describe('ProbePace', () => {
   const rows: Record<string, [tenants: number, pauseMs: number]> = {
     'asks a few tenants every five seconds': [3, 5_000],
-    'asks five hundred about eight times a second in all': [500, 62_500],
+    'asks five hundred about six times a second in all': [500, 83_334],
   };
   for (const [title, [tenants, pauseMs]] of Object.entries(rows)) {
     it(title, () => {

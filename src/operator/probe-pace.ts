@@ -3,7 +3,7 @@ import type { TenantState } from './observed.ts';
 /** The nodes of a tenant are counted this often. */
 const PROBE_PERIOD_MS = 5_000;
 /** Hundreds of tenants are asked less often each, so that asking costs the operator a small part of a core. */
-const PROBES_PER_SECOND = 8;
+const PROBES_PER_SECOND = 6;
 /** After a change a tenant is taken for busy: more machines may come. Those that are share as many calls once more. */
 const BUSY_MS = 120_000;
 /** While a server starts, its readiness is asked for this often, so that a tenant is Ready as soon as it serves. */
@@ -93,7 +93,7 @@ export class ProbePace {
 
 /** As many tenants share the calls. */
 function toPeriodMs(tenants: number): number {
-  return Math.max(PROBE_PERIOD_MS, (tenants * 1000) / PROBES_PER_SECOND);
+  return Math.max(PROBE_PERIOD_MS, Math.ceil((tenants * 1000) / PROBES_PER_SECOND));
 }
 
 /** Whether both hold the very same values. */

@@ -15,6 +15,8 @@ import type { HostInformers } from '../host-cache.ts';
 import { namesOf } from '../observed.ts';
 import { type JoinTokenDeps, JoinTokenReconciler } from './reconciler.ts';
 
+const SWEEP_PAUSE_MS = 200;
+
 /** Keeps join tokens until aborted, and makes tenants forget those that are gone. */
 export async function runJoinTokens(
   deps: Omit<JoinTokenDeps, 'cache' | 'event'> & { readonly logger: Logger },
@@ -39,10 +41,13 @@ export async function runJoinTokens(
   ];
   const sweeper = new Sweeper(deps, host);
   // Whenever a tenant turns ready: it may have been away, or come from a backup, while tokens went.
+  let foundReady = 0;
   const readied = host.clusters.map((informer) =>
     onChange(informer, ({ type, object, previous }) => {
       const turned = object.status?.phase === 'Ready' && previous?.status?.phase !== 'Ready';
-      return type !== 'deleted' && turned ? [toKeyText(keyOf(object))] : [];
+      if (type === 'deleted' || !turned) return [];
+      // Those that are found ready at the start, hundreds perhaps, are asked one after the other.
+      return [[toKeyText(keyOf(object)), type === 'added' ? foundReady++ * SWEEP_PAUSE_MS : 0]];
     }),
   );
   const waits = [...host.joinTokens, ...host.owned].map((informer) => untilSynced(informer as Informer<KubeObject>));
