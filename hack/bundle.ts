@@ -48,8 +48,15 @@ const result = await build({
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
+  // Of this package Node would get the form whose names a bundle cannot tell when it is loaded late.
+  alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
   metafile: true,
 });
+// A CommonJS package that is loaded by `import()` has no names in a bundle, only a default.
+for (const [path, { imports }] of Object.entries(result.metafile.inputs))
+  for (const each of imports)
+    if (each.kind === 'dynamic-import' && result.metafile.inputs[each.path]?.format === 'cjs')
+      throw new Error(`${path} loads ${each.original} by import(), which a bundle cannot: use createRequire`);
 const bytes = Object.values(result.metafile.outputs).reduce((sum, file) => sum + file.bytes, 0);
 // What `kubectl explain` tells: the image has no packages to read it from.
 const descriptions = packDescriptions(await readPackageDescriptions(packageFolder()), { quality: 11 });
