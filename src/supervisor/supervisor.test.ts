@@ -261,6 +261,24 @@ describe('the supervisor API', () => {
         ['/v1-k3s/readyz', { headers: agent }, 200],
       ];
     },
+    // In the order in which one was seen to ask: by token until it has a certificate, and by that from then on.
+    'v1.36, which come for the first time': () => {
+      const ask: Ask = { method: 'POST', headers: joinAs('g1', 'pw', '10.200.0.2'), body: csr() };
+      const known: Ask = { as: self, headers: agent };
+      return [
+        ['/cacerts', {}, 200],
+        ['/v1-k3s/config', { headers: agent }, 200],
+        ['/v1-k3s/client-ca.crt', { headers: agent }, 200],
+        ['/v1-k3s/server-ca.crt', { headers: agent }, 200],
+        ['/v1-k3s/serving-kubelet.crt', ask, 200],
+        ['/v1-k3s/client-kubelet.crt', ask, 200],
+        ['/v1-k3s/client-kube-proxy.crt', { ...known, method: 'POST', body: csr() }, 200],
+        ['/v1-k3s/client-k3s-controller.crt', { ...known, method: 'POST', body: csr() }, 200],
+        ['/v1-k3s/apiservers', known, 200],
+        ['/v1-k3s/readyz', known, 200],
+        ['/v1-k3s/config', known, 200],
+      ];
+    },
     'the newest when they start again, by certificate': () => [
       ['/v1-k3s/config', { as: self, headers: agent }, 200],
       ['/v1-k3s/apiservers', { as: self }, 200],
