@@ -13,7 +13,8 @@ FROM node:26-bookworm-slim AS node
 FROM gcr.io/distroless/cc-debian12:nonroot
 LABEL org.opencontainers.image.title="warren" \
       org.opencontainers.image.description="Nested Kubernetes clusters in pods" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/warren-dev/warren"
 WORKDIR /app
 COPY --from=node /usr/local/bin/node /usr/local/bin/
 # Node 25 and later are linked against it, and the small image does not have it.

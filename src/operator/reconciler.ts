@@ -104,9 +104,9 @@ export class VirtualClusterReconciler implements Reconciler {
     try {
       return await this.#reconcile(keyText, cluster, signal);
     } catch (error) {
-      const refusal = refusalOf(error, 'the host');
-      if (refusal !== undefined && cluster !== undefined)
-        this.#deps.events.event(cluster, 'Warning', refusal.reason, refusal.message);
+      const told = refusalOf(error, 'the host') ?? faultOfOurs(error);
+      if (told !== undefined && cluster !== undefined)
+        this.#deps.events.event(cluster, 'Warning', told.reason, told.message);
       throw error;
     }
   }
@@ -382,4 +382,11 @@ export class VirtualClusterReconciler implements Reconciler {
 /** Whether the server of a pod runs. */
 function hasStarted({ status }: Pod): boolean {
   return status?.containerStatuses?.some(({ ready, state }) => ready || state?.running !== undefined) ?? false;
+}
+
+/** A mistake in the operator itself, which passes by no waiting. */
+function faultOfOurs(error: unknown): { reason: string; message: string } | undefined {
+  if (!(error instanceof TypeError) && !(error instanceof RangeError) && !(error instanceof ReferenceError))
+    return undefined;
+  return { reason: 'OperatorFault', message: `the operator fails, and its log tells where: ${error.message}` };
 }
