@@ -83,7 +83,7 @@ describe('two operators on a host cluster', () => {
     await eventually(async () =>
       assert.match(
         await read(leader.metrics, '/metrics'),
-        /warren_virtualcluster_phase\{namespace="default",name="one",phase="Provisioning"\} 1/,
+        /warren_virtualcluster_phase\{name="one",namespace="default",phase="Provisioning"\} 1/,
       ),
     );
     assert.doesNotMatch(leader.output(), /forbidden/i);

@@ -115,6 +115,12 @@ describe('metrics of requests', () => {
     assert.doesNotMatch(await registry.text(), /apiserver_request_total/);
     metrics.end(refused, refused.trace, { code: 429 });
     await assertHas(
+      'apiserver_request_terminations_total{code="429",component="apiserver",group="",resource="",scope="resource",subresource="",verb="GET",version=""} 1',
+    );
+    const served = callOf('GET', `${pods}/p`);
+    metrics.end(served, served.trace, { code: 200 });
+    metrics.end(refused, refused.trace, { code: 429 });
+    await assertHas(
       `apiserver_request_total{code="429",component="apiserver",dry_run="",${get}} 1`,
       `apiserver_request_terminations_total{code="429",component="apiserver",${get}} 1`,
     );

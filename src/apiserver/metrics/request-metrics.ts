@@ -43,6 +43,8 @@ export interface RequestOutcome {
 export class RequestMetrics {
   readonly #clock: Clock;
   readonly #known = new Map<string, RequestSeries>();
+  /** Resources that somebody was served: what nobody serves must not make series without end. */
+  readonly #served = new Set<string>();
   readonly #inFlight: InFlight;
   readonly #families;
 
@@ -62,7 +64,7 @@ export class RequestMetrics {
   /** A request is over, to the last byte of a stream. */
   end(call: Call, trace: CallTrace, { code, bytes }: RequestOutcome): void {
     if (code === 429 || code === 504) this.#terminated(call, code);
-    const labels = code === 429 && trace.route === undefined ? droppedLabels(call) : labelsOf(call, trace);
+    const labels = code === 429 && trace.route === undefined ? this.#droppedLabels(call) : labelsOf(call, trace);
     if (labels === undefined) return;
     const { total, duration, sli, size, body } = this.#families;
     const series = this.#seriesOf(labels);
@@ -73,6 +75,7 @@ export class RequestMetrics {
     }
     total.add(counted);
     if (trace.route === undefined) return;
+    if (trace.route === 'resource') this.#served.add(nameOf(call));
     const tookMs = Math.max(0, this.#clock.nowMs() - call.startedMs);
     duration.observe(series.duration, tookMs / 1000);
     if (labels.dryRun === '') {
@@ -105,16 +108,38 @@ export class RequestMetrics {
   /** The client went before it had its answer. */
   aborted(call: Call): void {
     const { aborts } = this.#families;
-    const { group, version, resource, subresource } = call.info;
     const scope = scopeOf(call);
-    aborts.add(aborts.series(verbOf(call, scope), group, version, resource, subresource, scope));
+    aborts.add(aborts.series(verbOf(call, scope), ...this.#about(call), scope));
+  }
+
+  /** Group, version, resource and subresource where they are served. */
+  #about(call: Call): readonly [string, string, string, string] {
+    const { group, version, resource, subresource } = call.info;
+    return this.#served.has(nameOf(call)) ? [group, version, resource, subresource] : ['', '', '', ''];
+  }
+
+  /** What found no seat is counted though nothing has served it. */
+  #droppedLabels(call: Call): RequestLabels {
+    const [group, version, resource, subresource] = this.#about(call);
+    const scope = scopeOf(call);
+    const known = labelsOf(call, { route: 'resource', waitedMs: 0 });
+    return {
+      ...known,
+      verb: verbOf(call, scope),
+      dryRun: known?.dryRun ?? '',
+      group,
+      version,
+      resource,
+      subresource,
+      scope,
+      component: 'apiserver',
+    };
   }
 
   #terminated(call: Call, code: number): void {
     const { terminations } = this.#families;
-    const { group, version, resource, subresource, isResourceRequest, path } = call.info;
     const scope = scopeOf(call);
-    const about = isResourceRequest ? [group, version, resource, subresource] : ['', '', '', path];
+    const about = this.#about(call);
     terminations.add(terminations.series(verbOf(call, scope), ...about, scope, 'apiserver', String(code)));
   }
 
@@ -150,12 +175,8 @@ function valuesOf(labels: RequestLabels, form: 'plain' | 'dry' = 'plain'): strin
   return [verb, ...dry, group, version, resource, subresource, scope, component];
 }
 
-/** What found no seat is counted though nothing has served it. */
-function droppedLabels(call: Call): RequestLabels | undefined {
-  const { isResourceRequest, subresource } = call.info;
-  if (isResourceRequest) return labelsOf(call, { route: 'resource', waitedMs: 0 });
-  const verb = verbOf(call, '');
-  return { verb, dryRun: '', group: '', version: '', resource: '', subresource, scope: '', component: 'apiserver' };
+function nameOf({ info: { group, version, resource, subresource } }: Call): string {
+  return `${group} ${version} ${resource} ${subresource}`;
 }
 
 function familiesOf(registry: MetricsRegistry) {
