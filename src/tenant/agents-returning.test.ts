@@ -150,7 +150,7 @@ describe('an older agent whose bootstrap token has gone', () => {
     await client.delete(secrets, secretOf('gggggg'));
     const denied = { namespace: NAMESPACE, name: 'denied-machines' };
     await client.create(configmaps, { metadata: denied, data: { stolen: 'in May' } });
-    await assert.rejects(start('gggggg', 'stolen', password), /403 .*shut out/);
+    await assert.rejects(start('gggggg', 'stolen', password), /409 .*shut out/);
     await client.delete(configmaps, denied);
     await client.delete(nodes, { name: 'stolen' });
     await assert.rejects(start('gggggg', 'stolen', password), /: 401/);
