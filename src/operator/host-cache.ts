@@ -33,6 +33,9 @@ const ownedTypes: readonly ResourceType<KubeObject>[] = [
   poddisruptionbudgets,
 ] as readonly ResourceType<KubeObject>[];
 
+/** Where these cannot be seen, since a right is missing, tenants are looked after all the same. */
+const dispensableTypes = [ingresses, poddisruptionbudgets];
+
 const OWNED_SELECTOR = 'app.kubernetes.io/managed-by=warren';
 /** Names the tenant that an object was made for. */
 export const TENANT_LABEL = 'warren.dev/virtualcluster';
@@ -50,6 +53,8 @@ export interface HostInformers {
   /** Secrets among those that are owned. */
   readonly secrets: readonly Informer<Secret>[];
   readonly owned: readonly Informer<KubeObject>[];
+  /** Of those that tenants can do without. */
+  readonly dispensable: readonly Informer<KubeObject>[];
   readonly jobs: readonly Informer<Job>[];
   readonly pods: readonly Informer<Pod>[];
   readonly nodes: Informer<Node>;
@@ -64,7 +69,8 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
     scopes.map((scope) => informers.for(type, { ...scope, ...more }));
   const byType = new Map<string, readonly Informer<KubeObject>[]>();
   for (const type of ownedTypes) byType.set(type.plural, all(type, { labelSelector }));
-  const owned = [...byType.values()].flat();
+  const dispensable = dispensableTypes.flatMap(({ plural }) => byType.get(plural) ?? []);
+  const owned = [...byType.values()].flat().filter((informer) => !dispensable.includes(informer));
   const clusters = all(virtualClusters);
   const backups = all(virtualClusterBackups);
   const tokens = all(joinTokens);
@@ -114,6 +120,7 @@ export function openHostInformers(informers: Informers, namespaces: readonly str
     joinTokens: tokens,
     secrets: ownSecrets,
     owned,
+    dispensable,
     jobs: jobInformers,
     pods: podInformers,
     nodes: hostNodes,

@@ -86,6 +86,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   const sources: Source[] = [
     ...host.clusters.map((informer) => onChange(informer)),
     ...[...host.owned, ...host.pods].map((informer) => onChange(informer as Informer<KubeObject>, tenantKey)),
+    ...host.dispensable.map((informer) => soonSynced(onChange(informer, tenantKey), clock)),
     ...host.jobs.map((informer) => onChange(informer, restoredKey)),
     onceSynced(
       onChange(host.policies, (change) => (specOf(change.object) === specOf(change.previous) ? [] : allKeys())),
@@ -127,6 +128,14 @@ function specOf(policy: VirtualClusterPolicy | undefined): string {
 /** A kind that the host does not know yet, after an update without its CRDs, holds no tenant up. */
 function onceSynced({ start }: Source): Source {
   return { synced: Promise.resolve(), start };
+}
+
+/** How long tenants wait for the first list of what they can do without. */
+const PATIENCE_MS = 20_000;
+
+function soonSynced({ synced, start }: Source, clock: Clock): Source {
+  const patience = new Promise<void>((resolve) => void clock.after(PATIENCE_MS, resolve));
+  return { synced: Promise.race([synced, patience]), start };
 }
 
 /** Reads logs of pods from the host. */
