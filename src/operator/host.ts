@@ -122,6 +122,7 @@ export async function applyWanted(
   wish.metadata.annotations = { ...wish.metadata.annotations, [WISH_ANNOTATION]: hash };
   // Items of lists do not say what they are: what was seen since the operator started, and never changed, has neither.
   const { apiVersion: _version, kind: _kind, ...said } = wish;
+  let { resourceVersion } = present?.metadata ?? {};
   if (present !== undefined && present.metadata.deletionTimestamp === undefined) {
     const intrusions = intrusionsOf(wanted.type.kind, present, FIELD_MANAGER);
     const isAsWished = isSatisfied(said, present) || answers.isAnswer(tenant, hash, present);
@@ -132,9 +133,13 @@ export async function applyWanted(
       const cleared = await remove(client, wanted, { present, intrusions }, signal);
       options.removed(intrusions);
       if (isSatisfied(said, cleared)) return cleared;
+      ({ resourceVersion } = cleared.metadata);
     }
   }
-  const answer = (await client.patch(wanted.type as ResourceType<AnyObject>, keyOf(wish), wish, {
+  // What a Secret holds is made of what it held: from an old state of it, a token that was rotated would come back.
+  const isGrown = wanted.type.kind === 'Secret' && resourceVersion !== undefined;
+  const body = isGrown ? { ...wish, metadata: { ...wish.metadata, resourceVersion } } : wish;
+  const answer = (await client.patch(wanted.type as ResourceType<AnyObject>, keyOf(wish), body, {
     type: 'apply',
     force: true,
     fieldManager: FIELD_MANAGER,

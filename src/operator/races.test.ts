@@ -309,4 +309,37 @@ describe('an operator that comes in the middle of an upgrade', () => {
     assert.notEqual(secretText(lab.find(secrets, 'demo-token'), 'token'), before);
     assert.equal(lab.find(virtualClusters, 'demo')?.status?.tokenRotation, '1');
   });
+
+  it('does not bring a token back from a state of the cache before its rotation', async () => {
+    const lab = new Lab();
+    const annotations = { 'warren.dev/rotate-token': '1' };
+    lab.host.put(virtualClusters, cluster('a'));
+    for (let round = 0; round < 2; round++) await lab.reconcile();
+    const before = lab.find(secrets, 'demo-token') as Secret;
+    const half = { ...before, data: { ...before.data, ...toSecretData({ 'next-password': 'later' }) } };
+    const [begun] = lab.host.put(secrets, half);
+    const seen = lab.find(virtualClusters, 'demo') as VirtualCluster;
+    lab.host.put(virtualClusters, { ...seen, metadata: { ...seen.metadata, annotations } });
+    await lab.reconcile();
+    const after = secretText(lab.find(secrets, 'demo-token'), 'token');
+    assert.match(after ?? '', /:later$/);
+    lab.lag(secrets, 'demo-token', begun);
+    const changed = lab.find(virtualClusters, 'demo') as VirtualCluster;
+    lab.host.put(virtualClusters, { ...changed, spec: { tls: { extraSANs: ['other.example'] } } });
+    await assert.rejects(lab.reconcile());
+    assert.equal(secretText(lab.find(secrets, 'demo-token'), 'token'), after);
+  });
+
+  it('ends a rotation that was begun, though nobody wishes it any more', async () => {
+    const lab = new Lab();
+    lab.host.put(virtualClusters, cluster('a'));
+    for (let round = 0; round < 2; round++) await lab.reconcile();
+    const before = lab.find(secrets, 'demo-token') as Secret;
+    lab.host.put(secrets, { ...before, data: { ...before.data, ...toSecretData({ 'next-password': 'later' }) } });
+    lab.clock.advance(60_000);
+    await lab.reconcile();
+    const after = lab.find(secrets, 'demo-token');
+    assert.match(secretText(after, 'token') ?? '', /:later$/);
+    assert.equal(secretText(after, 'next-password'), undefined);
+  });
 });

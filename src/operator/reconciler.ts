@@ -31,7 +31,7 @@ import { type HostCache, readLive } from './host.ts';
 import { lostNodes, removeNode } from './lost-nodes.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { ResolveName } from './name-resolver.ts';
-import { labelsOf, namesOf, type Observed, type OperatorSettings, type TenantState } from './observed.ts';
+import { labelsOf, namesOf, type Observed, type OperatorSettings, secretText, type TenantState } from './observed.ts';
 import type { Policies } from './policies/policies.ts';
 import { ProbePace } from './probe-pace.ts';
 import type { ReferencedSecrets } from './referenced-secrets.ts';
@@ -44,6 +44,7 @@ import { sortedLike } from './sorted-like.ts';
 import { type Fault, type Progress, toStatus } from './status.ts';
 import { steps } from './steps/index.ts';
 import type { KeySource } from './steps/step.ts';
+import { NEXT_PASSWORD } from './steps/token.ts';
 import { findTakenPorts } from './taken-ports.ts';
 import { type Granted, Wishes } from './wishes.ts';
 
@@ -225,7 +226,9 @@ export class VirtualClusterReconciler implements Reconciler {
   async #rotateToken(observed: Observed, signal: AbortSignal): Promise<Observed> {
     const { cluster } = observed;
     const wished = cluster.metadata.annotations?.[ROTATE_TOKEN];
-    if (wished === undefined || wished === cluster.status?.tokenRotation) return observed;
+    // One that was begun is brought to its end, whatever is wished by now: the datastore may know the new one alone.
+    const isBegun = secretText(observed.tokenSecret, NEXT_PASSWORD) !== undefined;
+    if (!isBegun && (wished === undefined || wished === cluster.status?.tokenRotation)) return observed;
     const tokenSecret = observed.tenant?.ready
       ? await rotateToken(this.#deps, observed, signal)
       : await finishRotation(this.#deps, observed, signal);
