@@ -3,6 +3,9 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 
 const GRACE_MS = 10_000;
+/** With so much that a client has not taken, the backend is not read any more; with less than the other, it is again. */
+const PAUSE_BYTES = 1024 * 1024;
+const RESUME_BYTES = 256 * 1024;
 
 /**
  * Carries bytes both ways until one side ends; then both are over. What the other side has not taken yet is still written:
@@ -51,9 +54,10 @@ export function joinWebSocket(client: WebSocket, backend: Duplex): void {
   });
   backend.on('data', (chunk: Buffer) => {
     client.send(chunk, { binary: true }, () => {
-      if (client.bufferedAmount === 0) backend.resume();
+      // Not only at nothing: the answer to a ping may be behind the last bytes, and nobody is told when that has left.
+      if (client.bufferedAmount < RESUME_BYTES) backend.resume();
     });
-    if (client.bufferedAmount > 1024 * 1024) backend.pause();
+    if (client.bufferedAmount > PAUSE_BYTES) backend.pause();
   });
   backend.on('error', close);
   backend.once('end', close);

@@ -10,6 +10,9 @@ const STDOUT = 1;
 const STDERR = 2;
 const ERROR = 3;
 const RESIZE = 4;
+/** With so much that a client has not taken, the kubelet is not read any more; with less than the other, it is again. */
+const PAUSE_BYTES = 1024 * 1024;
+const RESUME_BYTES = 256 * 1024;
 /** Says that the channel in the next byte is at its end. */
 const CLOSE = 255;
 
@@ -114,9 +117,10 @@ class Session {
   /** Passes output on; a client that does not keep up stops the kubelet. */
   #forward(channel: number, data: Buffer, spdy: SpdyClient): void {
     this.#send(channel, data, () => {
-      if (this.#client.bufferedAmount === 0) spdy.resume();
+      // Not only at nothing: the answer to a ping may be behind the last output, and nobody is told when that has left.
+      if (this.#client.bufferedAmount < RESUME_BYTES) spdy.resume();
     });
-    if (this.#client.bufferedAmount > 1024 * 1024) spdy.pause();
+    if (this.#client.bufferedAmount > PAUSE_BYTES) spdy.pause();
   }
 
   #send(channel: number, data: Buffer, done?: () => void): void {
