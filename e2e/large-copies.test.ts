@@ -29,7 +29,7 @@ const SLOW_BYTES = 24 * MEGABYTE;
 /** What may be under way in all programs, pipes and sockets together. */
 const MOST_AHEAD_BYTES = 64 * MEGABYTE;
 /** What the server may grow by: its limits for one stream, and what is not collected yet. */
-const MOST_GROWTH_MB = 112;
+const MOST_GROWTH_MB = 128;
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
