@@ -9,8 +9,9 @@ import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../src/std/clock.ts';
 import { AgentDouble } from '../src/testing/agent-double/agent.ts';
 import { type EmbeddedPostgres, findPostgres, startPostgres } from '../src/testing/embedded-postgres.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { clientFor } from './clients.ts';
-import { eventually, freePort, WARREN } from './program.ts';
+import { eventually, WARREN } from './program.ts';
 
 const { skip } = findPostgres();
 

@@ -8,9 +8,10 @@ import { createHttpTransport } from '../src/client/http-transport.ts';
 import { readKubeconfig, type ServerAccess } from '../src/client/kubeconfig.ts';
 import { systemClock } from '../src/std/clock.ts';
 import { silentLogger } from '../src/telemetry/logger.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { type HollowNode, startHollowNode } from '../src/testing/hollow-node.ts';
 import { clientFor } from './clients.ts';
-import { freePort } from './program.ts';
+
 import { startWarrenServer } from './warren-server.ts';
 
 const root = join(import.meta.dirname, '..');

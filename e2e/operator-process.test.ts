@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { eventually, freePort, type Program, startProgram } from './program.ts';
+import { freePort } from '../src/testing/free-port.ts';
+import { eventually, type Program, startProgram } from './program.ts';
 import { startWarrenServer, type WarrenServer } from './warren-server.ts';
 
 const root = join(import.meta.dirname, '..');

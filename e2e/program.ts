@@ -1,6 +1,5 @@
 /** The real `warren`, started as a child for as long as a suite needs it. */
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 export const WARREN = join(import.meta.dirname, '..', 'bin', 'warren.js');
@@ -49,18 +48,6 @@ export async function startProgram(
       return await ended;
     },
   };
-}
-
-/** A port that nobody has right now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 export interface Patience {

@@ -9,8 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments, stringify } from 'yaml';
+import { freePort } from '../src/testing/free-port.ts';
 import { clientPath, run } from './clients.ts';
-import { eventually, freePort, type Program, startProgram } from './program.ts';
+import { eventually, type Program, startProgram } from './program.ts';
 import { startWarrenServer, type WarrenServer } from './warren-server.ts';
 
 const root = join(import.meta.dirname, '..');

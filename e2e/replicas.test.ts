@@ -10,8 +10,9 @@ import { readKubeconfig } from '../src/client/kubeconfig.ts';
 import type { Deployment } from '../src/generated/api/apps/v1.ts';
 import { configmaps, deployments, endpoints, replicasets, services } from '../src/generated/resource-types.ts';
 import { type EmbeddedPostgres, findPostgres, startPostgres } from '../src/testing/embedded-postgres.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { Ledger } from './ledger.ts';
-import { eventually, freePort, WARREN } from './program.ts';
+import { eventually, WARREN } from './program.ts';
 
 const { skip } = findPostgres();
 const namespace = 'default';

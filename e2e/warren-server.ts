@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { systemClock } from '../src/std/clock.ts';
 import { AgentDouble } from '../src/testing/agent-double/agent.ts';
 import type { Command } from '../src/testing/agent-double/fake-spdy-server.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { clientFor, clientPath, type Run, type RunOptions, run as runProgram, toWords } from './clients.ts';
-import { freePort, type Program, startProgram } from './program.ts';
+import { type Program, startProgram } from './program.ts';
 
 /** Runs one command line, such as `get pods -o name`; resolves with what it printed, throws with it when it fails. */
 export type CommandLine = (line: string, options?: RunOptions) => Promise<string>;

@@ -2,8 +2,9 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../src/testing/free-port.ts';
 import { clientFor, type RunOptions, run } from './clients.ts';
-import { freePort, type Program, startProgram, WARREN } from './program.ts';
+import { type Program, startProgram, WARREN } from './program.ts';
 
 export interface WarrenUp extends Program, AsyncDisposable {
   readonly folder: string;

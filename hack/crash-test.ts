@@ -10,11 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Ledger } from '../e2e/ledger.ts';
-import { freePort } from '../e2e/program.ts';
 import { Client } from '../src/client/client.ts';
 import { createHttpTransport } from '../src/client/http-transport.ts';
 import { readKubeconfig } from '../src/client/kubeconfig.ts';
 import { type EmbeddedPostgres, startPostgres } from '../src/testing/embedded-postgres.ts';
+import { freePort } from '../src/testing/free-port.ts';
 
 const root = join(import.meta.dirname, '..');
 const START_LIMIT_MS = 60_000;

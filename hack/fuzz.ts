@@ -9,13 +9,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { builtinResources } from '../src/resources/index.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { isUpstreamFault } from '../src/testing/fuzz/harness.ts';
 import { Random } from '../src/testing/fuzz/random.ts';
 import { type FuzzRequest, RequestMaker } from '../src/testing/fuzz/requests.ts';
@@ -159,13 +159,4 @@ async function waitFor<T>(find: () => T | undefined): Promise<T> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`the server does not start:\n${log.join('\n')}`);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -18,6 +17,8 @@ import { pods } from '../generated/resource-types.ts';
 import { type Clock, systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble } from '../testing/agent-double/agent.ts';
+import { freePort } from '../testing/free-port.ts';
+import { until } from '../testing/memory-server.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant } from './tenant.ts';
 
@@ -77,6 +78,7 @@ describe('a machine that comes and goes', () => {
       const spec = { nodeName: 'n1', containers: [{ name: 'c', image: 'busybox' }] };
       await client.create(pods, { metadata: { namespace: 'default', name: 'web' }, spec });
       await until(
+        'the pod has an address',
         async () => (await client.get(pods, { namespace: 'default', name: 'web' })).status?.podIP !== undefined,
       );
       const { ca, clientCert: cert, clientKey: key } = access;
@@ -106,7 +108,7 @@ describe('a machine that comes and goes', () => {
         await (index % 2 === 0 ? before.close() : before.abort());
         await Promise.all([logEnds, execEnds]);
         watch.destroy();
-        await until(async () => {
+        await until('the machine is back', async () => {
           if (agent.tunnel === before) return false;
           const [, { statusCode }] = await ask('/api/v1/nodes/n1/proxy/healthz');
           return statusCode === 200;
@@ -138,19 +140,3 @@ describe('a machine that comes and goes', () => {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let left = 400; !(await isTrue()); left--) {
-    if (left === 0) throw new Error('it does not become true');
-    await new Promise((resolve) => setTimeout(resolve, 15));
-  }
-}

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -15,6 +14,7 @@ import { configmaps, nodes, secrets } from '../generated/resource-types.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble } from '../testing/agent-double/agent.ts';
+import { freePort } from '../testing/free-port.ts';
 import { until } from '../testing/memory-server.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
@@ -29,11 +29,7 @@ describe('an older agent whose bootstrap token has gone', () => {
   let client: Client;
 
   before(async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const flags = ['--data-dir', folder, '--https-listen-port', String(port), '--advertise-address', '127.0.0.1'];
     const config = readTenantConfig(
       [...flags, '--bind-address', '127.0.0.1', '--disable', 'coredns,servicelb,local-storage,metrics-server'],

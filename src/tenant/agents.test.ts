@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -18,6 +17,7 @@ import { parseJoinToken } from '../pki/join-token.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble, type AgentOptions } from '../testing/agent-double/agent.ts';
+import { freePort } from '../testing/free-port.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
 
@@ -33,11 +33,7 @@ describe('machines at a tenant', () => {
   let client: Client;
 
   before(async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
-    server.close();
-    await once(server, 'close');
+    port = await freePort();
     tenant = await start();
   });
   afterEach(async () => {

@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -16,6 +15,7 @@ import { BACKUP_PATH, backupIdentity } from '../pki/backup-identity.ts';
 import { issueCertificate, loadAuthority, type Subject } from '../pki/certificate.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
+import { freePort } from '../testing/free-port.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
 
@@ -25,11 +25,7 @@ describe('a backup over the port of a tenant', () => {
   const tls = (name: string): string => readFileSync(join(folder, 'a', 'server', 'tls', name), 'utf8');
 
   before(async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    state.port = (server.address() as AddressInfo).port;
-    server.close();
-    await once(server, 'close');
+    state.port = await freePort();
     const flags = ['--data-dir', join(folder, 'a'), '--https-listen-port', String(state.port)];
     const config = readTenantConfig([...flags, '--bind-address', '127.0.0.1', '--advertise-address', '192.0.2.1'], {});
     state.tenant = await startTenant(config, { clock: systemClock, logger: silentLogger });

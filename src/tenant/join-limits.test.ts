@@ -1,8 +1,6 @@
 /** Tokens that are good for some machines only, what they say of these machines, and clusters that are full. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -15,6 +13,7 @@ import { JOIN_LIMITS, JOIN_TOKEN, JOIN_TOKEN_LABEL, type JoinLimits, readUsedBy 
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble } from '../testing/agent-double/agent.ts';
+import { freePort } from '../testing/free-port.ts';
 import { until } from '../testing/memory-server.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
@@ -29,11 +28,7 @@ describe('machines with a join token', () => {
     writeFileSync(endpointFile, JSON.stringify({ addresses: ['192.0.2.1'], names: [], maxNodes }));
 
   before(async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    state.port = (server.address() as AddressInfo).port;
-    server.close();
-    await once(server, 'close');
+    state.port = await freePort();
     limit();
     const flags = ['--data-dir', folder, '--https-listen-port', String(state.port), '--bind-address', '127.0.0.1'];
     const config = readTenantConfig([...flags, '--endpoint-file', endpointFile, '--disable', 'coredns,servicelb'], {});

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, Socket } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
@@ -22,6 +22,8 @@ import { newKey } from '../pki/keys.ts';
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble } from '../testing/agent-double/agent.ts';
+import { freePort } from '../testing/free-port.ts';
+import { until } from '../testing/memory-server.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
 
@@ -81,7 +83,10 @@ describe('a machine that joined', () => {
     for (const name of ['evil', 'good']) {
       const spec = { nodeName: name, containers: [{ name: 'c', image: 'busybox' }] };
       await client.create(pods, { metadata: { namespace: 'default', name }, spec });
-      await until(async () => (await client.get(pods, { namespace: 'default', name })).status?.podIP !== undefined);
+      await until(
+        'the pod has an address',
+        async () => (await client.get(pods, { namespace: 'default', name })).status?.podIP !== undefined,
+      );
     }
     Socket.prototype.connect = function patched(this: Socket, ...args: unknown[]): Socket {
       const [first] = args.flat() as [{ host?: string; port?: number } | number | undefined];
@@ -343,7 +348,7 @@ describe('a machine that joined', () => {
     // The head of the answer is there before the page has ended; nobody reads its body.
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
     assert.equal(response.statusCode, 200);
-    await until(async () => {
+    await until('the page stands still', async () => {
       const before = sent.bytes;
       await new Promise((resolve) => setTimeout(resolve, 200));
       return sent.bytes === before;
@@ -420,19 +425,3 @@ describe('a machine that joined', () => {
     assert.ok(status !== undefined);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let left = 200; !(await isTrue()); left--) {
-    if (left === 0) throw new Error('it does not become true');
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, Socket } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
@@ -27,6 +27,8 @@ import {
 import { systemClock } from '../std/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble } from '../testing/agent-double/agent.ts';
+import { freePort } from '../testing/free-port.ts';
+import { until } from '../testing/memory-server.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
 
@@ -122,6 +124,7 @@ describe('from inside of a tenant', () => {
     }, lookup) as typeof lookup;
     await client.create(pods, podOf('web'));
     await until(
+      'the pod has an address',
       async () => (await client.get(pods, { namespace: 'default', name: 'web' })).status?.podIP !== undefined,
     );
   });
@@ -289,12 +292,12 @@ describe('from inside of a tenant', () => {
         },
       } as never);
       const traps = { group: 'example.com', version: 'v1', kind: 'Trap', plural: 'traps', namespaced: false } as const;
-      await until(async () => (await ask('/apis/example.com/v2/traps')).status === 200);
+      await until('the kind is served', async () => (await ask('/apis/example.com/v2/traps')).status === 200);
       await client.create(traps as never, { metadata: { name: 'bait' } } as never);
       assertRefused(await ask('/apis/example.com/v2/traps'), why);
       await client.delete(traps as never, { name: 'bait' });
       await client.delete(customresourcedefinitions, { name: 'traps.example.com' });
-      await until(async () => (await ask('/apis/example.com/v2/traps')).status === 404);
+      await until('the kind has gone', async () => (await ask('/apis/example.com/v2/traps')).status === 404);
     });
 
     it(`a server of an APIService at ${address} is not asked`, async () => {
@@ -351,7 +354,7 @@ describe('from inside of a tenant', () => {
   it('a node that says its kubelet listens elsewhere loses its tunnel, and reaches nothing', async () => {
     const status = { daemonEndpoints: { kubeletEndpoint: { Port: decoyPort } } };
     await client.patch(nodes, { name: 'n1' }, { status }, { type: 'merge', subresource: 'status' });
-    await until(async () => {
+    await until('the node answers no more', async () => {
       const { status: code } = await ask('/api/v1/nodes/n1/proxy/healthz');
       return code !== 200;
     });
@@ -372,19 +375,3 @@ describe('from inside of a tenant', () => {
     }
   }
 });
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let left = 200; !(await isTrue()); left--) {
-    if (left === 0) throw new Error('it does not become true');
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
