@@ -123,7 +123,9 @@ export class TunnelConnection extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     const send = (): void => {
-      if (this.#over) done(new Error(`${this.target}: the connection is closed`));
+      // As a socket takes what its peer will never read: an error would break the stream, and lose what came before the
+      // end. That it is over, and why, is told by the reading side.
+      if (this.#over) done();
       else this.#peer.send('data', chunk, done);
     };
     this.#gate.pass(send);
