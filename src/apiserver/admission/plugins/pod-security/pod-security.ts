@@ -116,11 +116,22 @@ function exemptionWarning(
   return `namespace ${JSON.stringify(name)} is exempt from Pod Security, and the policy (${told.join(', ')}) will be ignored`;
 }
 
-/** Why nobody judges what is asked, as the audit log names it; undefined where it is judged. */
-function exemptionOf(attempt: AdmissionAttempt, { settings }: PodSecurityDeps): 'namespace' | 'user' | undefined {
-  if (settings === undefined) return undefined;
-  if (settings.exemptions.namespaces.has(attempt.namespace)) return 'namespace';
-  return settings.exemptions.usernames.has(attempt.user.name) ? 'user' : undefined;
+/** Whether nobody judges what is asked, for its namespace's or its user's sake; counted, and told to the audit log. */
+function isExempt(attempt: AdmissionAttempt, deps: PodSecurityDeps): boolean {
+  const { exemptions } = deps.settings ?? openSettings;
+  if (exemptions.namespaces.has(attempt.namespace)) return noteExemption(attempt, 'namespace', deps);
+  return exemptions.usernames.has(attempt.user.name) && noteExemption(attempt, 'user', deps);
+}
+
+function isExemptClass(attempt: AdmissionAttempt, spec: PodSpec | undefined, deps: PodSecurityDeps): boolean {
+  const { runtimeClasses } = (deps.settings ?? openSettings).exemptions;
+  return runtimeClasses.has(spec?.runtimeClassName ?? '') && noteExemption(attempt, 'runtimeClass', deps);
+}
+
+function noteExemption(attempt: AdmissionAttempt, reason: string, { metrics }: PodSecurityDeps): true {
+  metrics?.exempt(attempt);
+  attempt.annotate(`${ANNOTATION_PREFIX}exempt`, reason);
+  return true;
 }
 
 /** Subresources that do not carry a pod's spec. */
@@ -128,11 +139,7 @@ const ignoredSubresources = new Set(['exec', 'attach', 'binding', 'eviction', 'l
 
 async function judgePod(attempt: AdmissionAttempt, deps: PodSecurityDeps): Promise<void> {
   if (ignoredSubresources.has(attempt.subresource)) return;
-  const exemption = exemptionOf(attempt, deps);
-  if (exemption !== undefined) {
-    deps.metrics?.exempt(attempt);
-    return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
-  }
+  if (isExempt(attempt, deps)) return;
   const { policy, faults } = readPolicy(await labelsOf(attempt, deps), deps.settings?.defaults);
   if (faults.length === 0 && isOpen(policy.enforce) && isOpen(policy.audit) && isOpen(policy.warn)) {
     attempt.annotate(`${ANNOTATION_PREFIX}enforce-policy`, 'privileged:latest');
@@ -149,11 +156,7 @@ async function judgePod(attempt: AdmissionAttempt, deps: PodSecurityDeps): Promi
 
 async function judgeTemplate(attempt: AdmissionAttempt, deps: PodSecurityDeps, templateOf: TemplateOf): Promise<void> {
   if (attempt.subresource !== '') return;
-  const exemption = exemptionOf(attempt, deps);
-  if (exemption !== undefined) {
-    deps.metrics?.exempt(attempt);
-    return attempt.annotate(`${ANNOTATION_PREFIX}exempt`, exemption);
-  }
+  if (isExempt(attempt, deps)) return;
   const { policy, faults } = readPolicy(await labelsOf(attempt, deps), deps.settings?.defaults);
   if (faults.length === 0 && isOpen(policy.warn) && isOpen(policy.audit)) return;
   const template = templateOf(attempt.object);
@@ -161,17 +164,6 @@ async function judgeTemplate(attempt: AdmissionAttempt, deps: PodSecurityDeps, t
   if (faults.length > 0) noteFaults(attempt, toAggregateText(faults), deps);
   const checked = { annotations: template.metadata?.annotations ?? {}, spec: template.spec ?? { containers: [] } };
   await judge(attempt, policy, checked, { enforce: false, metrics: deps.metrics });
-}
-
-function isExemptClass(
-  attempt: AdmissionAttempt,
-  spec: PodSpec | undefined,
-  { settings, metrics }: PodSecurityDeps,
-): boolean {
-  if (settings?.exemptions.runtimeClasses.has(spec?.runtimeClassName ?? '') !== true) return false;
-  metrics?.exempt(attempt);
-  attempt.annotate(`${ANNOTATION_PREFIX}exempt`, 'runtimeClass');
-  return true;
 }
 
 /** Privileged is the same in all versions. */
