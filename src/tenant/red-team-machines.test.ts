@@ -1,11 +1,10 @@
 /** What a machine that joined can do against its cluster, its neighbours and the server, with its certificates and its kubelet. */
 import assert from 'node:assert/strict';
-import dns from 'node:dns';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
@@ -24,6 +23,7 @@ import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble } from '../testing/agent-double/agent.ts';
 import { freePort } from '../testing/free-port.ts';
 import { until } from '../testing/memory-server.ts';
+import { OutwardCalls } from '../testing/outward-calls.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
 
@@ -50,10 +50,8 @@ describe('a machine that joined', () => {
     response.setHeader('Content-Type', 'text/html');
     state.pod(response);
   });
-  const connected: string[] = [];
-  const looked: string[] = [];
-  const { connect } = Socket.prototype;
-  const { lookup } = dns;
+  const outward = new OutwardCalls();
+  const { connected, looked } = outward;
   let decoyPort = 0;
   let tenant: Tenant;
   let ca = '';
@@ -88,20 +86,11 @@ describe('a machine that joined', () => {
         async () => (await client.get(pods, { namespace: 'default', name })).status?.podIP !== undefined,
       );
     }
-    Socket.prototype.connect = function patched(this: Socket, ...args: unknown[]): Socket {
-      const [first] = args.flat() as [{ host?: string; port?: number } | number | undefined];
-      connected.push(typeof first === 'object' ? `${first.host}:${first.port}` : `${args[1]}:${first}`);
-      return Reflect.apply(connect, this, args) as Socket;
-    } as typeof connect;
-    dns.lookup = Object.assign((...args: unknown[]) => {
-      looked.push(String(args[0]));
-      return Reflect.apply(lookup, dns, args);
-    }, lookup) as typeof lookup;
+    outward.watch();
   });
 
   after(async () => {
-    Socket.prototype.connect = connect;
-    dns.lookup = lookup;
+    outward.stop();
     for (const each of [agent, other]) await each?.[Symbol.asyncDispose]();
     transport?.close();
     await tenant?.close();
@@ -112,8 +101,7 @@ describe('a machine that joined', () => {
   });
 
   beforeEach(() => {
-    connected.length = 0;
-    looked.length = 0;
+    outward.clear();
     visits.decoy = 0;
   });
 

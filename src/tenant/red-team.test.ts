@@ -1,11 +1,10 @@
 /** What somebody inside of a tenant can make the server dial: their own nodes' tunnels, and nothing else. */
 import assert from 'node:assert/strict';
-import dns from 'node:dns';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
@@ -29,6 +28,7 @@ import { silentLogger } from '../telemetry/logger.ts';
 import { AgentDouble } from '../testing/agent-double/agent.ts';
 import { freePort } from '../testing/free-port.ts';
 import { until } from '../testing/memory-server.ts';
+import { OutwardCalls } from '../testing/outward-calls.ts';
 import { readTenantConfig } from './config.ts';
 import { startTenant, type Tenant } from './tenant.ts';
 
@@ -78,11 +78,9 @@ describe('from inside of a tenant', () => {
     response.end('the host');
   });
   /** Every address that anything in this process connects to. */
-  const connected: string[] = [];
-  const connect = Socket.prototype.connect;
+  const outward = new OutwardCalls();
+  const { connected, looked } = outward;
   /** Every name that anything in this process resolves. */
-  const looked: string[] = [];
-  const { lookup } = dns;
   let decoyPort = 0;
   let tenant: Tenant;
   let access: ReturnType<typeof readKubeconfig>;
@@ -113,15 +111,7 @@ describe('from inside of a tenant', () => {
       // Without heartbeats, which would tell the truth about the node again.
       clock: { ...systemClock, every: () => ({ cancel() {} }) },
     });
-    Socket.prototype.connect = function patched(this: Socket, ...args: unknown[]): Socket {
-      const [first] = args.flat() as [{ host?: string; port?: number } | number | undefined];
-      connected.push(typeof first === 'object' ? `${first.host}:${first.port}` : `${args[1]}:${first}`);
-      return Reflect.apply(connect, this, args) as Socket;
-    } as typeof connect;
-    dns.lookup = Object.assign((...args: unknown[]) => {
-      looked.push(String(args[0]));
-      return Reflect.apply(lookup, dns, args);
-    }, lookup) as typeof lookup;
+    outward.watch();
     await client.create(pods, podOf('web'));
     await until(
       'the pod has an address',
@@ -130,8 +120,7 @@ describe('from inside of a tenant', () => {
   });
 
   after(async () => {
-    Socket.prototype.connect = connect;
-    dns.lookup = lookup;
+    outward.stop();
     await agent?.[Symbol.asyncDispose]();
     transport?.close();
     await tenant?.close();
@@ -140,8 +129,7 @@ describe('from inside of a tenant', () => {
   });
 
   beforeEach(() => {
-    connected.length = 0;
-    looked.length = 0;
+    outward.clear();
     visits.decoy = 0;
   });
 
